@@ -1,0 +1,107 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help install lock fmt lint types test test-node binaries demo cluster cluster-down crds reference golden customizations argocd accuracy bench chaos soak lease e2e rbac clean
+
+CRD := crds/internvl.dev_internvldeployments.yaml
+CHART := charts/internvl-operator
+
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(BIN)/.installed ## Create .venv with the locked dependencies and the operator (editable)
+
+$(BIN)/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+lock: install ## Resolve the dependencies again: versions and hashes, no addresses
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-emit-index-url --group dev --upgrade --output-file requirements.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-emit-index-url --group stub --upgrade --no-annotate --output-file images/stub/requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-emit-index-url --constraint requirements.lock --output-file images/operator/requirements.lock \
+		pyproject.toml
+
+fmt: install ## Format the code
+	$(BIN)/ruff format operator tests images
+	$(BIN)/ruff check --fix operator tests images
+
+lint: install ## Check style and the direction of imports
+	$(BIN)/ruff format --check operator tests images
+	$(BIN)/ruff check operator tests images
+	$(BIN)/lint-imports
+	$(BIN)/hadolint --config .hadolint.yaml images/*/Dockerfile
+
+types: install ## Check types
+	$(BIN)/mypy
+
+test: install ## Run every test; what the tests need is downloaded or built
+	$(BIN)/python -m pytest
+
+test-node: install ## Run the tests on real nodes, with the pods of a stub; as root on Linux
+	$(BIN)/python -m pytest tests/node
+
+binaries: install ## Download or build the programs of the local cluster and of the tests
+	@$(BIN)/python -m tests.cluster binaries
+
+demo: install ## Show twelve models on a local cluster, a change and a deletion
+	@$(BIN)/python -m tests.demo
+
+cluster: install ## Start a local cluster with the operator; it stays up
+	@port=$$($(BIN)/python -c 'from tests.cluster.components import free_ports; print(*free_ports(1))') && \
+	$(BIN)/python -m tests.cluster up --nodes 3 --crds $(CRD) \
+		--run "INTERNVL_HTTP_PORT=$$port exec $(BIN)/internvl run" --ready-url "http://127.0.0.1:$$port/readyz"
+
+cluster-down: install ## Stop that cluster and the operator
+	@$(BIN)/python -m tests.cluster down
+
+crds: install ## Write crds/ from the models, and the chart's copy
+	$(BIN)/internvl crd > $(CRD)
+	$(BIN)/python -m tests.chart.crd_template $(CRD) $(CHART)/templates/crd.yaml
+
+reference: install ## Write docs/api-reference.md, the plans and the failures into their pages, the chart's README.md
+	$(BIN)/python -m tests.docs.api_reference > docs/api-reference.md
+	$(BIN)/python -m tests.docs.plan_section
+	$(BIN)/python -m tests.docs.failure_section
+	$$($(BIN)/python -m tests.cluster path helm-docs) --chart-search-root $(CHART) --log-level error
+
+golden: install ## Write the golden files again
+	$(BIN)/python -m tests.golden
+
+customizations: install ## Write the generated files of examples/argocd/ again
+	$(BIN)/python -m tests.argocd
+
+e2e: install ## Run the chart and the images on kind (needs docker, kind, kubectl and helm)
+	$(BIN)/python -m tests.e2e
+
+rbac: install ## Withhold one right of the operator after the other, and see a test fail (ONLY="delete": some)
+	$(BIN)/python -m tests.rights $(ONLY)
+
+argocd: install binaries ## Sync examples/argocd/ with Argo CD on a local cluster; run the tests of Argo CD's repository
+	$(BIN)/python -m pytest tests/argocd -m argocd -v -rP
+
+accuracy: install ## Compare the memory model with measurements (FILE=table.csv: with another table)
+	$(BIN)/python -m tests.accuracy $(if $(FILE),--file $(FILE)) --leave-one-size-out
+
+bench: install binaries ## Measure the operator on a local API server (N="200 1000 5000", RUNS=3, ONLY=convergence)
+	$(BIN)/python -m tests.bench $(if $(N),--resources $(N)) $(if $(RUNS),--runs $(RUNS)) $(if $(filter convergence,$(ONLY)),--convergence)
+
+chaos: install binaries ## Disturb the operator in every way: each run must end as an undisturbed one (ONLY="409": some)
+	$(BIN)/python -m tests.chaos $(ONLY)
+
+soak: install binaries ## Random edits, node changes and faults for 30 minutes (SECONDS=180, N=300, SEED=1)
+	$(BIN)/python -m tests.soak $(if $(SECONDS),--seconds $(SECONDS)) $(if $(N),--resources $(N)) $(if $(SEED),--seed $(SEED))
+
+lease: install ## Kill and pause the leader of two operators 20 times each: how soon the other takes over
+	@LEASE_ROUNDS=20 $(BIN)/python -m pytest tests/cluster/test_lease.py -q -s -k "killed or paused"
+
+clean: ## Remove what the targets made in the checkout
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .local build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,3 @@
+-- false and not nil: where Git says suspend: false, the resource is in sync either way.
+obj.spec.suspend = false
+return obj

@@ -1,0 +1,164 @@
+"""The CustomResourceDefinition, made from the models.
+
+pydantic emits JSON Schema; the API server wants a *structural* OpenAPI v3 schema: no references, no unions with
+null, no titles. Rules of the models become ``x-kubernetes-validations``.
+"""
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from internvl_operator.api.model import validations_of
+from internvl_operator.api.status import InternVLDeploymentStatus
+from internvl_operator.api.v1alpha1 import (
+    GROUP,
+    KIND,
+    PLURAL,
+    VERSION,
+    InternVLDeployment,
+    InternVLDeploymentSpec,
+)
+
+JsonObject = dict[str, Any]
+
+_COLUMNS: list[JsonObject] = [
+    {"name": "Size", "type": "string", "jsonPath": ".spec.size", "description": "Size of the model"},
+    {
+        "name": "Quant",
+        "type": "string",
+        "jsonPath": ".status.plan.quantization",
+        "description": "None or AWQ",
+    },
+    {
+        "name": "GPUs",
+        "type": "integer",
+        "jsonPath": ".status.plan.gpus",
+        "description": "GPUs of one replica",
+    },
+    {
+        "name": "Ready",
+        "type": "string",
+        "jsonPath": ".status.ready",
+        "description": "Ready and wanted replicas",
+    },
+    {
+        "name": "Reason",
+        "type": "string",
+        "jsonPath": '.status.conditions[?(@.type=="Ready")].reason',
+        "description": "Why it is ready or not",
+    },
+    {
+        "name": "Endpoint",
+        "type": "string",
+        "jsonPath": ".status.endpoint",
+        "priority": 1,
+        "description": "Base URL inside the cluster",
+    },
+    {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
+]
+
+
+def custom_resource_definition() -> JsonObject:
+    """Return the CRD as ``kubectl apply`` takes it."""
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{PLURAL}.{GROUP}"},
+        "spec": {
+            "group": GROUP,
+            "scope": "Namespaced",
+            "names": {
+                "kind": KIND,
+                "listKind": f"{KIND}List",
+                "plural": PLURAL,
+                "singular": KIND.lower(),
+                "shortNames": ["ivl"],
+                "categories": ["all"],
+            },
+            "versions": [
+                {
+                    "name": VERSION,
+                    "served": True,
+                    "storage": True,
+                    "schema": {"openAPIV3Schema": _resource_schema()},
+                    "subresources": {
+                        "status": {},
+                        "scale": {
+                            "specReplicasPath": ".spec.replicas",
+                            "statusReplicasPath": ".status.replicas",
+                            "labelSelectorPath": ".status.selector",
+                        },
+                    },
+                    "additionalPrinterColumns": _COLUMNS,
+                }
+            ],
+        },
+    }
+
+
+def _resource_schema() -> JsonObject:
+    spec = structural_schema(InternVLDeploymentSpec)
+    spec["properties"]["replicas"]["default"] = 1
+    status = structural_schema(InternVLDeploymentStatus)
+    # kstatus takes a resource without a status for ready: Helm, Flux and others would not wait for a new one.
+    status["default"] = {"observedGeneration": -1}
+    return {
+        "description": "An InternVL2 model served by LMDeploy behind one OpenAI-compatible endpoint.",
+        "type": "object",
+        "required": ["spec"],
+        "properties": {
+            "apiVersion": {"type": "string"},
+            "kind": {"type": "string"},
+            "metadata": {"type": "object"},
+            "spec": spec,
+            "status": status,
+        },
+        "x-kubernetes-validations": validations_of(InternVLDeployment.rules),
+    }
+
+
+def structural_schema(model: type[BaseModel]) -> JsonObject:
+    """Return the structural OpenAPI v3 schema of a model, with its rules and those of the models in it."""
+    schema = model.model_json_schema(by_alias=True)
+    return _structural(schema, schema.get("$defs", {}))
+
+
+def _structural(node: JsonObject, definitions: JsonObject) -> JsonObject:
+    """Return one node of JSON Schema in the API server's dialect, its references replaced by what they name."""
+    node = _resolved(node, definitions)
+    result = {key: value for key, value in node.items() if key in _KEPT or key.startswith("x-kubernetes-")}
+    if "properties" in node:
+        result["properties"] = {
+            name: _structural(value, definitions) for name, value in node["properties"].items()
+        }
+    if "items" in node:
+        result["items"] = _structural(node["items"], definitions)
+    match node.get("additionalProperties"):
+        case dict() as values:
+            result["additionalProperties"] = _structural(values, definitions)
+    _convert_exclusive_bounds(node, result)
+    return result
+
+
+_KEPT = frozenset(
+    {"type", "description", "enum", "format", "pattern", "required"}
+    | {f"{bound}{what}" for bound in ("min", "max") for what in ("imum", "Length", "Items", "Properties")}
+)
+
+
+def _resolved(node: JsonObject, definitions: JsonObject) -> JsonObject:
+    if "anyOf" in node:
+        (given,) = (choice for choice in node["anyOf"] if choice != {"type": "null"})
+        node = {**given, **{key: value for key, value in node.items() if key != "anyOf"}}
+    if "$ref" in node:
+        name = node["$ref"].rsplit("/", 1)[1]
+        node = {**definitions[name], **{key: value for key, value in node.items() if key != "$ref"}}
+    return node
+
+
+def _convert_exclusive_bounds(node: JsonObject, result: JsonObject) -> None:
+    """OpenAPI v3.0 states an exclusive bound as a bound and a flag beside it."""
+    for bound in ("Minimum", "Maximum"):
+        if (limit := node.get(f"exclusive{bound}")) is not None:
+            result[bound.lower()] = limit
+            result[f"exclusive{bound}"] = True

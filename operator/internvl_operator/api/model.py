@@ -1,0 +1,74 @@
+"""The base of the resource's models: frozen, strict about names, and with rules stated once."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, model_validator
+from pydantic.alias_generators import to_camel
+from pydantic_core import CoreSchema
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule over several fields, for both places that check it.
+
+    Args:
+        cel: the rule as the API server evaluates it (``x-kubernetes-validations``).
+        message: what to write instead.
+        holds: the same rule on the parsed model, for resources that never met the API server's check:
+            those of an older CRD and those that ``internvl plan -f`` reads from a file.
+    """
+
+    cel: str
+    message: str
+    holds: Callable[[Any], bool]
+
+
+def validations_of(rules: Iterable[Rule]) -> list[dict[str, str]]:
+    """Return rules as a CRD's ``x-kubernetes-validations``."""
+    return [{"rule": rule.cel, "message": rule.message} for rule in rules]
+
+
+def broken_rules(rules: Iterable[Rule], value: object) -> str:
+    """Return the messages of the rules that a parsed value breaks; empty when it keeps them all."""
+    return "; ".join(rule.message for rule in rules if not rule.holds(value))
+
+
+def to_kubernetes(name: str) -> str:
+    """Return an attribute's name in camelCase, with the unit MiB as it is written."""
+    return to_camel(name).replace("Mib", "MiB")
+
+
+class ApiModel(BaseModel):
+    """A frozen model in Kubernetes's spelling (camelCase) that refuses unknown fields and converts no types."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        strict=True,
+        extra="forbid",
+        alias_generator=to_kubernetes,
+        use_attribute_docstrings=True,
+    )
+
+    rules: ClassVar[tuple[Rule, ...]] = ()
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Put the rules into the schema, where the API server looks for them."""
+        schema = handler.resolve_ref_schema(handler(core_schema))
+        if cls.rules:
+            schema["x-kubernetes-validations"] = validations_of(cls.rules)
+        return schema
+
+    @model_validator(mode="after")
+    def _keep_rules(self) -> Self:
+        if broken := broken_rules(self.rules, self):
+            raise ValueError(broken)
+        return self
+
+    def to_object(self) -> dict[str, Any]:
+        """Return the JSON form, without what was not given."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)

@@ -1,0 +1,192 @@
+"""The installation's defaults for the pods that serve models: one file, which the Helm chart mounts.
+
+What a resource says itself wins. The defaults are no part of what decides whether a running model is started anew:
+a change reaches a model with the next change of its spec, or when its update is accepted.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import Field, ValidationError
+
+from internvl_operator.api.model import ApiModel
+from internvl_operator.api.pod_template import (
+    KubernetesObject,
+    LocalObjectReference,
+    Name,
+    NodeSelector,
+    PodTemplate,
+)
+from internvl_operator.api.source import HuggingFaceSource, ModelSpec
+from internvl_operator.api.spec import Engine, EngineVersion
+from internvl_operator.api.v1alpha1 import InternVLDeployment
+
+Digest = Annotated[str, Field(pattern=r"^sha256:[a-f0-9]{64}$")]
+
+
+class EngineDefaults(ApiModel):
+    """Which LMDeploy runs, and where its images are."""
+
+    version: EngineVersion | None = None
+    """Release for resources that name none."""
+    registry: str = ""
+    """Registry, and path in it, put before the names of the published images."""
+    digests: dict[EngineVersion, Digest] = {}
+    """Digest of the published image by release."""
+    images: dict[EngineVersion, str] = {}
+    """Whole image reference by release, in place of the published one."""
+
+    def image_of(self, version: str, published: str) -> str:
+        """Return the image of a release.
+
+        Args:
+            version: the release.
+            published: the image's name as the project publishes it.
+        """
+        if version in self.images:
+            return self.images[version]
+        image = f"{self.registry.rstrip('/')}/{published}" if self.registry else published
+        return f"{image}@{self.digests[version]}" if version in self.digests else image
+
+
+class HuggingFaceDefaults(ApiModel):
+    """Where models are downloaded from."""
+
+    endpoint: Annotated[str, Field(pattern=r"^https?://[^ /?#]+[^ ?#]*$")] | None = None
+    """Address of the hub, or of a mirror."""
+
+
+class CacheDefaults(ApiModel):
+    """The claims in which downloads are kept."""
+
+    storage_class_name: Name | None = None
+    """StorageClass of claims that are made from now on."""
+
+
+class Proxy(ApiModel):
+    """The way to the internet, for the download of models and of the images in requests."""
+
+    http_proxy: str | None = None
+    """Proxy for http:// addresses."""
+    https_proxy: str | None = None
+    """Proxy for https:// addresses."""
+    no_proxy: str | None = None
+    """Hosts that are reached without it, separated by commas."""
+
+
+class CABundle(ApiModel):
+    """Certificate authorities to trust, from a ConfigMap of the model's namespace."""
+
+    config_map_name: Name
+    """Name of the ConfigMap."""
+    key: str = "ca.crt"
+    """Its key."""
+
+
+class NetworkPolicyDefaults(ApiModel):
+    """Who may reach every model."""
+
+    from_: Annotated[list[KubernetesObject], Field(alias="from")] = []
+    """Kubernetes NetworkPolicyPeers, such as the namespace of Prometheus."""
+
+
+class PlatformDefaults(ApiModel):
+    """The installation's defaults."""
+
+    engine: EngineDefaults = EngineDefaults()
+    """Which LMDeploy runs, and where its images are."""
+    image_pull_secrets: list[LocalObjectReference] = []
+    """Secrets with which the engine's image is pulled."""
+    hugging_face: HuggingFaceDefaults = HuggingFaceDefaults()
+    """Where models are downloaded from."""
+    cache: CacheDefaults = CacheDefaults()
+    """The claims in which downloads are kept."""
+    proxy: Proxy = Proxy()
+    """The way to the internet."""
+    ca_bundle: CABundle | None = None
+    """Certificate authorities to trust."""
+    node_selector: NodeSelector = {}
+    """Node labels that the pods need; those of the resource win."""
+    tolerations: list[KubernetesObject] = []
+    """Tolerations of the pods, beside those of the resource."""
+    network_policy: NetworkPolicyDefaults = NetworkPolicyDefaults()
+    """Who may reach every model, beside who may by its resource."""
+
+    def applied_to(self, resource: InternVLDeployment) -> InternVLDeployment:
+        """Return a resource that says what the defaults say and it could have said itself."""
+        spec = resource.spec
+        peers = [*self.network_policy.from_, *spec.network_policy.from_]
+        filled: dict[str, Any] = {
+            "engine": self._engine(spec.engine),
+            "model": self._model(spec.model),
+            "network_policy": spec.network_policy.model_copy(update={"from_": peers}),
+            "pod_template": self._pod_template(spec.pod_template),
+        }
+        return resource.model_copy(update={"spec": spec.model_copy(update=filled)})
+
+    def _engine(self, engine: Engine) -> Engine:
+        if self.engine.version is None or "version" in engine.model_fields_set:
+            return engine
+        return engine.model_copy(update={"version": self.engine.version})
+
+    def _model(self, model: ModelSpec) -> ModelSpec:
+        model = self._cached(model)
+        source = model.source
+        hub = source.hugging_face or HuggingFaceSource()
+        if source.persistent_volume_claim or source.image or hub.endpoint or not self.hugging_face.endpoint:
+            return model
+        hub = hub.model_copy(update={"endpoint": self.hugging_face.endpoint})
+        return model.model_copy(update={"source": source.model_copy(update={"hugging_face": hub})})
+
+    def _cached(self, model: ModelSpec) -> ModelSpec:
+        default = self.cache.storage_class_name
+        if default is None or model.cache.size is None or model.cache.storage_class_name is not None:
+            return model
+        cache = model.cache.model_copy(update={"storage_class_name": default})
+        return model.model_copy(update={"cache": cache})
+
+    def _pod_template(self, template: PodTemplate) -> PodTemplate:
+        given = {secret.name for secret in template.image_pull_secrets}
+        added = [secret for secret in self.image_pull_secrets if secret.name not in given]
+        return template.model_copy(
+            update={
+                "node_selector": {**self.node_selector, **template.node_selector},
+                "tolerations": [*self.tolerations, *template.tolerations],
+                "image_pull_secrets": [*added, *template.image_pull_secrets],
+            }
+        )
+
+
+NO_DEFAULTS = PlatformDefaults()
+"""Those of an installation that says nothing."""
+
+
+def read_platform_defaults(path: str | None) -> PlatformDefaults:
+    """Return the defaults in a YAML file; without a file there are none.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is not what it should be; the message names the file and the fields.
+    """
+    return NO_DEFAULTS if path is None else parse_platform_defaults(Path(path).read_text("utf-8"), path)
+
+
+def parse_platform_defaults(text: str, name: str) -> PlatformDefaults:
+    """Return the defaults in a YAML text.
+
+    Args:
+        text: of a file.
+        name: where it is from, for messages.
+
+    Raises:
+        ValueError: it is not what it should be; the message has the name and the fields.
+    """
+    try:
+        content = yaml.safe_load(text)
+        return PlatformDefaults.model_validate({} if content is None else content)
+    except yaml.YAMLError as error:
+        raise ValueError(f"{name} is not YAML: {error}") from None
+    except ValidationError as error:
+        problems = (f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors())
+        raise ValueError(f"{name}: {'; '.join(problems)}") from None

@@ -1,0 +1,103 @@
+"""``spec.podTemplate``: what a user adds to the pods that serve the model."""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from internvl_operator.api.model import ApiModel, Rule
+from internvl_operator.api.quantity import PATTERN
+
+KubernetesObject = Annotated[
+    dict[str, Any], Field(json_schema_extra={"x-kubernetes-preserve-unknown-fields": True})
+]
+"""A Kubernetes type that the API server checks when the Deployment is applied."""
+
+StringMap = Annotated[dict[str, Annotated[str, Field(max_length=4096)]], Field(max_length=64)]
+NodeSelector = Annotated[dict[str, Annotated[str, Field(max_length=63)]], Field(max_length=32)]
+Quantity = Annotated[str, Field(pattern=PATTERN, max_length=32)]
+Name = Annotated[str, Field(max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
+
+_RESERVED_PREFIXES = ("internvl.dev/", "app.kubernetes.io/")
+
+
+def _own_keys_only(mapping: dict[str, str]) -> bool:
+    return not any(key.startswith(_RESERVED_PREFIXES) for key in mapping)
+
+
+class ComputeResources(ApiModel):
+    """Requests and limits of the serving container; the GPUs follow from the plan."""
+
+    requests: Annotated[dict[str, Quantity], Field(max_length=8)] = {}
+    """Requests for cpu, memory and ephemeral-storage. What is not given follows from the plan."""
+    limits: Annotated[dict[str, Quantity], Field(max_length=8)] = {}
+    """Limits for cpu, memory and ephemeral-storage, the first two for the download too. None when not given."""
+
+    rules = (
+        Rule(
+            "(!has(self.requests) || self.requests.all(k, k in ['cpu', 'memory', 'ephemeral-storage'])) && "
+            "(!has(self.limits) || self.limits.all(k, k in ['cpu', 'memory', 'ephemeral-storage']))",
+            "podTemplate.resources takes cpu, memory and ephemeral-storage; GPUs follow from the plan: "
+            "use spec.gpu and spec.engine.tp for them",
+            lambda r: {*r.requests, *r.limits} <= {"cpu", "memory", "ephemeral-storage"},
+        ),
+    )
+
+
+class LocalObjectReference(ApiModel):
+    """An object of the same namespace."""
+
+    name: Name
+    """Name of the object."""
+
+
+class PodTemplate(ApiModel):
+    """Additions to the pod template. Names and types are those of a Kubernetes PodSpec."""
+
+    labels: NodeSelector = {}
+    """Labels added to the pods."""
+    annotations: StringMap = {}
+    """Annotations added to the pods."""
+    node_selector: NodeSelector = {}
+    """Node labels that the pods need, beside the GPU product that the plan pins."""
+    tolerations: Annotated[list[KubernetesObject], Field(max_length=32)] = []
+    """Tolerations added to the one for the GPU resource's own taint."""
+    affinity: KubernetesObject | None = None
+    """Scheduling constraints (a Kubernetes Affinity)."""
+    resources: ComputeResources = ComputeResources()
+    """Compute resources of the serving container."""
+    security_context: KubernetesObject | None = None
+    """A Kubernetes PodSecurityContext whose fields replace the default's (uid 1000, fsGroup 1000)."""
+    image_pull_secrets: Annotated[list[LocalObjectReference], Field(max_length=16)] = []
+    """Secrets with which the images are pulled."""
+    priority_class_name: Name | None = None
+    """PriorityClass of the pods."""
+    runtime_class_name: Name | None = None
+    """RuntimeClass of the pods, for example nvidia."""
+    service_account_name: Name | None = None
+    """ServiceAccount of the pods; its token is not mounted. Default: default."""
+    scheduler_name: Name | None = None
+    """Scheduler of the pods. Default: the cluster's default scheduler."""
+    topology_spread_constraints: Annotated[list[KubernetesObject], Field(max_length=16)] = []
+    """How replicas are spread over the cluster (Kubernetes TopologySpreadConstraints)."""
+
+    rules = (
+        Rule(
+            "!has(self.labels) || self.labels.all(k, !k.startsWith('internvl.dev/') && "
+            "!k.startsWith('app.kubernetes.io/'))",
+            "podTemplate.labels must not begin with internvl.dev/ or app.kubernetes.io/: "
+            "the operator sets those; choose another prefix",
+            lambda p: _own_keys_only(p.labels),
+        ),
+        Rule(
+            "!has(self.annotations) || self.annotations.all(k, !k.startsWith('internvl.dev/') && "
+            "!k.startsWith('app.kubernetes.io/'))",
+            "podTemplate.annotations must not begin with internvl.dev/ or app.kubernetes.io/: "
+            "the operator sets those; choose another prefix",
+            lambda p: _own_keys_only(p.annotations),
+        ),
+        Rule(
+            "!has(self.nodeSelector) || !('nvidia.com/gpu.product' in self.nodeSelector)",
+            "podTemplate.nodeSelector must not name nvidia.com/gpu.product: use spec.gpu.product",
+            lambda p: "nvidia.com/gpu.product" not in p.node_selector,
+        ),
+    )

@@ -1,0 +1,176 @@
+"""``spec.model``: which weights are served and where they come from."""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from internvl_operator.api.model import ApiModel, Rule
+from internvl_operator.api.pod_template import Name, Quantity
+from internvl_operator.api.quantity import parse_quantity
+
+RelativePath = Annotated[str, Field(max_length=512)]
+
+
+class SecretKeyReference(ApiModel):
+    """A key of a Secret in the same namespace."""
+
+    name: Name
+    """Name of the Secret."""
+    key: Annotated[str, Field(max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
+    """Key in the Secret."""
+
+
+class HuggingFaceSource(ApiModel):
+    """A Hugging Face hub, from which an init container downloads the model."""
+
+    endpoint: Annotated[str, Field(max_length=512)] | None = None
+    """Address of the hub or of a mirror, for example https://hub.example.com. Default: the public hub."""
+    token_secret_ref: SecretKeyReference | None = None
+    """Token for the hub. Only the downloading container sees it."""
+
+    rules = (
+        Rule(
+            "!has(self.endpoint) || self.endpoint.matches('^https?://[^ /?#]+[^ ?#]*$')",
+            "huggingFace.endpoint must be a URL such as https://hub.example.com",
+            lambda h: h.endpoint is None or re.fullmatch("https?://[^ /?#]+[^ ?#]*", h.endpoint) is not None,
+        ),
+    )
+
+
+class PersistentVolumeClaimSource(ApiModel):
+    """An existing claim that holds the model's files."""
+
+    name: Name
+    """Name of the PersistentVolumeClaim."""
+    path: RelativePath = ""
+    """Directory of the model in the volume, relative to its root. Default: the root."""
+
+    rules = (
+        Rule(
+            "!has(self.path) || (!self.path.startsWith('/') && !self.path.split('/').exists(p, p == '..'))",
+            "persistentVolumeClaim.path must be relative and without ..: write for example models/InternVL2-8B",
+            lambda c: not c.path.startswith("/") and ".." not in c.path.split("/"),
+        ),
+    )
+
+
+class ImageSource(ApiModel):
+    """An OCI image whose files are the model, mounted as an image volume (Kubernetes 1.35 or the feature gate)."""
+
+    reference: Annotated[str, Field(max_length=512, pattern=r"^[a-z0-9][-a-zA-Z0-9._/:@]*$")]
+    """Image reference."""
+    pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
+    """When the image is pulled. Default: as Kubernetes has it for the reference's tag."""
+
+
+class ModelSource(ApiModel):
+    """Where the model's files come from: at most one of the three."""
+
+    hugging_face: HuggingFaceSource | None = None
+    """A Hugging Face hub. This is the default."""
+    persistent_volume_claim: PersistentVolumeClaimSource | None = None
+    """An existing claim that holds the model's files."""
+    image: ImageSource | None = None
+    """An OCI image that holds the model's files."""
+
+    rules = (
+        Rule(
+            "[has(self.huggingFace), has(self.persistentVolumeClaim), has(self.image)].filter(given, given)"
+            ".size() <= 1",
+            "model.source takes one of huggingFace, persistentVolumeClaim and image: remove the others",
+            lambda s: [s.hugging_face, s.persistent_volume_claim, s.image].count(None) >= 2,
+        ),
+    )
+
+
+class ModelCache(ApiModel):
+    """A PersistentVolumeClaim that keeps what is downloaded: an existing one, or one that is made."""
+
+    claim_name: Name | None = None
+    """Name of an existing claim; several resources may share it."""
+    size: Quantity | None = None
+    """Size of a claim that is made under the resource's own name and is deleted with it, for example 100Gi."""
+    storage_class_name: Name | None = None
+    """StorageClass of the claim that is made. Default: the cluster's."""
+    access_mode: Literal["ReadWriteOnce", "ReadWriteMany"] | None = None
+    """Access mode of the claim: ReadWriteOnce serves one replica. Default: ReadWriteOnce for a claim that is made,
+    ReadWriteMany for an existing one."""
+
+    rules = (
+        Rule(
+            "!has(self.claimName) || !has(self.size)",
+            "model.cache takes claimName for a claim that exists or size for one that is made: remove one of them",
+            lambda c: c.claim_name is None or c.size is None,
+        ),
+        Rule(
+            "!has(self.size) || !isQuantity(self.size) || quantity(self.size).isGreaterThan(quantity('1Gi'))",
+            "model.cache.size is the size of a claim for the model's files: write for example 100Gi",
+            lambda c: c.size is None or parse_quantity(c.size) > 2**30,
+        ),
+        Rule(
+            "!has(self.storageClassName) || has(self.size)",
+            "model.cache.storageClassName is for a claim that is made: write model.cache.size too, or remove it",
+            lambda c: c.storage_class_name is None or c.size is not None,
+        ),
+        Rule(
+            "!has(self.accessMode) || has(self.size) || has(self.claimName)",
+            "model.cache.accessMode is a claim's: write model.cache.size or model.cache.claimName too",
+            lambda c: c.access_mode is None or c.is_given,
+        ),
+    )
+
+    @property
+    def is_given(self) -> bool:
+        """Whether downloads are kept in a claim."""
+        return self.size is not None or self.claim_name is not None
+
+    @property
+    def is_exclusive(self) -> bool:
+        """Whether the claim is ReadWriteOnce: all pods that use it must be on one node."""
+        if self.access_mode is not None:
+            return self.access_mode == "ReadWriteOnce"
+        return self.size is not None
+
+
+class ModelSpec(ApiModel):
+    """Which weights are served."""
+
+    repository: (
+        Annotated[
+            str,
+            Field(
+                max_length=192,
+                pattern=r"^[A-Za-z0-9][-A-Za-z0-9_.]*/[A-Za-z0-9][-A-Za-z0-9_.]*$",
+            ),
+        ]
+        | None
+    ) = None
+    """Repository of the model, OWNER/NAME; a fine-tune of the same size may stand here. Default: OpenGVLab's."""
+    revision: Annotated[str, Field(max_length=128, pattern=r"^[A-Za-z0-9][-A-Za-z0-9_./]*$")] | None = None
+    """Branch, tag or commit of the repository. Default: main."""
+    source: ModelSource = ModelSource()
+    """Where the files come from. Default: Hugging Face's public hub."""
+    cache: ModelCache = ModelCache()
+    """A claim that keeps what is downloaded. Default: each pod downloads for itself."""
+
+    rules = (
+        Rule(
+            "!has(self.cache) || (!has(self.cache.size) && !has(self.cache.claimName)) || !has(self.source) || "
+            "(!has(self.source.persistentVolumeClaim) && !has(self.source.image))",
+            "model.cache keeps what is downloaded from a Hugging Face source: remove it, the claim or image has the "
+            "files already",
+            lambda m: (
+                not m.cache.is_given or (m.source.persistent_volume_claim is None and m.source.image is None)
+            ),
+        ),
+        Rule(
+            "!has(self.revision) || !has(self.source) || "
+            "(!has(self.source.persistentVolumeClaim) && !has(self.source.image))",
+            "model.revision is for a Hugging Face source: remove it, and name the version in the claim's path "
+            "or the image's reference",
+            lambda m: (
+                m.revision is None or (m.source.persistent_volume_claim is None and m.source.image is None)
+            ),
+        ),
+    )

@@ -1,0 +1,154 @@
+"""``spec`` of an InternVLDeployment.
+
+A field's default stands in its description and is applied when the resource is read. The CRD itself
+defaults only ``replicas``, which the scale subresource needs, so that what stands in Git is what stands in
+the cluster.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from internvl_operator.api.model import ApiModel, Rule
+from internvl_operator.api.pod_template import Quantity
+from internvl_operator.api.quantity import parse_quantity
+from internvl_operator.catalog.arguments import OPERATOR_FLAGS, flag_of
+from internvl_operator.catalog.engines import DEFAULT_VERSION, SUPPORTED_VERSIONS, engine
+from internvl_operator.catalog.models import MODELS
+
+
+def _supported(version: str) -> str:
+    return engine(version).version
+
+
+def _known_size(size: str) -> str:
+    if size not in MODELS:
+        raise ValueError(f"{size!r} is not an InternVL2 size: write one of {', '.join(MODELS)}")
+    return size
+
+
+Size = Annotated[str, AfterValidator(_known_size), Field(json_schema_extra={"enum": list(MODELS)})]
+EngineVersion = Annotated[
+    str, AfterValidator(_supported), Field(json_schema_extra={"enum": list(SUPPORTED_VERSIONS)})
+]
+
+
+def _not_owned(argument: str) -> str:
+    flag = flag_of(argument)
+    if flag in OPERATOR_FLAGS:
+        raise ValueError(f"engine.extraArgs must not hold {flag}: {OPERATOR_FLAGS[flag]}")
+    return argument
+
+
+_OWNED = "{" + ", ".join(f"'{flag}': '{instead}'" for flag, instead in OPERATOR_FLAGS.items()) + "}"
+_FLAG = "self.split('=')[0].replace('_', '-')"
+
+ExtraArgument = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=1024,
+        json_schema_extra={
+            "x-kubernetes-validations": [
+                {
+                    "rule": f"!({_FLAG} in {_OWNED})",
+                    "messageExpression": f"'engine.extraArgs must not hold ' + {_FLAG} + ': ' + {_OWNED}[{_FLAG}]",
+                    "message": "engine.extraArgs must not hold a flag that the operator sets",
+                }
+            ]
+        },
+    ),
+    AfterValidator(_not_owned),
+]
+
+
+class Gpu(ApiModel):
+    """The GPUs that one replica may use."""
+
+    resource: Annotated[
+        str, Field(max_length=63, pattern=r"^nvidia\.com/(gpu|mig-[1-9]g\.[0-9]+gb(\.me)?)$")
+    ] = "nvidia.com/gpu"
+    """Extended resource to request: nvidia.com/gpu or a MIG profile such as nvidia.com/mig-3g.40gb."""
+    product: (
+        Annotated[str, Field(max_length=63, pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$")] | None
+    ) = None
+    """GPU product: the value of the node label nvidia.com/gpu.product. Default: chosen among the nodes' GPUs."""
+    memory: Quantity | None = None
+    """Total memory of one GPU, as nvidia-smi shows it. Default: from the product or the nodes' labels."""
+    max_count: Annotated[int, Field(ge=1, le=16)] = 8
+    """Most GPUs for one replica."""
+
+    rules = (
+        Rule(
+            "!has(self.product) || !self.product.endsWith('-SHARED')",
+            "gpu.product ends with -SHARED: a GPU shared in time cannot hold a planned amount of memory; "
+            "name an unshared product or a MIG resource",
+            lambda g: not (g.product or "").endswith("-SHARED"),
+        ),
+        Rule(
+            "!has(self.memory) || !isQuantity(self.memory) || quantity(self.memory).isGreaterThan(quantity('1Gi'))",
+            "gpu.memory is the memory of one GPU: write for example 80Gi",
+            lambda g: g.memory is None or parse_quantity(g.memory) > 2**30,
+        ),
+    )
+
+
+class EnvVar(ApiModel):
+    """A Kubernetes EnvVar."""
+
+    model_config = ApiModel.model_config | {
+        "extra": "allow",
+        "json_schema_extra": {"x-kubernetes-preserve-unknown-fields": True},
+    }
+
+    name: Annotated[str, Field(min_length=1, max_length=256)]
+    """Name of the variable."""
+
+
+def _named_once(variables: list[EnvVar]) -> list[EnvVar]:
+    names = [variable.name for variable in variables]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"Duplicate value: {', '.join(twice)}")
+    return variables
+
+
+class Engine(ApiModel):
+    """LMDeploy and its options, named as LMDeploy names them."""
+
+    version: EngineVersion = DEFAULT_VERSION
+    """LMDeploy release. Default: 0.18.0."""
+    image: Annotated[str, Field(max_length=512, pattern=r"^[a-z0-9][-a-zA-Z0-9._/:@]*$")] | None = None
+    """Image to run. Default: the release's own image."""
+    backend: Literal["Auto", "TurboMind", "PyTorch"] = "Auto"
+    """Inference backend. Default: TurboMind where it runs the model, else PyTorch (4B)."""
+    tp: int | None = None
+    """Tensor parallelism, and so the number of GPUs of one replica. Default: derived."""
+    session_len: Annotated[int, Field(ge=512, le=1048576)] = 8192
+    """Longest session in tokens, prompt and answer; one image takes up to 3328. Default: 8192."""
+    sessions: Annotated[int, Field(ge=1, le=4096)] | None = None
+    """Sessions of full length that one replica must hold at once; decides the GPU count. Default: 4."""
+    cache_max_entry_count: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Share of the memory free after the weights that the KV cache takes. Default: derived, at most 0.8."""
+    max_batch_size: Annotated[int, Field(ge=1, le=4096)] = 128
+    """Most requests computed at once. Default: 128."""
+    quant_policy: Literal[0, 4, 8] = 0
+    """Bits of the KV cache: 4, 8, or 0 for 16. Default: 0."""
+    extra_args: Annotated[list[ExtraArgument], Field(max_length=64)] = []
+    """Further arguments of api_server, checked against the flags of that release."""
+    env: Annotated[
+        list[EnvVar],
+        AfterValidator(_named_once),
+        Field(
+            max_length=64,
+            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+        ),
+    ] = []
+    """Environment of the serving container (Kubernetes EnvVars)."""
+
+    rules = (
+        Rule(
+            "!has(self.tp) || self.tp in [1, 2, 4, 8, 16]",
+            "engine.tp must be 1, 2, 4, 8 or 16: it has to divide the model's attention heads and KV heads",
+            lambda e: e.tp in (None, 1, 2, 4, 8, 16),
+        ),
+    )

@@ -1,0 +1,249 @@
+"""InternVLDeployment, group ``internvl.dev``, version ``v1alpha1``."""
+
+import re
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from internvl_operator.api.lifecycle import Autoscaling, Monitoring, Rollout
+from internvl_operator.api.model import ApiModel, Rule, broken_rules
+from internvl_operator.api.pod_template import (
+    KubernetesObject,
+    LocalObjectReference,
+    PodTemplate,
+    StringMap,
+)
+from internvl_operator.api.source import ModelSpec, SecretKeyReference
+from internvl_operator.api.spec import Engine, Gpu, Size
+from internvl_operator.catalog.engines import SUPPORTED_VERSIONS, engine
+from internvl_operator.catalog.models import MODELS
+
+GROUP = "internvl.dev"
+VERSION = "v1alpha1"
+KIND = "InternVLDeployment"
+PLURAL = "internvldeployments"
+API_VERSION = f"{GROUP}/{VERSION}"
+
+_WITHOUT_AWQ = [size for size, model in MODELS.items() if model.awq_repository is None]
+_TURBOMIND_ARCHITECTURES = {
+    name for version in SUPPORTED_VERSIONS for name in engine(version).turbomind_architectures
+}
+_PYTORCH_ONLY = [
+    size for size, model in MODELS.items() if model.language.architecture not in _TURBOMIND_ARCHITECTURES
+]
+_WITHOUT_KV_QUANTIZATION = [size for size, model in MODELS.items() if model.language.head_dim == 64]
+_MAX_TP = {
+    size: max(tp for tp in (1, 2, 4, 8, 16) if model.language.num_attention_heads % tp == 0)
+    for size, model in MODELS.items()
+}
+
+
+class Server(ApiModel):
+    """The OpenAI-compatible server."""
+
+    port: Annotated[int, Field(ge=1024, le=65535)] = 23333
+    """Port of the server and of the Service. Default: 23333."""
+    model_name: Annotated[str, Field(max_length=128, pattern=r"^[A-Za-z0-9][-A-Za-z0-9_./:]*$")] | None = None
+    """Name under which clients ask for the model. Default: the repository's name, without -AWQ."""
+    api_key_secret_ref: SecretKeyReference | None = None
+    """Key that clients must send as their bearer token. Without it the server and its management paths are open
+    to whoever the NetworkPolicy lets in."""
+    tls_secret_ref: LocalObjectReference | None = None
+    """Secret of type kubernetes.io/tls with which the server speaks HTTPS. Default: plain HTTP."""
+
+
+class Service(ApiModel):
+    """The Service in front of the replicas."""
+
+    type: Literal["ClusterIP", "NodePort", "LoadBalancer"] = "ClusterIP"
+    """Type of the Service. Default: ClusterIP."""
+    annotations: StringMap = {}
+    """Annotations of the Service, for example for a cloud's load balancer."""
+
+
+class NetworkPolicy(ApiModel):
+    """Who may reach the replicas."""
+
+    enabled: bool = True
+    """Whether a NetworkPolicy is made. Default: true."""
+    from_: Annotated[list[KubernetesObject], Field(alias="from", max_length=32)] = []
+    """Kubernetes NetworkPolicyPeers that may reach the server, beside the pods of the same namespace."""
+
+
+def _tp_rule(size: str, most: int) -> Rule:
+    return Rule(
+        f"!(self.size == '{size}' && has(self.engine) && has(self.engine.tp) && "
+        f"self.engine.tp in [1, 2, 4, 8, 16] && self.engine.tp > {most})",
+        f"engine.tp for {size} is at most {most}: it has to divide the "
+        f"{MODELS[size].language.num_attention_heads} attention heads",
+        lambda s: not (s.size == size and s.engine.tp in (1, 2, 4, 8, 16) and s.engine.tp > most),
+    )
+
+
+class InternVLDeploymentSpec(ApiModel):
+    """What is served, and how."""
+
+    size: Size
+    """Size of the InternVL2 model."""
+    quantization: Literal["Auto", "None", "AWQ"] = "Auto"
+    """AWQ (4-bit weights), None (full precision), or Auto: full precision where it fits, else AWQ. Default: Auto."""
+    replicas: Annotated[int, Field(ge=0, le=1000)] = 1
+    """Number of replicas, each with GPUs of its own. Leave it out of Git when something else scales."""
+    suspend: bool = False
+    """Stops all replicas and keeps everything else, replicas included. Default: false."""
+    gpu: Gpu = Gpu()
+    """GPUs of one replica."""
+    engine: Engine = Engine()
+    """LMDeploy and its options."""
+    model: ModelSpec = ModelSpec()
+    """Weights to serve."""
+    server: Server = Server()
+    """The OpenAI-compatible server."""
+    service: Service = Service()
+    """The Service in front of the replicas."""
+    network_policy: NetworkPolicy = NetworkPolicy()
+    """Who may reach the replicas."""
+    autoscaling: Autoscaling = Autoscaling()
+    """Scales the replicas by the requests that wait. Default: off."""
+    rollout: Rollout = Rollout()
+    """How changes reach the pods."""
+    monitoring: Monitoring = Monitoring()
+    """How the engine's metrics are collected."""
+    pod_template: PodTemplate = PodTemplate()
+    """Additions to the pods."""
+
+    rules = (
+        Rule(
+            f"!(has(self.quantization) && self.quantization == 'AWQ' && self.size in {_WITHOUT_AWQ})",
+            f"quantization AWQ: there are no AWQ weights for {' and '.join(_WITHOUT_AWQ)}; write None or Auto",
+            lambda s: not (s.quantization == "AWQ" and s.size in _WITHOUT_AWQ),
+        ),
+        Rule(
+            "!(has(self.quantization) && self.quantization == 'AWQ' && has(self.engine) && "
+            "has(self.engine.backend) && self.engine.backend == 'PyTorch')",
+            "quantization AWQ runs on TurboMind only: write engine.backend Auto or TurboMind, or quantization None",
+            lambda s: not (s.quantization == "AWQ" and s.engine.backend == "PyTorch"),
+        ),
+        Rule(
+            "!(has(self.engine) && has(self.engine.backend) && self.engine.backend == 'TurboMind' && "
+            f"self.size in {_PYTORCH_ONLY})",
+            f"engine.backend TurboMind does not run {' and '.join(_PYTORCH_ONLY)}: write Auto or PyTorch",
+            lambda s: not (s.engine.backend == "TurboMind" and s.size in _PYTORCH_ONLY),
+        ),
+        *(_tp_rule(size, tp) for size, tp in _MAX_TP.items() if tp < 16),
+        Rule(
+            "!(has(self.engine) && has(self.engine.tp) && has(self.gpu) && has(self.gpu.maxCount) && "
+            "self.engine.tp > self.gpu.maxCount)",
+            "engine.tp is more than gpu.maxCount: one replica has as many GPUs as tp; raise gpu.maxCount or lower tp",
+            lambda s: (
+                not (
+                    "max_count" in s.gpu.model_fields_set
+                    and s.engine.tp is not None
+                    and s.engine.tp > s.gpu.max_count
+                )
+            ),
+        ),
+        Rule(
+            "!(has(self.gpu) && has(self.gpu.resource) && self.gpu.resource.startsWith('nvidia.com/mig-') && "
+            "has(self.engine) && has(self.engine.tp) && self.engine.tp > 1)",
+            "engine.tp must be 1 on a MIG resource: LMDeploy cannot spread a model over MIG slices",
+            lambda s: not (s.gpu.resource.startswith("nvidia.com/mig-") and (s.engine.tp or 1) > 1),
+        ),
+        Rule(
+            "!(has(self.engine) && has(self.engine.quantPolicy) && self.engine.quantPolicy != 0 && "
+            "!(has(self.engine.backend) && self.engine.backend == 'PyTorch') && "
+            f"self.size in {_WITHOUT_KV_QUANTIZATION})",
+            f"engine.quantPolicy must be 0 for {' and '.join(_WITHOUT_KV_QUANTIZATION)} on TurboMind: "
+            "it has no quantized KV cache for heads of width 64",
+            lambda s: (
+                not (
+                    s.engine.quant_policy != 0
+                    and s.engine.backend != "PyTorch"
+                    and s.size in _WITHOUT_KV_QUANTIZATION
+                )
+            ),
+        ),
+        Rule(
+            "!(has(self.model) && has(self.model.cache) && (has(self.model.cache.accessMode) ? "
+            "self.model.cache.accessMode == 'ReadWriteOnce' : has(self.model.cache.size)) && "
+            "((has(self.replicas) && self.replicas > 1) || (has(self.autoscaling) && "
+            "has(self.autoscaling.maxReplicas) && self.autoscaling.maxReplicas > 1)))",
+            "model.cache on a ReadWriteOnce claim serves one replica: write accessMode ReadWriteMany and a "
+            "storageClassName that has it, or replicas 1",
+            lambda s: not s.model.cache.is_exclusive or max(s.replicas, s.autoscaling.max_replicas or 0) <= 1,
+        ),
+        Rule(
+            "!(has(self.service) && has(self.service.type) && self.service.type in ['NodePort', 'LoadBalancer']) || "
+            "(has(self.networkPolicy) && ((has(self.networkPolicy.from) && self.networkPolicy.from.size() > 0) || "
+            "(has(self.networkPolicy.enabled) && !self.networkPolicy.enabled)))",
+            "service.type NodePort or LoadBalancer opens the server to outside the namespace: name who may reach it "
+            "in networkPolicy.from, or write networkPolicy.enabled false",
+            lambda s: (
+                s.service.type == "ClusterIP" or bool(s.network_policy.from_) or not s.network_policy.enabled
+            ),
+        ),
+    )
+
+
+class ObjectMeta(BaseModel):
+    """What the operator reads of a resource's metadata."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: str
+    namespace: str = "default"
+    uid: str = ""
+    generation: int = 0
+
+
+class InternVLDeployment(BaseModel):
+    """The resource, as the operator reads it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    metadata: ObjectMeta
+    spec: InternVLDeploymentSpec
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "self.metadata.name.size() <= 52 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
+            "metadata.name must be at most 52 lower-case letters, digits and hyphens, beginning with a letter: "
+            "it names the Deployment and the Service",
+            lambda r: (
+                len(r.metadata.name) <= 52
+                and re.fullmatch("[a-z]([-a-z0-9]*[a-z0-9])?", r.metadata.name) is not None
+            ),
+        ),
+    )
+
+    @model_validator(mode="after")
+    def _keep_rules(self) -> Self:
+        if broken := broken_rules(self.rules, self):
+            raise ValueError(broken)
+        return self
+
+
+class InvalidSpecError(ValueError):
+    """The resource cannot be understood; the message says which fields and what to write instead."""
+
+
+def parse(body: dict[str, Any]) -> InternVLDeployment:
+    """Return the resource in an object of the API server or of a YAML file.
+
+    Raises:
+        InvalidSpecError: a field is unknown, missing or wrong.
+    """
+    try:
+        return InternVLDeployment.model_validate(body)
+    except ValidationError as error:
+        problems = (
+            f"{_path(problem['loc'])}: {problem['msg'].removeprefix('Value error, ')}".removeprefix(": ")
+            for problem in error.errors(include_url=False, include_context=False, include_input=False)
+        )
+        raise InvalidSpecError("; ".join(problems)) from None
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    """Return a field's path as the API server writes it: ``spec.engine.extraArgs[0]``."""
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return "".join(parts).removeprefix(".")

@@ -1,0 +1,128 @@
+"""Brings the children of one resource to what was rendered: writes what differs, touches nothing else."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+from internvl_operator.kube.cache import Cache, controller_of, key_of
+from internvl_operator.kube.port import (
+    Cluster,
+    FieldConflictError,
+    ForbiddenError,
+    InvalidError,
+    Kind,
+    KubernetesObject,
+)
+from internvl_operator.manifests.drift import is_applied
+from internvl_operator.status import Problem
+
+CONFLICT_RETRY_SECONDS = 30.0
+COLLECTION_RETRY_SECONDS = 2.0
+
+
+async def apply_children(
+    cluster: Cluster,
+    cache: Cache,
+    kinds: Mapping[str, Kind],
+    owner: KubernetesObject,
+    children: Sequence[KubernetesObject],
+) -> Problem | None:
+    """Write the children that differ and delete those that are no longer wanted.
+
+    Args:
+        cluster: the Kubernetes API.
+        cache: the watched objects.
+        kinds: the kinds of children that the cluster knows, by name; others are left out.
+        owner: the resource.
+        children: what the resource should have, in the order of creation.
+
+    Returns:
+        What stands in the way, or None when everything is as it should be.
+
+    Raises:
+        ClusterError: the API failed in a way that a later try may mend.
+    """
+    known = [child for child in children if child["kind"] in kinds]
+    # The Deployment comes after what its pods need, such as the NetworkPolicy; the others wait for none of theirs.
+    for _, wave in groupby(known, key=lambda child: bool(child["kind"] == "Deployment")):
+        tries = (_try_to_apply(cluster, cache, owner, kinds[child["kind"]], child) for child in wave)
+        outcomes = await asyncio.gather(*tries, return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+        for outcome in outcomes:
+            if isinstance(outcome, Problem):
+                return outcome
+    unwanted = kinds.keys() - {child["kind"] for child in known}
+    for kind in (kinds[name] for name in sorted(unwanted)):
+        await _delete_child(cluster, cache, owner, kind)
+    return None
+
+
+def lacks_children(cache: Cache, kinds: Mapping[str, Kind], children: Sequence[KubernetesObject]) -> bool:
+    """Return whether a child is not there that should be."""
+    return any(
+        not cache.holds(kinds[child["kind"]], key_of(child)) for child in children if child["kind"] in kinds
+    )
+
+
+def is_controlled(child: Mapping[str, Any], owner: Mapping[str, Any]) -> bool:
+    """Return whether an object belongs to a resource."""
+    controller = controller_of(child)
+    return controller is not None and bool(controller["uid"] == owner["metadata"]["uid"])
+
+
+async def _try_to_apply(
+    cluster: Cluster, cache: Cache, owner: KubernetesObject, kind: Kind, child: KubernetesObject
+) -> Problem | None:
+    try:
+        return await _apply_child(cluster, cache, owner, kind, child)
+    except InvalidError as error:
+        reason = "InvalidPodTemplate" if kind.kind == "Deployment" else f"Invalid{kind.kind}"
+        return Problem(reason, f"the API server refuses the {kind.kind}: {error}", refusal=error)
+    except ForbiddenError as error:
+        return Problem("Forbidden", f"the API server forbids the {kind.kind}: {error}", refusal=error)
+
+
+async def _apply_child(
+    cluster: Cluster, cache: Cache, owner: KubernetesObject, kind: Kind, child: KubernetesObject
+) -> Problem | None:
+    live = cache.get(kind, key_of(child))
+    if live is not None and not is_controlled(live, owner):
+        return _not_ours(kind, live, owner)
+    if live is not None and is_applied(child, live):
+        return None
+    try:
+        # An object that the cache does not hold may be someone else's: their fields are a conflict.
+        cache.put(kind, await cluster.apply(child, force=live is not None))
+    except FieldConflictError as error:
+        if live is not None:
+            raise
+        return _name_conflict(kind, child, str(error))
+    return None
+
+
+def _not_ours(kind: Kind, live: Mapping[str, Any], owner: Mapping[str, Any]) -> Problem:
+    controller = controller_of(live)
+    if controller and (controller["kind"], controller["name"]) == (owner["kind"], owner["metadata"]["name"]):
+        message = f"waiting until the {kind.kind} of a deleted resource of the same name is collected"
+        return Problem("WaitingForDeletion", message, stalled=False, retry_after=COLLECTION_RETRY_SECONDS)
+    holder = f"{controller['kind']} {controller['name']}" if controller else "no controller"
+    return _name_conflict(kind, live, f"its controller: {holder}")
+
+
+def _name_conflict(kind: Kind, body: Mapping[str, Any], detail: str) -> Problem:
+    message = (
+        f"a {kind.kind} named {body['metadata']['name']} exists and is not this resource's: "
+        f"delete it, or give this resource another name ({detail})"
+    )
+    return Problem("NameConflict", message, retry_after=CONFLICT_RETRY_SECONDS)
+
+
+async def _delete_child(cluster: Cluster, cache: Cache, owner: KubernetesObject, kind: Kind) -> None:
+    live = cache.get(kind, key_of(owner))
+    # A claim that pods use stays until they are gone.
+    if live is not None and is_controlled(live, owner) and not live["metadata"].get("deletionTimestamp"):
+        await cluster.delete(kind, key_of(live), live["metadata"]["uid"])
+        cache.drop(kind, live)

@@ -1,0 +1,1 @@
+"""Facts that the planner and the renderer rest on: models, engines, GPUs."""

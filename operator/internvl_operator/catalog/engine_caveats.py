@@ -1,0 +1,71 @@
+"""What LMDeploy releases need beside their flags, and for which models: a table of sentences."""
+
+from internvl_operator.catalog.engine import Caveat, Release
+from internvl_operator.catalog.models import Backend, Model
+
+
+def _internvit_6b(model: Model) -> bool:
+    return model.vision.qk_normalization
+
+
+def _always(*_: object) -> bool:
+    return True
+
+
+def _turbomind_tensor_parallel(_model: Model, backend: Backend, tp: int, _quant_policy: int) -> bool:
+    return backend is Backend.TURBOMIND and tp > 1
+
+
+def _tensor_parallel_internvit_6b(model: Model, _backend: Backend, tp: int, _quant_policy: int) -> bool:
+    return tp > 1 and _internvit_6b(model)
+
+
+def _sharded_qk_normalization(model: Model, backend: Backend, tp: int, _quant_policy: int) -> bool:
+    return backend is Backend.PYTORCH and tp > 1 and _internvit_6b(model)
+
+
+def _quantized_kv_of_narrow_heads(model: Model, backend: Backend, _tp: int, quant_policy: int) -> bool:
+    return backend is Backend.TURBOMIND and quant_policy != 0 and model.language.head_dim != 128
+
+
+_CAVEATS = (
+    Caveat(  # requirements/serve.txt, 4219
+        "The release's image lacks timm, which the model's own code imports: build an image that adds it and "
+        "name it in spec.engine.image, or use engine 0.11.1 or later.",
+        _always,
+        before=(0, 11, 1),
+    ),
+    Caveat(  # the model card of InternVL2-Llama3-76B
+        "This size needs Flash Attention in the image when tp is above 1: the published guide warns that "
+        "tensor parallelism misbehaves without it. Check spec.engine.image, or use engine 0.16.0 or later.",
+        _tensor_parallel_internvit_6b,
+        before=(0, 16),
+    ),
+    Caveat(  # lmdeploy issue 2743
+        "At tp above 1 this engine has been reported to hang under load, between the vision encoder and the "
+        "language model: use engine 0.16.0 or later, or tp 1.",
+        _turbomind_tensor_parallel,
+        before=(0, 16),
+    ),
+    Caveat(  # 2987
+        "The PyTorch backend normalises the attention of this size's vision encoder wrongly at tp above 1: "
+        "use engine 0.7.3 or later, or TurboMind.",
+        _sharded_qk_normalization,
+        before=(0, 7),
+    ),
+    Caveat(  # docs/en/supported_models/supported_models.md
+        "TurboMind quantizes the KV cache of heads of dimension 128 alone: set spec.engine.quantPolicy to 0.",
+        _quantized_kv_of_narrow_heads,
+    ),
+    Caveat(  # vl/media/connection.py, 4447
+        "Image URLs that resolve to a private address, such as a Service of this cluster, are refused: "
+        "clients send such images as data: URLs.",
+        _always,
+        since=(0, 12, 3),
+    ),
+)
+
+
+def caveats_of(release: Release) -> tuple[Caveat, ...]:
+    """Return the caveats of a release, given as its numbers."""
+    return tuple(caveat for caveat in _CAVEATS if caveat.since <= release < caveat.before)

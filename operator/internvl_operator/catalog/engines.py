@@ -1,0 +1,179 @@
+"""The engine catalogue: the supported LMDeploy releases.
+
+The flags and batch sizes of a release are data, one JSON file each, written by the release's own argument
+parser (``tests/engines/generate.py``). What follows from the order of the releases is written down once, in
+:func:`_engine`; nothing else compares versions. The sources are LMDeploy's own: its code and its workflows at
+the release's tag, and the pull requests and issues named by number.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from functools import cache
+from pkgutil import get_data
+from types import MappingProxyType
+from typing import Any
+
+from internvl_operator.catalog.engine import Engine, Flag, FlagGroup, Release
+from internvl_operator.catalog.engine_caveats import caveats_of
+from internvl_operator.catalog.models import Backend
+
+__all__ = ["DEFAULT_VERSION", "SUPPORTED_VERSIONS", "Engine", "UnknownEngineError", "engine", "has_metrics"]
+
+SUPPORTED_VERSIONS = (
+    "0.5.3",
+    "0.6.5",
+    "0.7.3",
+    "0.8.0",
+    "0.9.2",
+    "0.10.2",
+    "0.11.1",
+    "0.12.3",
+    "0.13.0",
+    "0.14.0",
+    "0.15.0",
+    "0.16.0",
+    "0.17.0",
+    "0.18.0",
+)
+"""Release 0.5.3 and the last patch release of each minor since, the oldest first."""
+
+DEFAULT_VERSION = "0.18.0"
+"""The release that serves unless another is asked for."""
+
+
+class UnknownEngineError(ValueError):
+    """The LMDeploy release is not a supported one; the message names the closest."""
+
+
+@cache
+def engine(version: str) -> Engine:
+    """Return the catalogue's entry of one LMDeploy release.
+
+    Raises:
+        UnknownEngineError: the release is not one of :data:`SUPPORTED_VERSIONS`.
+    """
+    if version not in SUPPORTED_VERSIONS:
+        raise UnknownEngineError(f"LMDeploy {version} is not supported; the closest is {_closest(version)}.")
+    content = get_data(__package__, f"engine_data/{version}.json")
+    assert content is not None, "the package's own loader reads its data"
+    return _engine(version, json.loads(content))
+
+
+def has_metrics(version: str, backend: Backend) -> bool:
+    """Return whether a release fills ``/metrics`` on a backend.
+
+    A release that is not in the catalogue is a later one, by which a newer operator runs a model: later ones do.
+    """
+    return version not in SUPPORTED_VERSIONS or backend in engine(version).metrics_backends
+
+
+def _engine(version: str, data: dict[str, Any]) -> Engine:
+    """Join what a release's package declares with what follows from its place among the releases."""
+    release = _release(version)
+    flags = {name: _flag(name, declared) for name, declared in data["flags"].items()}
+    return Engine(
+        version=version,
+        images=tuple(f"openmmlab/lmdeploy:v{version}-{variant}" for variant in _cuda_variants(release)),
+        flags=MappingProxyType(flags),
+        accepts_underscores=data["underscores"],
+        max_batch_sizes=MappingProxyType(data["max_batch_sizes"]),
+        # 0.5.3 has no flag for it: messages.py, TurbomindEngineConfig
+        default_max_prefill_token_num=data["flags"].get("--max-prefill-token-num", {}).get("default", 8192),
+        turbomind_architectures=_turbomind_architectures(release),
+        health_is_real=release >= (0, 14),  # 4615
+        requires_trust_remote_code="--trust-remote-code" in flags,  # 4511: implied before there was a flag
+        truncates_session=release < (0, 15),  # 4717
+        native_vision=release >= (0, 16),  # 4719
+        pins_vision_memory=(0, 16) <= release < (0, 18),  # turbomind/models/internvit/internvit.cc
+        replicates_vocabulary=release < (0, 6),  # src/turbomind/models/llama/LlamaWeight.cc
+        kv_heads_may_repeat=release >= (0, 6, 5),  # turbomind/deploy/target_model/base.py, repeat_kv
+        metrics_backends=_metrics_backends(release, flags),
+        metrics_flag="--enable-metrics" if "--enable-metrics" in flags else None,
+        metrics_require_key=release >= (0, 12, 2),  # 4338
+        waiting_requests_metrics=_waiting_requests_metrics(release),
+        chat_templates=MappingProxyType(_chat_templates(release)),
+        caveats=caveats_of(release),
+    )
+
+
+def _flag(name: str, declared: dict[str, Any]) -> Flag:
+    default = declared.get("default")
+    return Flag(
+        name=name,
+        type=declared["type"],
+        group=FlagGroup(declared["group"]),
+        nargs=declared.get("nargs"),
+        choices=tuple(declared.get("choices", ())),
+        default=tuple(default) if isinstance(default, list) else default,
+    )
+
+
+def _cuda_variants(release: Release) -> tuple[str, ...]:
+    """Return the suffixes of the published images (.github/workflows/docker.yml), the default first.
+
+    CUDA 12.8 is the default where it exists: it is the oldest that knows Blackwell GPUs.
+    """
+    if release >= (0, 16):
+        return ("cu12.8", "cu13.0")
+    if release >= (0, 12):
+        return ("cu12.8", "cu12")
+    if release >= (0, 10):
+        return ("cu12.8", "cu12", "cu11")
+    return ("cu12", "cu11")
+
+
+def _turbomind_architectures(release: Release) -> frozenset[str]:
+    """Return the language models that TurboMind runs inside InternVL2 (turbomind/supported_models.py).
+
+    It never had Phi-3 (4B), and until 0.6.3 no head dimension but 128, which Qwen2-0.5B (1B) has not.
+    """
+    architectures = frozenset({"InternLM2ForCausalLM", "LlamaForCausalLM"})
+    return architectures | {"Qwen2ForCausalLM"} if release >= (0, 6, 3) else architectures
+
+
+def _metrics_backends(release: Release, flags: Mapping[str, Flag]) -> tuple[Backend, ...]:
+    """Return the backends that fill ``/metrics``: from 0.11 on all (4108), before by its flag."""
+    if release >= (0, 11):
+        return tuple(Backend)
+    enable = flags.get("--enable-metrics")
+    return tuple(backend for backend in Backend if enable and enable.reaches(backend))
+
+
+def _waiting_requests_metrics(release: Release) -> tuple[str, ...]:
+    """Return the gauges of waiting requests (metrics/loggers.py), from 0.12 on also those in the server."""
+    if release >= (0, 12):
+        return ("lmdeploy:num_requests_waiting", "lmdeploy:num_api_requests_waiting")
+    return ("lmdeploy:num_requests_waiting",)
+
+
+def _chat_templates(release: Release) -> dict[str, str]:
+    """Return what ``--chat-template`` must say, by language model.
+
+    Up to 0.9 the template follows from "internvl2" in the directory's name, which a fine-tune need not have
+    (lmdeploy: ``model.py``, ``best_match_model``); from 0.10 on it is the tokenizer's. Release 0.5 takes a
+    JSON text in place of the template's name.
+    """
+    if release >= (0, 10):
+        return {}
+    names = {
+        "InternLM2ForCausalLM": "internvl2-internlm2",
+        "LlamaForCausalLM": "internvl2-internlm2",
+        "Qwen2ForCausalLM": "internvl2-internlm2",
+        "Phi3ForCausalLM": "internvl2-phi3",
+    }
+    if release >= (0, 6):
+        return names
+    return {architecture: json.dumps({"model_name": name}) for architecture, name in names.items()}
+
+
+def _release(version: str) -> Release:
+    """Return the numbers of a version, as many as it has."""
+    return tuple(int(number) for number in re.findall(r"\d+", version))
+
+
+def _closest(version: str) -> str:
+    """Return the supported version of the same minor release, else the newest of the older ones."""
+    minor = (_release(version) or _release(DEFAULT_VERSION))[:2]
+    older = [supported for supported in SUPPORTED_VERSIONS if _release(supported)[:2] <= minor]
+    return older[-1] if older else SUPPORTED_VERSIONS[0]

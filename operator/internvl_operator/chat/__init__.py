@@ -1,0 +1,1 @@
+"""Speaks to a served model through its OpenAI-compatible API. Needs the extra ``tools``."""

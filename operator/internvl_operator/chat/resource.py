@@ -1,0 +1,99 @@
+"""From a resource to an endpoint that can be reached from here."""
+
+import base64
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from internvl_operator.kube.port import Key, KubernetesObject
+from internvl_operator.kube.streams import PodStreams, PortForward
+
+
+class NotServingError(Exception):
+    """A resource cannot be spoken to; the message says why."""
+
+
+def api_key_reference(body: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return name and key of the Secret that holds a resource's API key, if it has one."""
+    reference = body["spec"].get("server", {}).get("apiKeySecretRef")
+    return (reference["name"], reference["key"]) if reference else None
+
+
+def tls_secret(body: Mapping[str, Any]) -> str | None:
+    """Return the name of the Secret with a resource's certificate, if it has one."""
+    reference = body["spec"].get("server", {}).get("tlsSecretRef")
+    return str(reference["name"]) if reference else None
+
+
+def secret_value(secret: Mapping[str, Any], key: str) -> str:
+    """Return a value of a Secret.
+
+    Raises:
+        NotServingError: it has no such key.
+    """
+    try:
+        return base64.b64decode(secret.get("data", {})[key]).decode().strip()
+    except KeyError:
+        raise NotServingError(f"Secret {secret['metadata']['name']} has no key {key!r}") from None
+
+
+def served_url(body: Mapping[str, Any]) -> str:
+    """Return the base URL of a resource inside the cluster.
+
+    Raises:
+        NotServingError: no replica answers.
+    """
+    status = body.get("status", {})
+    conditions = {item["type"]: item for item in status.get("conditions", ())}
+    if conditions.get("Available", {}).get("status") == "True" and "endpoint" in status:
+        return str(status["endpoint"])
+    metadata = body["metadata"]
+    named = f"{metadata['namespace']}/{metadata['name']}"
+    ready = conditions.get("Ready")
+    if ready is None:
+        raise NotServingError(f"{named} has no status yet: does the operator run?")
+    why = f"{ready['reason']}: {ready['message']}" if ready["message"] else ready["reason"]
+    raise NotServingError(f"{named} does not serve: {why}")
+
+
+def ready_pod(pods: list[KubernetesObject]) -> Key:
+    """Return the first pod that is ready and stays.
+
+    Raises:
+        NotServingError: there is none.
+    """
+    ready = sorted(pod["metadata"]["name"] for pod in pods if _is_ready(pod))
+    if not ready:
+        raise NotServingError("no pod is ready")
+    return Key(pods[0]["metadata"]["namespace"], ready[0])
+
+
+@asynccontextmanager
+async def forwarded(streams: PodStreams, pod: Key, url: str) -> AsyncIterator[tuple[str, PortForward]]:
+    """Forward a pod's port while the context lasts; yield the URL with the local address in place of its own."""
+    parts = urlsplit(url)
+    async with streams.forward(pod, parts.port or 443) as forward:
+        yield urlunsplit(parts._replace(netloc=f"127.0.0.1:{forward.port}")), forward
+
+
+def service_url(service: Mapping[str, Any], url: str) -> str:
+    """Return a URL with an address of the Service in place of its name: the load balancer's, or the cluster's.
+
+    Raises:
+        NotServingError: the Service has no address.
+    """
+    balancer = service.get("status", {}).get("loadBalancer", {}).get("ingress") or [{}]
+    cluster = service["spec"].get("clusterIP", "None")
+    host = balancer[0].get("hostname") or balancer[0].get("ip") or cluster
+    if host in ("", "None"):
+        raise NotServingError("the Service has no address of its own: use a port-forward")
+    parts = urlsplit(url)
+    bracketed = f"[{host}]" if ":" in host else host
+    return urlunsplit(parts._replace(netloc=f"{bracketed}:{parts.port}"))
+
+
+def _is_ready(pod: Mapping[str, Any]) -> bool:
+    conditions = pod.get("status", {}).get("conditions", ())
+    stays = "deletionTimestamp" not in pod["metadata"]
+    return stays and any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)

@@ -1,0 +1,1 @@
+"""The command ``internvl``, one module per verb."""

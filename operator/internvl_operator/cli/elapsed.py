@@ -1,0 +1,30 @@
+"""Times for people: how long ago, in at most two units."""
+
+import re
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+_UNITS = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
+_LEAST_FOR_ONE_UNIT = 10
+_SINCE = re.compile(r"\bsince (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)")
+
+
+def since(moment: str, now: datetime) -> timedelta:
+    """Return the time since a moment in RFC 3339; zero when the clocks disagree."""
+    return max(timedelta(), now - datetime.fromisoformat(moment))
+
+
+def short(time: timedelta) -> str:
+    """Return a time in its largest unit, and the next one where it matters: ``45s``, ``3m20s``, ``12m``, ``2d4h``."""
+    seconds = int(time.total_seconds())
+    for (name, unit), (next_name, next_unit) in pairwise(_UNITS):
+        if seconds >= unit:
+            whole, rest = seconds // unit, seconds % unit // next_unit
+            detail = f"{rest}{next_name}" if rest and whole < _LEAST_FOR_ONE_UNIT else ""
+            return f"{whole}{name}{detail}"
+    return f"{seconds}s"
+
+
+def with_elapsed(message: str, now: datetime) -> str:
+    """Return a message of the operator with the time that has passed since each moment that it names."""
+    return _SINCE.sub(lambda found: f"since {found[1]} ({short(since(found[1], now))} ago)", message)

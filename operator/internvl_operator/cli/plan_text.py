@@ -1,0 +1,124 @@
+"""A plan for people: what was derived, from what, and a bar of one GPU's memory."""
+
+import shlex
+from collections.abc import Iterator, Sequence
+
+from internvl_operator.planner.explain import Alternative
+from internvl_operator.planner.plan import Plan
+from internvl_operator.planner.request import PlanRequest
+
+_BAR_WIDTH = 64
+
+
+def plan_text(plan: Plan, request: PlanRequest, arguments: Sequence[str]) -> str:
+    """Return a plan as lines of text."""
+    return "\n".join(
+        [
+            *_verdict(plan),
+            "",
+            *_derived(plan, request),
+            "",
+            *_memory(plan),
+            "",
+            *_command(arguments),
+            *_listed("Warnings", plan.warnings),
+            *_listed("Notes", plan.notes),
+            *_listed("Alternatives", [_alternative(item) for item in plan.alternatives]),
+        ]
+    )
+
+
+def _verdict(plan: Plan) -> Iterator[str]:
+    gpu = plan.product or "GPU"
+    yield f"InternVL2-{plan.size} on {plan.gpus} x {gpu} ({plan.gpu_memory_mib} MiB): {plan.outcome}"
+    yield f"  {plan.reason}"
+
+
+def _derived(plan: Plan, request: PlanRequest) -> Iterator[str]:
+    memory = plan.memory
+    rows = [
+        (
+            "weights",
+            plan.repository,
+            "quantization " + _origin(request.quantized is not None, plan.quantization),
+        ),
+        (
+            "engine",
+            f"LMDeploy {plan.engine}",
+            "backend " + _origin(request.backend is not None, plan.backend),
+        ),
+        ("gpus", str(plan.gpus), "tp " + _origin(request.tp is not None, str(plan.tp))),
+        (
+            "kv cache",
+            f"{memory.kv_tokens} tokens",
+            "cache-max-entry-count "
+            + _origin(request.cache_max_entry_count is not None, f"{memory.cache_max_entry_count:g}"),
+        ),
+        (
+            "at once",
+            _sessions(plan),
+            f"or {plan.concurrent_image_requests} requests with one image and 512 tokens",
+        ),
+        ("start", f"about {plan.expected_start_seconds} s", "from the container's start to the open port"),
+    ]
+    if memory.effective_session_len < plan.session_len:
+        rows.append(("session", f"{memory.effective_session_len} tokens", "as this engine shortens it"))
+    width = max(len(value) for _, value, _ in rows)
+    for name, value, note in rows:
+        yield f"  {name:9} {value:{width}}  {note}"
+
+
+def _sessions(plan: Plan) -> str:
+    noun = "session" if plan.concurrent_sessions == 1 else "sessions"
+    return f"{plan.concurrent_sessions} {noun} of {plan.memory.effective_session_len} tokens"
+
+
+def _origin(given: bool, value: str) -> str:
+    return f"{value} ({'given' if given else 'derived'})"
+
+
+def _memory(plan: Plan) -> Iterator[str]:
+    memory = plan.memory
+    parts = [
+        ("weights", memory.weights_mib, "█"),
+        ("overhead", memory.overhead_mib, "▓"),
+        ("kv cache", memory.kv_cache_mib, "▒"),
+        ("working", memory.working_mib, "░"),
+        ("free", memory.free_mib, "·"),
+    ]
+    yield f"  memory of one GPU, {plan.gpu_memory_mib} MiB, {memory.used_mib} MiB of it used"
+    yield "  " + _bar([(amount, mark) for _, amount, mark in parts], plan.gpu_memory_mib)
+    for name, amount, mark in parts:
+        yield f"  {mark} {name:9} {amount:7} MiB {100 * amount / plan.gpu_memory_mib:5.1f} %"
+    yield f"    the first requests need {memory.reserve_mib} MiB of what is free after the KV cache"
+
+
+def _bar(parts: Sequence[tuple[int, str]], total: int) -> str:
+    """Return a bar whose length is the whole and whose parts are rounded at their ends."""
+    bar, end = "", 0
+    for amount, mark in parts:
+        end += amount
+        bar += mark * (round(end * _BAR_WIDTH / total) - len(bar))
+    return bar
+
+
+def _command(arguments: Sequence[str]) -> Iterator[str]:
+    yield "  " + shlex.join(arguments[:4])
+    for start, flag in enumerate(arguments):
+        if start >= 4 and flag.startswith("--"):
+            following = arguments[start + 1 : start + 2]
+            value = [item for item in following if not item.startswith("--")]
+            yield "    " + shlex.join([flag, *value])
+
+
+def _listed(title: str, items: Sequence[str]) -> Iterator[str]:
+    if items:
+        yield ""
+        yield f"  {title}"
+        for item in items:
+            yield f"  - {item}"
+
+
+def _alternative(item: Alternative) -> str:
+    weights = "AWQ" if item.quantization == "AWQ" else "full precision"
+    return f"{item.gpus}, {weights}: {item.outcome}, {item.used_mib} MiB used; {item.reason}"

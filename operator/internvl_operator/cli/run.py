@@ -1,0 +1,59 @@
+"""``internvl run``: runs the controller; its settings are environment variables INTERNVL_*."""
+
+import argparse
+import asyncio
+import logging
+import os
+import sys
+import threading
+from collections.abc import Sequence
+
+from internvl_operator.kube.credentials import load_credentials
+from internvl_operator.runtime.app import WatchEndedError, run
+from internvl_operator.runtime.leadership import LeaseLostError
+from internvl_operator.settings import Settings
+
+_LEAVE_SECONDS = 5.0
+"""Time for tasks to end that were told to; all that matters has been done by then."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the controller until it is told to stop."""
+    parser = argparse.ArgumentParser(prog="internvl run", description=__doc__)
+    parser.add_argument("--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"])
+    options = parser.parse_args(arguments)
+    logging.basicConfig(
+        level=options.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
+    )
+    logging.getLogger("kopf").setLevel(logging.WARNING)
+    try:
+        settings = Settings.from_environment(os.environ)
+        asyncio.run(_run(settings))
+    except (ValueError, OSError) as error:
+        print(f"internvl run: {error}", file=sys.stderr)
+        return 2
+    except asyncio.CancelledError:
+        logging.getLogger(__name__).info("stopped before it had started")
+    except (LeaseLostError, WatchEndedError) as error:
+        print(f"internvl run: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+async def _run(settings: Settings) -> None:
+    try:
+        await run(settings, load_credentials)
+    except BaseException:
+        _leave_within(_LEAVE_SECONDS, 1)
+        raise
+    _leave_within(_LEAVE_SECONDS, 0)
+
+
+def _leave_within(seconds: float, code: int) -> None:
+    """End the process after some seconds unless it has ended by then.
+
+    A watch of Kopf's may take its cancellation for the end of a pause and go on, and asyncio waits for every task.
+    """
+    timer = threading.Timer(seconds, os._exit, (code,))
+    timer.daemon = True
+    timer.start()

@@ -1,0 +1,174 @@
+"""What a living pod's containers tell: they wait, load, fail, or stopped to answer."""
+
+from collections.abc import Iterator
+
+from internvl_operator.diagnosis.endings import (
+    Expectation,
+    ended_with,
+    was_ready,
+    why_download_failed,
+    why_ended,
+)
+from internvl_operator.diagnosis.finding import Finding, Outlook, Reason, finding
+from internvl_operator.diagnosis.pods import Container, Pod, Waiting
+
+ENGINE = "lmdeploy"
+"""The container that serves."""
+DOWNLOADER = "model"
+"""The init container that fetches the model."""
+
+_PULL_ERRORS = frozenset(
+    {
+        "ErrImagePull",
+        "ImagePullBackOff",
+        "ErrImageNeverPull",
+        "InvalidImageName",
+        "ImageInspectError",
+        "RegistryUnavailable",
+        "SignatureValidationFailed",
+    }
+)
+"""Why a container waits for its image: ``pkg/kubelet/images/types.go`` of Kubernetes, and the CRI's errors."""
+
+_CREATE_ERRORS = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
+"""``pkg/kubelet/kuberuntime/kuberuntime_container.go`` and ``pkg/kubelet/container/sync_result.go``."""
+
+_CREATING = frozenset({"ContainerCreating", "PodInitializing"})
+_SURE_AFTER_RESTARTS = 3
+"""A download that broke off may go on; after so many failures in a row it does not."""
+
+
+def findings_of(pod: Pod, expected: Expectation) -> Iterator[Finding]:
+    """Yield what a pod that is neither ready nor gone tells of itself."""
+    for container in pod.init_containers:
+        yield from _of_init_container(pod, container, expected)
+    for container in sorted(pod.containers, key=lambda item: item.name != ENGINE):
+        yield from _not_started(pod, container)
+        if container.name == ENGINE:
+            yield from _of_engine(pod, container, expected)
+        elif container.end and not container.running_since:
+            yield why_ended(pod, container, container.end, expected)
+    yield from _node_lost(pod)
+    yield from _being_created(pod, expected)
+
+
+def _of_init_container(pod: Pod, container: Container, expected: Expectation) -> Iterator[Finding]:
+    yield from _not_started(pod, container)
+    end = container.end
+    if container.running_since and not container.ready and container.name == DOWNLOADER:
+        found = why_download_failed(pod, container, end, expected) if end and end.exit_code else None
+        if found and (found.is_stalled or container.restarts >= _SURE_AFTER_RESTARTS):
+            yield found
+        else:
+            yield _downloading(container.running_since, found, expected)
+    elif not container.running_since and end and end.exit_code:
+        yield why_download_failed(pod, container, end, expected)
+
+
+def _downloading(since: str, failed_before: Finding | None, expected: Expectation) -> Finding:
+    plan = expected.plan
+    again = f", again after a failure: {failed_before.message}" if failed_before else ""
+    size = plan.memory.weights_mib * plan.tp
+    return finding(
+        Reason.DOWNLOADING, f"{plan.repository}, about {size} MiB, is downloaded since {since}{again}"
+    )
+
+
+def _of_engine(pod: Pod, container: Container, expected: Expectation) -> Iterator[Finding]:
+    if container.running_since is None:
+        if container.end:
+            yield why_ended(pod, container, container.end, expected)
+        return
+    if container.ready:
+        return
+    ready, last = pod.condition("Ready"), container.last
+    if last and not was_ready(pod, last):
+        # It loads again, and that will end as before: the reason stays, rather than to alternate.
+        yield why_ended(pod, container, last, expected)
+    elif container.started and ready and ready.since > container.running_since:
+        yield finding(
+            Reason.ENGINE_UNHEALTHY,
+            f"the engine of {pod.name} was ready and does not answer /health since {ready.since}; its liveness "
+            f"probe restarts it if that lasts; see: kubectl logs {pod.name} -c {container.name}",
+        )
+    else:
+        yield _loading(pod, container, container.running_since, expected)
+
+
+def _loading(pod: Pod, container: Container, since: str, expected: Expectation) -> Finding:
+    restarted = f"; it restarted after {ended_with(container.last)}" if container.last else ""
+    return finding(
+        Reason.LOADING_WEIGHTS,
+        f"{pod.name} loads the weights since {since}; expected: about "
+        f"{expected.plan.expected_start_seconds} s, given up after {expected.startup_budget:.0f} s{restarted}",
+    )
+
+
+def _not_started(pod: Pod, container: Container) -> Iterator[Finding]:
+    waiting = container.waiting
+    if waiting is None:
+        return
+    if waiting.reason in _PULL_ERRORS:
+        yield finding(
+            Reason.IMAGE_PULL_FAILED,
+            f"the image of container {container.name} cannot be pulled: {_why_not_pulled(waiting)}; correct "
+            "engine.image, or let the nodes reach and log in to the registry (podTemplate.imagePullSecrets)",
+        )
+    elif waiting.reason in _CREATE_ERRORS:
+        yield _not_created(pod, container, waiting)
+
+
+def _why_not_pulled(waiting: Waiting) -> str:
+    """Return the pull's own error, which the kubelet repeats behind its back-off."""
+    _, behind, error = waiting.message.partition(": ErrImagePull: ")
+    return error if behind else waiting.message or waiting.reason
+
+
+def _not_created(pod: Pod, container: Container, waiting: Waiting) -> Finding:
+    message = waiting.message
+    if waiting.reason == "CreateContainerConfigError" and (
+        message.startswith("secret ") or "in Secret " in message
+    ):
+        return finding(
+            Reason.SECRET_MISSING,
+            f"container {container.name} needs a Secret: {message}; create it, or correct the reference "
+            "(server.apiKeySecretRef, model.source.huggingFace.tokenSecretRef, engine.env)",
+        )
+    return finding(
+        Reason.CREATE_CONTAINER_ERROR,
+        f"container {container.name} of {pod.name} cannot be created: {message or waiting.reason}",
+    )
+
+
+def _node_lost(pod: Pod) -> Iterator[Finding]:
+    """A node that no longer reports: its controller clears Ready and touches nothing else of the pod.
+
+    ``MarkPodsNotReady`` in ``pkg/controller/util/node/controller_utils.go`` of Kubernetes.
+    """
+    ready, containers = pod.condition("Ready"), pod.condition("ContainersReady")
+    if ready is None or ready.is_true or containers is None or not containers.is_true:
+        return
+    if ready.reason == "ReadinessGatesNotReady" or not all(item.ready for item in pod.containers):
+        return
+    yield finding(
+        Reason.NODE_LOST,
+        f"node {pod.node} does not report since {ready.since}; {pod.name} is replaced when the node stays away, "
+        f"after 300 s unless tolerated for longer; see: kubectl describe node {pod.node}",
+    )
+
+
+def _being_created(pod: Pod, expected: Expectation) -> Iterator[Finding]:
+    """Before its first container: the node mounts volumes and makes the network, then pulls images."""
+    sandbox = pod.condition("PodReadyToStartContainers")
+    creating = [item for item in pod.containers if item.waiting and item.waiting.reason in _CREATING]
+    if sandbox is None or not creating or any(item.running_since for item in pod.init_containers):
+        return
+    if sandbox.is_true:
+        yield finding(Reason.PULLING_IMAGE, f"node {pod.node} pulls the image since {sandbox.since}")
+    elif expected.has_volume:
+        yield Finding(
+            Reason.VOLUME_PENDING,
+            f"node {pod.node} mounts the volumes of {pod.name} since {sandbox.since}; if that lasts, see its "
+            f"Events: kubectl describe pod {pod.name}",
+            Outlook.PROGRESS,
+        )

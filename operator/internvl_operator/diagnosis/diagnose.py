@@ -1,0 +1,110 @@
+"""The one most telling reason why a Deployment is not ready."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import inf
+from typing import Any
+
+from internvl_operator.diagnosis.containers import ENGINE, findings_of
+from internvl_operator.diagnosis.endings import Expectation
+from internvl_operator.diagnosis.finding import Finding, Outlook, Reason, finding
+from internvl_operator.diagnosis.lost import findings_of_lost, is_lost
+from internvl_operator.diagnosis.pods import Pod, pods_of
+from internvl_operator.diagnosis.scheduling import Obstacle, scheduling_of
+from internvl_operator.planner.plan import Plan
+
+
+def diagnose(
+    plan: Plan,
+    deployment: Mapping[str, Any] | None,
+    bodies: Iterable[Mapping[str, Any]],
+    revision: str | None,
+) -> Finding | None:
+    """Return why a Deployment is not ready, or None when nothing tells.
+
+    Args:
+        plan: how its pods are run.
+        deployment: the Deployment as the cache has it.
+        bodies: the pods that carry the resource's label, as the cache has them.
+        revision: the pod template that is applied; pods of another one are on their way out.
+    """
+    if deployment is None:
+        return None
+    pods = pods_of(deployment, bodies)
+    expected = _expectation(plan, deployment)
+    current = [pod for pod in pods if pod.revision == revision]
+    previous = [pod for pod in pods if pod.revision != revision]
+    found = _most_telling([*_refused(deployment), *_findings(current, expected)])
+    if found is None:
+        return _most_telling(_findings(previous, expected))
+    serving = sum(pod.is_ready for pod in previous)
+    return _while_old_pods_serve(found, serving) if serving else found
+
+
+def _findings(pods: Sequence[Pod], expected: Expectation) -> Iterator[Finding]:
+    for pod in pods:
+        if not pod.is_ready and not pod.deleting and not is_lost(pod):
+            yield from findings_of(pod, expected)
+    yield from findings_of_lost(pods)
+    yield from _unscheduled(pods, expected.plan)
+
+
+def _most_telling(findings: Iterable[Finding]) -> Finding | None:
+    return min(findings, key=lambda found: found.reason.rank, default=None)
+
+
+def _unscheduled(pods: Iterable[Pod], plan: Plan) -> Iterator[Finding]:
+    waiting = scheduling_of(pods, plan.resource)
+    if waiting is None:
+        return
+    where = f"{waiting.pod} is scheduled nowhere since {waiting.since}: {waiting.message}"
+    if waiting.obstacle is Obstacle.GPU:
+        what = f"{plan.gpus} x {plan.product or plan.resource}"
+        yield finding(Reason.WAITING_FOR_GPU, f"{what} on one node must become free; {where}")
+    elif waiting.obstacle is Obstacle.VOLUME:
+        is_missing = re.search(r'persistentvolumeclaim "[^"]*" not found', waiting.message)
+        yield Finding(
+            Reason.VOLUME_PENDING,
+            f"{where}; see: kubectl get persistentvolumeclaims",
+            Outlook.STALLED if is_missing else Outlook.WAITING,
+        )
+    else:
+        yield finding(
+            Reason.UNSCHEDULABLE,
+            f"{where}; compare the nodes' labels, taints and free resources with spec.podTemplate",
+        )
+
+
+def _refused(deployment: Mapping[str, Any]) -> Iterator[Finding]:
+    for condition in deployment.get("status", {}).get("conditions", ()):
+        if (condition["type"], condition["status"]) == ("ReplicaFailure", "True"):
+            yield finding(
+                Reason.PODS_REFUSED,
+                f"the API server refuses the pods: {condition.get('message', '')}; raise the quota, or satisfy the "
+                "policy with spec.podTemplate",
+            )
+
+
+def _while_old_pods_serve(found: Finding, serving: int) -> Finding:
+    """Return the finding about a rollout that cannot go on; nothing is lost as long as the old pods serve."""
+    if found.outlook is Outlook.PROGRESS:
+        return found
+    served = f"the old revision still serves, with {serving} ready"
+    if found.reason is Reason.WAITING_FOR_GPU:
+        return Finding(found.reason, f"{found.message}; {served}", found.outlook)
+    message = f"{served}; the new one does not start: {found.reason}: {found.message}"
+    return Finding(Reason.ROLLOUT_BLOCKED, message, found.outlook)
+
+
+def _expectation(plan: Plan, deployment: Mapping[str, Any]) -> Expectation:
+    pod = deployment.get("spec", {}).get("template", {}).get("spec", {})
+    probes = [item["startupProbe"] for item in pod.get("containers", ()) if _has_probe(item)]
+    budget = max(
+        (probe.get("periodSeconds", 10) * probe.get("failureThreshold", 3) for probe in probes), default=inf
+    )
+    has_volume = any("emptyDir" not in volume for volume in pod.get("volumes", ()))
+    return Expectation(plan, budget, has_volume)
+
+
+def _has_probe(container: Mapping[str, Any]) -> bool:
+    return bool(container["name"] == ENGINE and container.get("startupProbe"))

@@ -1,0 +1,156 @@
+"""How a container ended, and why: from its exit code, its reason and the end of its log."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from internvl_operator.diagnosis.finding import Finding, Outlook, Reason, finding
+from internvl_operator.diagnosis.log_lines import (
+    DOWNLOAD_ERRORS,
+    ENGINE_PROCESS_DIED,
+    OUT_OF_GPU_MEMORY,
+    REJECTED_FLAGS,
+    last_words,
+    line_with,
+)
+from internvl_operator.diagnosis.pods import Container, Pod, Termination
+from internvl_operator.planner.plan import Plan
+
+_KILLED = (137, 143)
+"""SIGKILL and SIGTERM. A container that its startup probe gives up gets SIGTERM, and SIGKILL after the grace period."""
+
+_ABORTED = (134, 139)
+"""SIGABRT and SIGSEGV, by which TurboMind ends when CUDA fails."""
+
+_PREFILL_TOKENS = 8192
+"""LMDeploy's ``--max-prefill-token-num``: its warm-up fills a session up to this length."""
+
+_LONGEST_QUOTE = 300
+_SURE_AFTER_RESTARTS = 2
+"""One crash may be an accident; after so many restarts it is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What a pod should do.
+
+    Args:
+        plan: how it is run.
+        startup_budget: seconds after which the startup probe gives up a closed port.
+        has_volume: whether it mounts more than empty directories.
+    """
+
+    plan: Plan
+    startup_budget: float
+    has_volume: bool
+
+
+def why_ended(pod: Pod, container: Container, end: Termination, expected: Expectation) -> Finding:
+    """Return why the engine's container ended."""
+    plan, log = expected.plan, end.message
+    if end.exit_code == 2 and (line := line_with(log, REJECTED_FLAGS)):
+        return finding(
+            Reason.ENGINE_REJECTED_FLAGS,
+            f"LMDeploy {plan.engine} refuses its command line: {quote(line)}; correct engine.extraArgs, or "
+            "engine.version if engine.image holds another release",
+        )
+    if end.exit_code in _KILLED and not was_ready(pod, end) and _seconds(end) >= expected.startup_budget:
+        return _hung(pod, expected, log)
+    if line := line_with(log, OUT_OF_GPU_MEMORY):
+        return finding(
+            Reason.OUT_OF_GPU_MEMORY,
+            f"the engine ran out of GPU memory: {quote(line)}; the plan takes {plan.memory.used_mib} of "
+            f"{plan.gpu_memory_mib} MiB: see with nvidia-smi on {pod.node} whether something else uses the GPU; "
+            f"else {_WAYS_TO_SAVE_GPU_MEMORY}",
+        )
+    if end.reason == "OOMKilled":
+        return finding(
+            Reason.OOM_KILLED,
+            f"container {container.name} was killed for its host memory, not for the GPU's: raise or remove the "
+            "memory limit in podTemplate.resources, or lower engine.maxBatchSize",
+        )
+    outlook = Outlook.STALLED if container.restarts >= _SURE_AFTER_RESTARTS else Outlook.WAITING
+    return Finding(Reason.CRASH_LOOPING, _crash(pod, container, end), outlook)
+
+
+def why_download_failed(pod: Pod, container: Container, end: Termination, expected: Expectation) -> Finding:
+    """Return why an init container ended with an error: it fetches the model."""
+    if end.reason == "OOMKilled":
+        return finding(
+            Reason.OOM_KILLED, f"init container {container.name} of {pod.name} was killed for its host memory"
+        )
+    what = f"{expected.plan.repository} cannot be fetched"
+    for error in DOWNLOAD_ERRORS:
+        if line := line_with(end.message, error.texts):
+            outlook = Outlook.WAITING if error.may_pass else Outlook.STALLED
+            return Finding(Reason.DOWNLOAD_FAILED, f"{what}: {error.advice} ({quote(line)})", outlook)
+    said = f": {quote(last_words(end.message))}" if end.message else ""
+    return finding(
+        Reason.DOWNLOAD_FAILED,
+        f"{what}: init container {container.name} ended with exit code {end.exit_code}{said}; "
+        f"see: kubectl logs {pod.name} -c {container.name}",
+    )
+
+
+def was_ready(pod: Pod, end: Termination) -> bool:
+    """Return whether the pod was ready in that life of its container.
+
+    Its condition Ready last changed, to False, after that life began; in one that never got so far it is older.
+    """
+    ready = pod.condition("Ready")
+    return ready is not None and ready.since > end.started_at
+
+
+def ended_with(end: Termination) -> str:
+    """Return how a container ended, in a few words that stay the same from one crash to the next."""
+    line = line_with(end.message, OUT_OF_GPU_MEMORY)
+    return f"exit code {end.exit_code}" + (
+        f", {quote(line)}" if line else f", {end.reason}" if end.reason else ""
+    )
+
+
+def quote(line: str) -> str:
+    """Return a line of a log, cut where it gets long."""
+    return line if len(line) <= _LONGEST_QUOTE else line[: _LONGEST_QUOTE - 3] + "..."
+
+
+_WAYS_TO_SAVE_GPU_MEMORY = (
+    "lower engine.cacheMaxEntryCount, engine.sessionLen or engine.maxBatchSize, "
+    "give it more GPUs (engine.tp), or use quantization AWQ"
+)
+
+
+def _hung(pod: Pod, expected: Expectation, log: str) -> Finding:
+    plan = expected.plan
+    line = line_with(log, OUT_OF_GPU_MEMORY)
+    said = f" ({quote(line)})" if line else ""
+    several = "; several GPUs may also hang in NCCL: try engine.env NCCL_P2P_DISABLE=1" if plan.tp > 1 else ""
+    return finding(
+        Reason.WARMUP_HUNG,
+        f"the port stayed closed for {expected.startup_budget:.0f} s, where about {plan.expected_start_seconds} s "
+        f"were expected, and the startup probe ended the engine{said}; LMDeploy hangs in its warm-up when the KV "
+        f"cache holds fewer than {min(plan.session_len, _PREFILL_TOKENS)} tokens (planned: {plan.memory.kv_tokens}): "
+        f"see with nvidia-smi on {pod.node} whether something else uses the GPU; else lower engine.sessionLen, raise "
+        f"engine.cacheMaxEntryCount, or give it more GPUs (engine.tp){several}; if the weights load slowly, use a "
+        "faster volume",
+    )
+
+
+def _crash(pod: Pod, container: Container, end: Termination) -> str:
+    words = last_words(end.message)
+    said = f", saying: {quote(words)}" if words else ""
+    hint = ""
+    if end.exit_code in _ABORTED:
+        hint = "this exit code often means that GPU memory ran out or a CUDA call failed; "
+    elif ENGINE_PROCESS_DIED in end.message:
+        hint = "its own error, often GPU memory that ran out, is further up in the log; "
+    return (
+        f"container {container.name} of {pod.name} ends with {ended_with(end)}{said}; {hint}"
+        f"see: kubectl logs {pod.name} -c {container.name} --previous"
+    )
+
+
+def _seconds(end: Termination) -> float:
+    if not end.started_at or not end.finished_at:
+        return 0.0
+    started, finished = (datetime.fromisoformat(time) for time in (end.started_at, end.finished_at))
+    return (finished - started).total_seconds()

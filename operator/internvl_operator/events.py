@@ -1,0 +1,68 @@
+"""The Kubernetes Events of a change of status: a pure function of the status before and after."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from internvl_operator.diagnosis.finding import PROGRESS_REASONS, Reason
+from internvl_operator.kube.port import ClusterEvent
+from internvl_operator.status import condition, is_true
+
+_TOLD = frozenset(Reason) - PROGRESS_REASONS
+
+
+def events_between(previous: Mapping[str, Any], current: Mapping[str, Any]) -> list[ClusterEvent]:
+    """Return what is worth telling people: a new plan, ready, why it is not, and an update."""
+    return [
+        *_planned(previous, current),
+        *_ready(previous, current),
+        *_trouble(previous, current),
+        *_rollout(previous, current),
+        *_update(previous, current),
+    ]
+
+
+def _planned(previous: Mapping[str, Any], current: Mapping[str, Any]) -> Iterator[ClusterEvent]:
+    if is_true(current, "Planned") and previous.get("plan") != current.get("plan"):
+        yield ClusterEvent("Normal", "Planned", _message(current, "Planned"))
+
+
+def _ready(previous: Mapping[str, Any], current: Mapping[str, Any]) -> Iterator[ClusterEvent]:
+    if is_true(current, "Ready") and not is_true(previous, "Ready"):
+        yield ClusterEvent("Normal", "Ready", _message(current, "Ready"))
+
+
+def _trouble(previous: Mapping[str, Any], current: Mapping[str, Any]) -> Iterator[ClusterEvent]:
+    """One Event for each new reason, be it that a person must act or that something else must change."""
+    now, before = condition(current, "Ready"), condition(previous, "Ready")
+    if now is None or now["status"] == "True" or _same(before, now):
+        return
+    if is_true(current, "Stalled") or now["reason"] in _TOLD:
+        yield ClusterEvent("Warning", now["reason"], now["message"])
+    elif is_true(previous, "Ready") and previous["observedGeneration"] == current["observedGeneration"]:
+        yield ClusterEvent("Warning", "NotReady", now["message"])
+
+
+def _rollout(previous: Mapping[str, Any], current: Mapping[str, Any]) -> Iterator[ClusterEvent]:
+    """Tell of a lack of GPUs that was found out: another way to roll out without another spec."""
+    found_out = previous.get("observedGeneration") == current["observedGeneration"]
+    before, now = previous.get("rolloutStrategy"), current.get("rolloutStrategy")
+    if found_out and (before, now) == ("Surge", "TerminateFirst"):
+        message = (
+            "no GPUs are free for a new pod beside the old ones: an old pod stops before a new one starts"
+        )
+        yield ClusterEvent("Normal", "TerminateFirst", message)
+
+
+def _update(previous: Mapping[str, Any], current: Mapping[str, Any]) -> Iterator[ClusterEvent]:
+    offered = current.get("updateRevision")
+    if offered and offered != previous.get("updateRevision"):
+        yield ClusterEvent("Normal", "UpdateAvailable", _message(current, "UpdateAvailable"))
+
+
+def _same(before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> bool:
+    return before is not None and (before["status"], before["reason"]) == (now["status"], now["reason"])
+
+
+def _message(status: Mapping[str, Any], type_: str) -> str:
+    found = condition(status, type_)
+    return found["message"] if found else ""

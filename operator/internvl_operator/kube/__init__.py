@@ -1,0 +1,1 @@
+"""The Kubernetes API: what the reconciler needs of it, a client, and a cache."""

@@ -1,0 +1,208 @@
+"""The port to Kubernetes: what the reconciler asks, as requests to the API server."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self
+
+from internvl_operator.kube.connection import Connection
+from internvl_operator.kube.credentials import Credentials
+from internvl_operator.kube.event import FIELD_MANAGER, event_body
+from internvl_operator.kube.fence import Fence, open_fence
+from internvl_operator.kube.kinds import CHILDREN, EVENT, RESOURCE
+from internvl_operator.kube.port import (
+    ClusterError,
+    ClusterEvent,
+    ForbiddenError,
+    Keep,
+    Key,
+    Kind,
+    KubernetesObject,
+    NotFoundError,
+    ObjectList,
+    whole,
+)
+
+PAGE = 100
+"""Objects of one answer to a list: a Deployment is some 20 KB of JSON, and ten times as much once it is parsed."""
+_LAST_EVENTS_SECONDS = 1.0
+"""Time for the Events that are under way when the client is closed."""
+
+_APPLY = "application/apply-patch+yaml"
+_KINDS = {(kind.api_version, kind.kind): kind for kind in (RESOURCE, EVENT, *CHILDREN.values())}
+
+_log = logging.getLogger(__name__)
+
+
+class KubernetesClient:
+    """An implementation of the Cluster port; use it as an asynchronous context manager.
+
+    Args:
+        load: returns the credentials; called again when the API server no longer accepts them.
+        namespaces: the namespaces that lists look into; empty means all.
+        observe: told of every request: method, kind, status code (0 without an answer) and seconds.
+        fence: what every write has to pass; None lets all through.
+    """
+
+    def __init__(
+        self,
+        load: Callable[[], Credentials],
+        namespaces: Sequence[str] = (),
+        observe: Callable[[str, str, int, float], None] = lambda *_: None,
+        fence: Fence | None = None,
+    ) -> None:
+        self._namespaces = tuple(namespaces)
+        self._connection = Connection(load, observe, fence or open_fence())
+        self._events: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        await self._connection.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._events:
+            await asyncio.wait(self._events, timeout=_LAST_EVENTS_SECONDS)
+        await self._connection.__aexit__(kind, error, trace)
+
+    async def apply(self, manifest: Mapping[str, Any], *, force: bool) -> KubernetesObject:
+        """Apply a manifest server-side."""
+        kind = _kind_of(manifest)
+        parameters = {"fieldManager": FIELD_MANAGER, "force": str(force).lower()}
+        return await self._connection.request(
+            "PATCH", kind, _path_of(kind, manifest), parameters, manifest, _APPLY
+        )
+
+    async def delete(self, kind: Kind, key: Key, uid: str) -> None:
+        """Delete an object if it still has this uid.
+
+        Raises:
+            ConflictError: it changes at this moment, or has another uid, which the watches will tell.
+        """
+        options = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "preconditions": {"uid": uid},
+            "propagationPolicy": "Background",
+        }
+        try:
+            await self._connection.request("DELETE", kind, _path(kind, key), {}, options)
+        except NotFoundError:
+            return
+
+    async def list(self, kind: Kind, selector: str = "", keep: Keep = whole) -> ObjectList:
+        """Return what is kept of all objects of a kind, page by page.
+
+        Of several namespaces, those that may not be read are named in the answer: a namespace takes its Role along
+        when it is deleted, and the others are served on.
+        """
+        if not (kind.namespaced and self._namespaces):
+            return await self._list(kind, "", selector, keep)
+        lists: list[ObjectList] = []
+        refused: dict[str, ForbiddenError] = {}
+        for namespace in self._namespaces:
+            with _noted(refused, namespace):
+                lists.append(await self._list(kind, f"/namespaces/{namespace}", selector, keep))
+        if not lists:
+            raise next(iter(refused.values()))
+        for error in refused.values():
+            _log.warning("left out: %s", error)
+        return ObjectList(
+            [item for found in lists for item in found.items],
+            min(found.resource_version for found in lists),
+            frozenset(refused),
+        )
+
+    async def exists(self, kind: Kind, key: Key, uid: str) -> bool:
+        """Return whether an object still has this uid and is not being deleted.
+
+        A list tells as well, and needs no right that the operator has not.
+        """
+        collection = _path(kind, Key(key.namespace, ""))
+        named = {"fieldSelector": f"metadata.name={key.name}"}
+        answer = await self._connection.request("GET", kind, collection, named)
+        return any(
+            item["metadata"]["uid"] == uid and not item["metadata"].get("deletionTimestamp")
+            for item in answer["items"]
+        )
+
+    async def get(self, kind: Kind, key: Key) -> KubernetesObject:
+        """Return one object.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        return await self._connection.request("GET", kind, _path(kind, key), {})
+
+    async def create(self, manifest: Mapping[str, Any], manager: str) -> KubernetesObject:
+        """Create an object.
+
+        Args:
+            manifest: of a kind that the operator works with.
+            manager: who owns its fields.
+
+        Raises:
+            ConflictError: there is one of that name.
+        """
+        kind = _kind_of(manifest)
+        path = _path(kind, Key(manifest["metadata"]["namespace"], ""))
+        return await self._connection.request("POST", kind, path, {"fieldManager": manager}, manifest)
+
+    async def patch_status(self, manifest: Mapping[str, Any]) -> KubernetesObject:
+        """Apply the status of an existing object of the same uid."""
+        kind = _kind_of(manifest)
+        parameters = {"fieldManager": FIELD_MANAGER, "force": "true"}
+        path = f"{_path_of(kind, manifest)}/status"
+        return await self._connection.request("PATCH", kind, path, parameters, manifest, _APPLY)
+
+    async def record_event(self, subject: Mapping[str, Any], event: ClusterEvent) -> None:
+        """Record an Event beside what goes on; a failure is logged and forgotten, as Events are for people only."""
+        body = event_body(subject, event, datetime.now(UTC))
+        recording = asyncio.create_task(self._record(body), name=f"event {event.reason}")
+        self._events.add(recording)
+        recording.add_done_callback(self._events.discard)
+
+    async def _record(self, body: Mapping[str, Any]) -> None:
+        path = _path(EVENT, Key(body["metadata"]["namespace"], ""))
+        try:
+            await self._connection.request("POST", EVENT, path, {"fieldManager": FIELD_MANAGER}, body)
+        except ClusterError as error:
+            _log.warning("event %s was not recorded: %s", body["reason"], error)
+
+    async def _list(self, kind: Kind, scope: str, selector: str, keep: Keep) -> ObjectList:
+        items: list[KubernetesObject] = []
+        parameters = {"limit": str(PAGE)} | ({"labelSelector": selector} if selector else {})
+        while True:
+            path = f"{kind.root}{scope}/{kind.plural}"
+            page = await self._connection.request("GET", kind, path, parameters)
+            items += map(keep, page["items"])
+            metadata = page["metadata"]
+            if not metadata.get("continue"):
+                return ObjectList(items, int(metadata["resourceVersion"]))
+            parameters["continue"] = metadata["continue"]
+
+
+@contextmanager
+def _noted(refused: dict[str, ForbiddenError], namespace: str) -> Iterator[None]:
+    try:
+        yield
+    except ForbiddenError as error:
+        refused[namespace] = error
+
+
+def _kind_of(manifest: Mapping[str, Any]) -> Kind:
+    return _KINDS[manifest["apiVersion"], manifest["kind"]]
+
+
+def _path_of(kind: Kind, manifest: Mapping[str, Any]) -> str:
+    metadata = manifest["metadata"]
+    return _path(kind, Key(metadata["namespace"], metadata["name"]))
+
+
+def _path(kind: Kind, key: Key) -> str:
+    collection = f"{kind.root}/namespaces/{key.namespace}/{kind.plural}"
+    return f"{collection}/{key.name}" if key.name else collection

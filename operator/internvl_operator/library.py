@@ -1,0 +1,140 @@
+"""The planner and the renderer as functions, for notebooks and other controllers."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from internvl_operator.api.quantity import memory_mib
+from internvl_operator.catalog.engines import DEFAULT_VERSION, engine
+from internvl_operator.catalog.gpus import find_gpu
+from internvl_operator.catalog.models import MODELS
+from internvl_operator.planner.inventory import Inventory, given_gpu, inventory_for
+from internvl_operator.planner.plan import Plan, make_plan
+from internvl_operator.planner.request import GpuRequest, PlanRequest, quantized, request_of
+from internvl_operator.planner.request import backend as backend_of
+
+if TYPE_CHECKING:
+    from internvl_operator.api.v1alpha1 import InternVLDeployment
+
+_MOST_GPUS = 8
+
+Nodes = Iterable[Mapping[str, Any]]
+
+
+def plan(
+    size: str,
+    *,
+    gpu: str | None = None,
+    gpu_memory: str | None = None,
+    max_gpus: int = _MOST_GPUS,
+    nodes: Nodes | None = None,
+    quantization: Literal["Auto", "None", "AWQ"] = "Auto",
+    backend: Literal["Auto", "TurboMind", "PyTorch"] = "Auto",
+    version: str = DEFAULT_VERSION,
+    tp: int | None = None,
+    session_len: int = 8192,
+    sessions: int | None = None,
+    cache_max_entry_count: float | None = None,
+    max_batch_size: int = 128,
+    quant_policy: Literal[0, 4, 8] = 0,
+) -> Plan:
+    """Return what a model needs. What is given is kept, what is not is derived.
+
+    Args:
+        size: one of MODELS, such as ``"8B"``.
+        gpu: product, by the node label nvidia.com/gpu.product or short: ``"A100-80GB"``.
+        gpu_memory: memory of one GPU as a Kubernetes quantity: ``"80Gi"``.
+        max_gpus: most GPUs for one replica.
+        nodes: Nodes as the Kubernetes API has them, whose GPUs are chosen from; without them, ``gpu`` or
+            ``gpu_memory`` says what there is.
+        quantization: of the weights.
+        backend: inference backend.
+        version: LMDeploy release, one of SUPPORTED_VERSIONS.
+        tp: tensor parallelism, and so the number of GPUs.
+        session_len: longest session in tokens.
+        sessions: full-length sessions to hold at once; None: 4, or 1 with a given ``tp``.
+        cache_max_entry_count: share of the memory free after the weights that the KV cache takes.
+        max_batch_size: most requests computed at once.
+        quant_policy: bits of the KV cache, 0 for 16.
+
+    Returns:
+        The plan. Its ``outcome`` says whether it runs, its ``reason`` why, its ``memory`` is in MiB per GPU.
+
+    Raises:
+        NoGpuKnownError: nothing tells what GPU there will be.
+        UnknownGpuError, UnknownEngineError: there is no such product or release.
+        ValueError: there is no such size, or ``gpu_memory`` is no quantity.
+    """
+    if size not in MODELS:
+        raise ValueError(f"{size!r} is not an InternVL2 size: give one of {', '.join(MODELS)}")
+    request = PlanRequest(
+        size=size,
+        quantized=quantized(quantization),
+        backend=backend_of(backend),
+        engine=engine(version).version,
+        tp=tp,
+        session_len=session_len,
+        sessions=sessions,
+        cache_max_entry_count=cache_max_entry_count,
+        max_batch_size=max_batch_size,
+        quant_policy=quant_policy,
+        gpu=_with_gpu(GpuRequest(max_count=max_gpus), gpu, gpu_memory),
+    )
+    return make_plan(request, _inventory(request.gpu, nodes))
+
+
+def plan_resource(
+    resource: "InternVLDeployment",
+    *,
+    gpu: str | None = None,
+    gpu_memory: str | None = None,
+    nodes: Nodes | None = None,
+) -> Plan:
+    """Return the plan that the controller would make for a new resource.
+
+    Args:
+        resource: as ``parse`` returns it.
+        gpu: product in place of the resource's own.
+        gpu_memory: memory of one GPU in place of the resource's own.
+        nodes: Nodes as the Kubernetes API has them, whose GPUs are chosen from.
+
+    Raises:
+        NoGpuKnownError: nothing tells what GPU there will be.
+        UnknownGpuError: there is no such product.
+        ValueError: ``gpu_memory`` is no quantity.
+    """
+    request = request_of(resource.spec)
+    request = replace(request, gpu=_with_gpu(request.gpu, gpu, gpu_memory))
+    return make_plan(request, _inventory(request.gpu, nodes))
+
+
+def render(resource: "InternVLDeployment", plan: Plan) -> tuple[dict[str, Any], ...]:
+    """Return the manifests that the controller would apply for a resource, without owner references.
+
+    Args:
+        resource: as ``parse`` returns it.
+        plan: the plan that it runs by.
+
+    Raises:
+        ValueError: the plan does not run.
+    """
+    from internvl_operator.manifests.children import render_children
+    from internvl_operator.manifests.record import inputs_of
+
+    if not plan.is_ok:
+        raise ValueError(f"there is nothing to render: {plan.reason}")
+    return render_children(resource, plan, inputs_of(resource.spec)).manifests
+
+
+def _with_gpu(request: GpuRequest, gpu: str | None, gpu_memory: str | None) -> GpuRequest:
+    if gpu is None and gpu_memory is None:
+        return request
+    return replace(
+        request,
+        product=find_gpu(gpu).product if gpu else None,
+        memory_mib=memory_mib(gpu_memory) if gpu_memory else None,
+    )
+
+
+def _inventory(request: GpuRequest, nodes: Nodes | None) -> Inventory:
+    return given_gpu(request) if nodes is None else inventory_for(request, nodes)

@@ -1,0 +1,41 @@
+"""Names, labels and annotations of the children."""
+
+NAME_LABEL = "internvl.dev/name"
+"""The only label in selectors, which Kubernetes never lets change."""
+
+MANAGED_BY = "internvl-operator"
+CHILDREN_SELECTOR = NAME_LABEL
+"""Selects every child of every resource, by a label that no other tool sets."""
+
+REVISION_LABEL = "internvl.dev/revision"
+"""On pods: the hash of the pod template that they are made from."""
+
+PLACEMENT_ANNOTATION = "internvl.dev/placement"
+"""On pods: the hash of what they need of a node, by which two revisions compete for the same GPUs or do not."""
+
+RESTARTED_ANNOTATION = "internvl.dev/restarted-at"
+"""On pods: ``spec.rollout.restartedAt``."""
+
+TERMINATE_FIRST_ANNOTATION = "internvl.dev/terminate-first"
+"""On a Deployment: the revision for which old pods stop before new ones start."""
+
+RECORD_VERSION_ANNOTATION = "internvl.dev/record"
+INPUTS_ANNOTATION = "internvl.dev/inputs"
+PLAN_ANNOTATION = "internvl.dev/plan"
+TEMPLATE_ANNOTATION = "internvl.dev/pod-template"
+MANIFEST_ANNOTATION = "internvl.dev/manifest"
+
+
+def selector(name: str) -> dict[str, str]:
+    """Return the labels that tell one resource's pods from all others."""
+    return {NAME_LABEL: name}
+
+
+def child_labels(name: str) -> dict[str, str]:
+    """Return the labels that every child carries."""
+    return {
+        "app.kubernetes.io/name": "internvl",
+        "app.kubernetes.io/instance": name,
+        "app.kubernetes.io/managed-by": MANAGED_BY,
+        NAME_LABEL: name,
+    }

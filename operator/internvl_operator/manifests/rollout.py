@@ -1,0 +1,60 @@
+"""How a change reaches the pods: which of them stop before others start."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from internvl_operator.api.v1alpha1 import InternVLDeploymentSpec
+from internvl_operator.manifests.labels import TERMINATE_FIRST_ANNOTATION
+from internvl_operator.manifests.model_files import holds_exclusive_claim
+from internvl_operator.manifests.record import annotated
+from internvl_operator.manifests.template import KubernetesObject
+
+
+class Strategy(StrEnum):
+    """Which pods stop before others start."""
+
+    SURGE = "Surge"
+    TERMINATE_FIRST = "TerminateFirst"
+    RECREATE = "Recreate"
+
+
+_ROLLING_UPDATES: Mapping[Strategy, Mapping[str, int | str]] = {
+    Strategy.SURGE: {"maxSurge": 1, "maxUnavailable": 0},
+    Strategy.TERMINATE_FIRST: {"maxSurge": 0, "maxUnavailable": 1},
+    Strategy.RECREATE: {"maxSurge": 0, "maxUnavailable": "100%"},
+}
+
+
+def strategy_of(spec: InternVLDeploymentSpec, revision: str, terminate_first: str | None) -> Strategy:
+    """Return how a revision is rolled out.
+
+    Args:
+        spec: the resource's spec.
+        revision: the revision of the pod template that is wanted.
+        terminate_first: the revision that was found to have no room beside the old pods. Another revision tries
+            to surge again.
+    """
+    match spec.rollout.strategy:
+        case "Surge":
+            return Strategy.SURGE
+        case "Recreate":
+            return Strategy.RECREATE
+    must_wait = terminate_first == revision or holds_exclusive_claim(spec)
+    return Strategy.TERMINATE_FIRST if must_wait else Strategy.SURGE
+
+
+def terminate_first_revision(deployment: Mapping[str, Any] | None) -> str | None:
+    """Return the revision that a Deployment rolls out by stopping old pods first, if there is one."""
+    annotations = (deployment or {}).get("metadata", {}).get("annotations") or {}
+    return annotations.get(TERMINATE_FIRST_ANNOTATION)
+
+
+def with_strategy(deployment: KubernetesObject, strategy: Strategy, revision: str) -> KubernetesObject:
+    """Return a Deployment that rolls out a revision in this way, and that remembers a way which was found out."""
+    rolling_update = dict(_ROLLING_UPDATES[strategy])
+    spec = deployment["spec"] | {"strategy": {"type": "RollingUpdate", "rollingUpdate": rolling_update}}
+    deployment = {**deployment, "spec": spec}
+    if strategy is Strategy.TERMINATE_FIRST:
+        return annotated(deployment, {TERMINATE_FIRST_ANNOTATION: revision})
+    return deployment

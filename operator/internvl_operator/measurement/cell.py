@@ -1,0 +1,73 @@
+"""Configurations to measure, and the resources that run them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+from internvl_operator.api.v1alpha1 import API_VERSION, KIND
+from internvl_operator.catalog.models import MODELS
+
+MEASUREMENT_LABEL = "internvl.dev/measurement"
+"""Marks the resources that a measurement makes, which alone it deletes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One configuration.
+
+    Args:
+        tp: GPUs of one replica.
+        awq: whether the weights are AWQ.
+        ratio: share of the memory free after the weights that the KV cache takes; None: as the plan derives it.
+    """
+
+    size: str
+    tp: int
+    awq: bool
+    ratio: float | None
+
+    @property
+    def name(self) -> str:
+        """Name of its resource."""
+        weights = "-awq" if self.awq else ""
+        ratio = "" if self.ratio is None else f"-r{round(1000 * self.ratio):03}"
+        return f"memory-{self.size.lower()}{weights}-tp{self.tp}{ratio}"
+
+    def __str__(self) -> str:
+        ratio = "" if self.ratio is None else f" at {self.ratio:g}"
+        return f"{self.size}{' AWQ' if self.awq else ''} on {self.tp} GPU{'s' * (self.tp > 1)}{ratio}"
+
+
+def cells(
+    sizes: Sequence[str], tps: Sequence[int], weights: Sequence[bool], ratios: Sequence[float]
+) -> Iterator[Cell]:
+    """Yield every combination that has weights; the ratios of one configuration follow each other."""
+    for size in sizes:
+        for awq in weights:
+            if awq and MODELS[size].awq_repository is None:
+                continue
+            for tp in tps:
+                for ratio in ratios:
+                    yield Cell(size, tp, awq, ratio)
+
+
+def manifest(cell: Cell, base: Mapping[str, Any], namespace: str) -> dict[str, Any]:
+    """Return the resource that runs a cell.
+
+    Args:
+        cell: that is to run.
+        base: a resource whose spec says all else: the source of the model, the GPUs, the pods.
+        namespace: where it is to run.
+    """
+    spec = deepcopy(dict(base.get("spec", {})))
+    spec |= {"size": cell.size, "quantization": "AWQ" if cell.awq else "None", "replicas": 1}
+    spec["engine"] = spec.get("engine", {}) | {"tp": cell.tp}
+    if cell.ratio is not None:
+        spec["engine"]["cacheMaxEntryCount"] = cell.ratio
+    return {
+        "apiVersion": API_VERSION,
+        "kind": KIND,
+        "metadata": {"name": cell.name, "namespace": namespace, "labels": {MEASUREMENT_LABEL: "memory"}},
+        "spec": spec,
+    }

@@ -1,0 +1,168 @@
+"""Every configuration that a request allows, each with what would happen."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from internvl_operator.catalog.arguments import check_extra_args
+from internvl_operator.catalog.engine import Engine
+from internvl_operator.catalog.engines import engine
+from internvl_operator.catalog.models import IMAGE_TOKENS, Backend
+from internvl_operator.planner.inventory import GpuPool, Inventory
+from internvl_operator.planner.memory import MemoryEstimate, MemoryRequest, estimate
+from internvl_operator.planner.outcome import Outcome
+from internvl_operator.planner.parallelism import check_parallelism
+from internvl_operator.planner.request import PlanRequest
+
+Cost = tuple[int, bool, int, bool, str]
+
+TENSOR_PARALLELISM = (1, 2, 4, 8, 16)
+
+IMAGE_REQUEST_TOKENS = IMAGE_TOKENS + 512
+"""Tokens of a typical request: one image at the default number of tiles, and 512 tokens of text."""
+
+_AWQ_CAPABILITY = (7, 5)
+"""Oldest compute capability of TurboMind's AWQ kernels, as the AWQ models' cards state it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One configuration on one pool.
+
+    Args:
+        refusal: why the engine or the GPU rules it out; None when memory alone decides.
+        memory: the memory of one GPU; None for a configuration that cannot even be computed.
+    """
+
+    pool: GpuPool
+    awq: bool
+    backend: Backend
+    tp: int
+    session_len: int
+    max_batch_size: int
+    refusal: str | None
+    memory: MemoryEstimate
+
+    @property
+    def outcome(self) -> Outcome:
+        """What would happen."""
+        return Outcome.REJECTED if self.refusal else self.memory.outcome
+
+    @property
+    def sessions(self) -> int:
+        """Full-length sessions that one replica holds at once."""
+        return self._at_once(self.session_len)
+
+    @property
+    def image_requests(self) -> int:
+        """Requests with one image and 512 tokens that one replica holds at once."""
+        return self._at_once(IMAGE_REQUEST_TOKENS)
+
+    @property
+    def cost(self) -> Cost:
+        """Orders configurations: fewest GPUs, then those that can be pinned, the smallest card, no AWQ."""
+        pool = self.pool
+        return (self.tp, not pool.node_selector, pool.memory_mib, self.awq, pool.product)
+
+    @property
+    def quantization(self) -> str:
+        """``None`` or ``AWQ``."""
+        return "AWQ" if self.awq else "None"
+
+    def _at_once(self, tokens: int) -> int:
+        if self.outcome is not Outcome.OK:
+            return 0
+        return min(self.memory.kv_tokens // tokens, self.max_batch_size)
+
+
+def candidates(request: PlanRequest, inventory: Inventory) -> Iterator[Candidate]:
+    """Yield every configuration that the given values leave open, in no particular order."""
+    release = engine(request.engine)
+    for pool in inventory.pools:
+        for awq in _quantizations(request):
+            for tp in _parallelism(request, pool):
+                yield evaluate(request, release, pool, awq, tp)
+
+
+def evaluate(request: PlanRequest, release: Engine, pool: GpuPool, awq: bool, tp: int) -> Candidate:
+    """Return what one configuration would do."""
+    model = request.model
+    backend = request.backend or _preferred_backend(request, release)
+    memory = estimate(
+        MemoryRequest(
+            language=model.language,
+            vision=model.vision,
+            awq=awq,
+            backend=backend,
+            tp=tp,
+            gpu_memory_mib=pool.memory_mib,
+            cache_max_entry_count=request.cache_max_entry_count,
+            session_len=request.session_len,
+            max_batch_size=request.max_batch_size,
+            max_prefill_token_num=release.default_max_prefill_token_num,
+            quant_policy=request.quant_policy,
+            native_vision=release.native_vision,
+            truncates_session=release.truncates_session,
+            replicates_vocabulary=release.replicates_vocabulary,
+        )
+    )
+    return Candidate(
+        pool=pool,
+        awq=awq,
+        backend=backend,
+        tp=tp,
+        session_len=request.session_len,
+        max_batch_size=request.max_batch_size,
+        refusal=_refusal(request, release, pool, awq, backend, tp),
+        memory=memory,
+    )
+
+
+def _quantizations(request: PlanRequest) -> tuple[bool, ...]:
+    if request.quantized is not None:
+        return (request.quantized,)
+    if request.repository is not None or request.has_own_files:
+        # These weights are what they are; by custom the name of a repository tells.
+        return ((request.repository or "").upper().endswith("-AWQ"),)
+    return (False, True) if _has_awq(request) else (False,)
+
+
+def _has_awq(request: PlanRequest) -> bool:
+    return request.model.awq_repository is not None
+
+
+def _parallelism(request: PlanRequest, pool: GpuPool) -> tuple[int, ...]:
+    if request.tp is not None:
+        return (request.tp,)
+    most = min(pool.count, request.gpu.max_count)
+    return tuple(tp for tp in TENSOR_PARALLELISM if tp <= most) or (1,)
+
+
+def _preferred_backend(request: PlanRequest, release: Engine) -> Backend:
+    supported = release.backends_for(request.model.language.architecture)
+    return supported[0]
+
+
+def _refusal(
+    request: PlanRequest, release: Engine, pool: GpuPool, awq: bool, backend: Backend, tp: int
+) -> str | None:
+    model = request.model
+    if awq and not _has_awq(request):
+        return f"there are no AWQ weights for {model.size}"
+    refusal = check_parallelism(model.language, model.vision, awq, backend, tp, release)
+    if refusal:
+        return refusal
+    if tp > 1 and pool.is_mig:
+        return f"tp {tp}: MIG slices cannot work together on one model"
+    if tp > pool.count:
+        return f"tp {tp} is more than the {pool.count} GPUs of one node"
+    if tp > request.gpu.max_count:
+        return f"tp {tp} is more than the {request.gpu.max_count} GPUs that gpu.maxCount allows"
+    if awq and pool.compute_capability is not None and pool.compute_capability < _AWQ_CAPABILITY:
+        return f"{pool.product}: AWQ needs compute capability 7.5, this GPU has {_dotted(pool.compute_capability)}"
+    if request.quant_policy and backend is Backend.TURBOMIND and model.language.head_dim == 64:
+        return "quantPolicy must be 0: TurboMind has no quantized KV cache for heads of width 64"
+    return " ".join(check_extra_args(release, backend, request.extra_args)) or None
+
+
+def _dotted(capability: tuple[int, int]) -> str:
+    return f"{capability[0]}.{capability[1]}"

@@ -1,0 +1,185 @@
+"""Sentences about plans: why one was chosen, why the others were not, and what would help."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from internvl_operator.planner.candidates import Candidate, candidates
+from internvl_operator.planner.inventory import Inventory
+from internvl_operator.planner.outcome import Outcome
+from internvl_operator.planner.request import PlanRequest
+
+MOST_ALTERNATIVES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """Another configuration, and why it was not taken or what it would take."""
+
+    quantization: str
+    tp: int
+    gpus: str
+    outcome: Outcome
+    used_mib: int
+    kv_tokens: int
+    concurrent_sessions: int
+    reason: str
+
+
+def reason_for(chosen: Candidate, considered: Sequence[Candidate], request: PlanRequest) -> str:
+    """Return why this configuration was chosen, or what goes wrong with it."""
+    if chosen.outcome is not Outcome.OK:
+        return problem_of(chosen)
+    weights = "AWQ weights" if chosen.awq else "full precision"
+    where = f"{weights} on {gpus(chosen)}"
+    if request.tp is not None:
+        return f"{where}: tp {request.tp} was given; {_holds(chosen)}"
+    if chosen.sessions < request.wanted_sessions:
+        return f"{where}: nothing holds {_sessions(request.wanted_sessions)}; this {_holds(chosen)}, the most"
+    fewest = "the fewest GPUs that hold" if chosen.tp > 1 else "one GPU holds"
+    reason = f"{where}: {fewest} {_sessions(request.wanted_sessions)} {_length(chosen)}"
+    if chosen.awq and any(not candidate.awq for candidate in considered):
+        reason += "; full precision does not"
+    return reason
+
+
+def problem_of(candidate: Candidate) -> str:
+    """Return what goes wrong with a configuration, with its numbers."""
+    memory = candidate.memory
+    match candidate.outcome:
+        case Outcome.REJECTED:
+            return f"rejected: {candidate.refusal}"
+        case Outcome.OOM:
+            return (
+                f"out of memory: {_weights(candidate)} on {gpus(candidate)} needs "
+                f"{candidate.pool.memory_mib + memory.shortfall_mib} MiB per GPU, {memory.shortfall_mib} MiB more "
+                "than there are"
+            )
+        case Outcome.NO_KV_FOR_SESSION:
+            return (
+                f"the KV cache would hold {memory.kv_tokens} tokens on {gpus(candidate)}, too few for the engine's "
+                "warm-up, which would hang with the port closed"
+            )
+        case Outcome.SESSION_EXCEEDS_KV if memory.kv_tokens >= memory.effective_session_len:
+            return (
+                f"the KV cache leaves too little free on {gpus(candidate)}: the first requests need "
+                f"{memory.reserve_mib} MiB"
+            )
+        case Outcome.SESSION_EXCEEDS_KV:
+            return (
+                f"the KV cache would hold {memory.kv_tokens} tokens on {gpus(candidate)}, less than one session of "
+                f"{candidate.session_len}"
+            )
+        case Outcome.OK:
+            return _holds(candidate)
+
+
+def alternatives_to(
+    chosen: Candidate, considered: Sequence[Candidate], request: PlanRequest
+) -> tuple[Alternative, ...]:
+    """Return the cheapest other configurations, and why each was not taken."""
+    others = [candidate for candidate in considered if candidate is not chosen and not candidate.refusal]
+    return tuple(
+        _alternative(candidate, _why_not(candidate, chosen, request))
+        for candidate in others[:MOST_ALTERNATIVES]
+    )
+
+
+def _why_not(candidate: Candidate, chosen: Candidate, request: PlanRequest) -> str:
+    if candidate.outcome is not Outcome.OK:
+        return problem_of(candidate)
+    if candidate.sessions < min(request.wanted_sessions, chosen.sessions):
+        return f"{_holds(candidate)}; {request.wanted_sessions} are asked for"
+    if candidate.awq and not chosen.awq:
+        return f"{_holds(candidate)}; full precision is preferred where it fits"
+    return f"{_holds(candidate)}; costs more: {gpus(candidate)}"
+
+
+def ways_out_of(request: PlanRequest, inventory: Inventory) -> tuple[Alternative, ...]:
+    """Return what would run if one of the given values were different, the cheapest first."""
+    found: list[tuple[Candidate, str]] = []
+    for change, relaxed, pools in _relaxations(request, inventory):
+        if best := _cheapest(relaxed, pools):
+            found.append((best, change.format(gpus=gpus(best), weights=_weights(best))))
+    if shorter := _shorter_session(request, inventory):
+        found.append(shorter)
+    # Two changes may lead to the same configuration: the first one named is enough.
+    distinct = {best.cost: _alternative(best, change) for best, change in reversed(found)}
+    return tuple(distinct[cost] for cost in sorted(distinct)[:MOST_ALTERNATIVES])
+
+
+def _cheapest(request: PlanRequest, inventory: Inventory) -> Candidate | None:
+    works = (candidate for candidate in candidates(request, inventory) if candidate.outcome is Outcome.OK)
+    return min(works, key=lambda candidate: candidate.cost, default=None)
+
+
+def _relaxations(request: PlanRequest, inventory: Inventory) -> list[tuple[str, PlanRequest, Inventory]]:
+    """Return (what to write, the request changed so, the inventory for it)."""
+    more = replace(request, tp=None, gpu=replace(request.gpu, max_count=8))
+    larger = Inventory(tuple(replace(pool, count=max(pool.count, 8)) for pool in inventory.pools))
+    changes = [("use {gpus} with {weights}", more, larger)]
+    if request.cache_max_entry_count is not None:
+        changes.append(
+            ("leave cacheMaxEntryCount out", replace(request, cache_max_entry_count=None), inventory)
+        )
+    if request.quantized is False and request.model.awq_repository:
+        changes.append(("use quantization AWQ", replace(request, quantized=True), inventory))
+        changes.append(("use quantization AWQ on {gpus}", replace(more, quantized=True), larger))
+    if request.quantized is None and request.model.awq_repository:
+        changes.append(("use quantization AWQ on {gpus}", replace(more, quantized=True), larger))
+    if request.quantized and request.backend is None:
+        changes.append(("use quantization None on {gpus}", replace(more, quantized=False), larger))
+    if request.backend is not None:
+        changes.append(("leave the backend out", replace(request, backend=None), inventory))
+    if request.quant_policy:
+        changes.append(("use quantPolicy 0", replace(request, quant_policy=0), inventory))
+    return changes
+
+
+def _shorter_session(request: PlanRequest, inventory: Inventory) -> tuple[Candidate, str] | None:
+    """Return the longest session that what is given can hold, when the session alone is too long."""
+    near = [c for c in candidates(request, inventory) if not c.refusal and c.outcome is not Outcome.OOM]
+    session_len = max((candidate.memory.kv_tokens for candidate in near), default=0) // 1024 * 1024
+    if not 0 < session_len < request.session_len:
+        return None
+    best = _cheapest(replace(request, session_len=session_len), inventory)
+    return (best, f"use sessionLen <= {session_len}") if best else None
+
+
+def _alternative(candidate: Candidate, reason: str) -> Alternative:
+    return Alternative(
+        quantization=candidate.quantization,
+        tp=candidate.tp,
+        gpus=gpus(candidate),
+        outcome=candidate.outcome,
+        used_mib=candidate.memory.used_mib,
+        kv_tokens=candidate.memory.kv_tokens,
+        concurrent_sessions=candidate.sessions,
+        reason=reason,
+    )
+
+
+def gpus(candidate: Candidate) -> str:
+    """Return the GPUs of a configuration, as people say them."""
+    if candidate.pool.product:
+        return f"{candidate.tp} x {candidate.pool.product}"
+    return f"{candidate.tp} GPU{'s' if candidate.tp > 1 else ''} of {candidate.pool.memory_mib} MiB"
+
+
+def _weights(candidate: Candidate) -> str:
+    return "AWQ" if candidate.awq else "full precision"
+
+
+def _holds(candidate: Candidate) -> str:
+    # A session that the engine has shortened to its KV cache fits once.
+    return f"holds {_sessions(candidate.sessions or 1)} {_length(candidate)}"
+
+
+def _sessions(count: int) -> str:
+    return "1 session" if count == 1 else f"{count} sessions"
+
+
+def _length(candidate: Candidate) -> str:
+    shortened = candidate.memory.effective_session_len
+    if shortened < candidate.session_len:
+        return f"that the engine shortens from {candidate.session_len} to {shortened} tokens"
+    return f"of {candidate.session_len} tokens"

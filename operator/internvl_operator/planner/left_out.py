@@ -1,0 +1,25 @@
+"""What is said of nodes whose GPUs do not count: short, however many nodes and causes there are."""
+
+from collections.abc import Mapping, Sequence
+
+_MOST_NAMES = 3
+_MOST_CAUSES = 8
+
+
+def left_out_notes(names_by_cause: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """Return a note for each cause, in a stable order.
+
+    Args:
+        names_by_cause: the names of the nodes that are left out for one cause, by its words.
+    """
+    causes = sorted(names_by_cause)
+    notes = [f"left out, {cause}: {_some(names_by_cause[cause])}" for cause in causes[:_MOST_CAUSES]]
+    # Each node may have a taint of its own, and the notes go into the status and into an annotation.
+    others = [name for cause in causes[_MOST_CAUSES:] for name in names_by_cause[cause]]
+    return (*notes, f"left out, other causes: {_some(others)}") if others else tuple(notes)
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(sorted(names)[:_MOST_NAMES])
+    more = len(names) - _MOST_NAMES
+    return f"{shown} and {more} more" if more > 0 else shown

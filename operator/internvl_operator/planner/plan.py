@@ -1,0 +1,166 @@
+"""The plan: which configuration serves a request, with its numbers and its reason.
+
+The choice, when nothing is given: full precision with the fewest GPUs of one node that hold the wanted sessions;
+else AWQ likewise; else whatever holds most sessions, at least one. Among products: fewest GPUs, then the smallest
+card.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from internvl_operator.catalog.engines import engine
+from internvl_operator.catalog.models import Backend
+from internvl_operator.planner.candidates import Candidate, candidates
+from internvl_operator.planner.explain import Alternative, alternatives_to, reason_for, ways_out_of
+from internvl_operator.planner.host import expected_start_seconds
+from internvl_operator.planner.inventory import Inventory
+from internvl_operator.planner.memory import MemoryEstimate
+from internvl_operator.planner.outcome import Outcome
+from internvl_operator.planner.request import PlanRequest
+
+_BFLOAT16_CAPABILITY = (8, 0)
+"""Oldest compute capability with bfloat16 (NVIDIA's CUDA programming guide, arithmetic throughput)."""
+
+
+_BLACKWELL_CAPABILITY = (10, 0)
+"""First compute capability that needs CUDA 12.8 (NVIDIA's CUDA toolkit release notes)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a replica is run; memory in MiB per GPU, lengths in tokens.
+
+    Args:
+        gpus: GPUs of one replica, always equal to tp.
+        float16: whether the GPU lacks bfloat16, so that float16 is asked for.
+        notes: what the inventory could not tell.
+    """
+
+    outcome: Outcome
+    reason: str
+    size: str
+    awq: bool
+    repository: str
+    backend: Backend
+    engine: str
+    tp: int
+    resource: str
+    product: str
+    gpu_memory_mib: int
+    node_selector: Mapping[str, str]
+    float16: bool
+    session_len: int
+    max_batch_size: int
+    quant_policy: int
+    memory: MemoryEstimate
+    concurrent_sessions: int
+    concurrent_image_requests: int
+    expected_start_seconds: int
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    alternatives: tuple[Alternative, ...] = ()
+
+    @property
+    def gpus(self) -> int:
+        """GPUs of one replica: one per rank."""
+        return self.tp
+
+    @property
+    def quantization(self) -> str:
+        """``None`` or ``AWQ``."""
+        return "AWQ" if self.awq else "None"
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether the plan can run."""
+        return self.outcome is Outcome.OK
+
+
+def make_plan(request: PlanRequest, inventory: Inventory) -> Plan:
+    """Return the plan for a request, or, with an outcome other than ok, why there is none and the way out."""
+    considered = sorted(candidates(request, inventory), key=lambda candidate: candidate.cost)
+    chosen = choose(considered, request.wanted_sessions)
+    if chosen.outcome is Outcome.OK:
+        reason = reason_for(chosen, considered, request)
+        alternatives = alternatives_to(chosen, considered, request)
+    else:
+        alternatives = ways_out_of(request, inventory)
+        reason = reason_for(chosen, considered, request)
+        if alternatives:
+            reason += "; " + " or ".join(alternative.reason for alternative in alternatives)
+    return _plan(chosen, request, reason, alternatives, inventory.notes)
+
+
+def choose(considered: Sequence[Candidate], wanted_sessions: int) -> Candidate:
+    """Return the best of some configurations, which are ordered by cost."""
+    possible = [candidate for candidate in considered if candidate.outcome is Outcome.OK]
+    for awq in (False, True):
+        for candidate in possible:
+            if candidate.awq is awq and candidate.sessions >= wanted_sessions:
+                return candidate
+    if possible:
+        return max(possible, key=lambda candidate: candidate.sessions)
+    return max(considered, key=_how_near)
+
+
+def _how_near(candidate: Candidate) -> tuple[int, int]:
+    """Orders configurations that fail: the nearer to running, the larger; among equals the first is the cheapest."""
+    order = (Outcome.REJECTED, Outcome.OOM, Outcome.NO_KV_FOR_SESSION, Outcome.SESSION_EXCEEDS_KV)
+    missing = 0 if candidate.refusal else candidate.memory.shortfall_mib
+    return (order.index(candidate.outcome), -missing)
+
+
+def _plan(
+    chosen: Candidate,
+    request: PlanRequest,
+    reason: str,
+    alternatives: tuple[Alternative, ...],
+    notes: tuple[str, ...],
+) -> Plan:
+    model = request.model
+    capability = chosen.pool.compute_capability
+    float16 = capability is not None and capability < _BFLOAT16_CAPABILITY and not chosen.awq
+    repository = model.awq_repository if chosen.awq and model.awq_repository else model.repository
+    return Plan(
+        outcome=chosen.outcome,
+        reason=reason,
+        size=model.size,
+        awq=chosen.awq,
+        repository=request.repository or repository,
+        backend=chosen.backend,
+        engine=request.engine,
+        tp=chosen.tp,
+        resource=chosen.pool.resource,
+        product=chosen.pool.product,
+        gpu_memory_mib=chosen.pool.memory_mib,
+        node_selector=chosen.pool.node_selector,
+        float16=float16,
+        session_len=request.session_len,
+        max_batch_size=request.max_batch_size,
+        quant_policy=request.quant_policy,
+        memory=chosen.memory,
+        concurrent_sessions=chosen.sessions,
+        concurrent_image_requests=chosen.image_requests,
+        expected_start_seconds=expected_start_seconds(chosen.memory.weights_mib, chosen.backend),
+        warnings=_warnings(chosen, request, float16),
+        notes=notes,
+        alternatives=alternatives,
+    )
+
+
+def _warnings(chosen: Candidate, request: PlanRequest, float16: bool) -> tuple[str, ...]:
+    """Return what people should know before they trust the plan."""
+    model, release, pool = request.model, engine(request.engine), chosen.pool
+    warnings = list(release.warnings_for(model, chosen.backend, chosen.tp, request.quant_policy))
+    if float16:
+        warnings.append(f"{pool.product} has no bfloat16: the model runs in float16, which was not measured.")
+    is_blackwell = pool.compute_capability is not None and pool.compute_capability >= _BLACKWELL_CAPABILITY
+    if is_blackwell and not any("cu12.8" in image or "cu13" in image for image in release.images):
+        warnings.append(
+            f"The images of LMDeploy {request.engine} are older than {pool.product}: use a later release, "
+            "or name an image of your own in spec.engine.image."
+        )
+    known = model.language.max_position_embeddings
+    if request.session_len > known:
+        warnings.append(f"The model knows {known} tokens: answers get worse beyond, whatever fits.")
+    return tuple(warnings)

@@ -1,0 +1,124 @@
+"""What the planner is asked: the given values of a spec or of a command line. ``None`` means: derive it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from internvl_operator.api.quantity import memory_mib
+from internvl_operator.catalog.engines import DEFAULT_VERSION
+from internvl_operator.catalog.models import MODELS, Backend, Model
+from internvl_operator.planner.node_affinity import NodeTerm, required_terms
+
+if TYPE_CHECKING:
+    from internvl_operator.api.v1alpha1 import InternVLDeploymentSpec
+
+DEFAULT_SESSIONS = 4
+"""Sessions of full length that a replica holds when nothing is said."""
+
+GPU_RESOURCE = "nvidia.com/gpu"
+
+
+@dataclass(frozen=True, slots=True)
+class GpuRequest:
+    """The GPUs that a replica may use; memory in MiB.
+
+    Args:
+        node_selector: labels that the nodes must have.
+        node_affinity: alternatives, of which the nodes must meet one; None when any node will do.
+        tolerations: as in a PodSpec, beside that of the GPU resource's own taint.
+    """
+
+    resource: str = GPU_RESOURCE
+    product: str | None = None
+    memory_mib: int | None = None
+    max_count: int = 8
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    node_affinity: tuple[NodeTerm, ...] | None = None
+    tolerations: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRequest:
+    """The inputs of a plan; lengths in tokens.
+
+    Args:
+        quantized: whether the weights are AWQ; None leaves it to the planner.
+        has_own_files: whether the files come from a claim or an image, which holds one set of weights.
+        autoscaled: whether the replicas follow the requests that wait; it changes no plan.
+        sessions: full-length sessions to hold at once; None asks for DEFAULT_SESSIONS, or for one with a given tp.
+    """
+
+    size: str
+    quantized: bool | None = None
+    backend: Backend | None = None
+    engine: str = DEFAULT_VERSION
+    tp: int | None = None
+    session_len: int = 8192
+    sessions: int | None = None
+    cache_max_entry_count: float | None = None
+    max_batch_size: int = 128
+    quant_policy: int = 0
+    repository: str | None = None
+    has_own_files: bool = False
+    extra_args: tuple[str, ...] = ()
+    autoscaled: bool = False
+    gpu: GpuRequest = GpuRequest()
+
+    @property
+    def model(self) -> Model:
+        """The entry of the size table."""
+        return MODELS[self.size]
+
+    @property
+    def wanted_sessions(self) -> int:
+        """Full-length sessions that decide the GPU count."""
+        if self.sessions is not None:
+            return self.sessions
+        return DEFAULT_SESSIONS if self.tp is None else 1
+
+
+_QUANTIZED = {"Auto": None, "None": False, "AWQ": True}
+_BACKENDS = {"Auto": None, "TurboMind": Backend.TURBOMIND, "PyTorch": Backend.PYTORCH}
+
+QUANTIZATIONS = tuple(_QUANTIZED)
+BACKENDS = tuple(_BACKENDS)
+
+
+def quantized(choice: str) -> bool | None:
+    """Return what ``Auto``, ``None`` or ``AWQ`` asks for."""
+    return _QUANTIZED[choice]
+
+
+def backend(choice: str) -> Backend | None:
+    """Return what ``Auto``, ``TurboMind`` or ``PyTorch`` asks for."""
+    return _BACKENDS[choice]
+
+
+def request_of(spec: "InternVLDeploymentSpec") -> PlanRequest:
+    """Return the part of a spec that the plan follows from."""
+    engine = spec.engine
+    return PlanRequest(
+        size=spec.size,
+        quantized=quantized(spec.quantization),
+        backend=backend(engine.backend),
+        engine=engine.version,
+        tp=engine.tp,
+        session_len=engine.session_len,
+        sessions=engine.sessions,
+        cache_max_entry_count=engine.cache_max_entry_count,
+        max_batch_size=engine.max_batch_size,
+        quant_policy=engine.quant_policy,
+        repository=spec.model.repository,
+        has_own_files=bool(spec.model.source.persistent_volume_claim or spec.model.source.image),
+        extra_args=tuple(engine.extra_args),
+        autoscaled=spec.autoscaling.max_replicas is not None,
+        gpu=GpuRequest(
+            resource=spec.gpu.resource,
+            product=spec.gpu.product,
+            memory_mib=memory_mib(spec.gpu.memory) if spec.gpu.memory else None,
+            max_count=spec.gpu.max_count,
+            node_selector=spec.pod_template.node_selector,
+            node_affinity=required_terms(spec.pod_template.affinity),
+            tolerations=tuple(spec.pod_template.tolerations),
+        ),
+    )

@@ -1,0 +1,1 @@
+"""The running controller: watches, work queue, workers, health and metrics."""

@@ -1,0 +1,38 @@
+"""Finds out, once at the start, which kinds of children the cluster knows."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+
+from internvl_operator.kube.kinds import BUILT_IN_CHILDREN, OPTIONAL_CHILDREN
+from internvl_operator.kube.port import Cluster, ClusterError, ForbiddenError, Kind, NotFoundError
+from internvl_operator.manifests.labels import CHILDREN_SELECTOR
+
+_RETRY_SECONDS = 5.0
+
+_log = logging.getLogger(__name__)
+
+
+async def known_children(cluster: Cluster) -> Mapping[str, Kind]:
+    """Return the kinds of children that can be written here, by name.
+
+    A kind that is installed later is used from the operator's next start on.
+    """
+    optional = [kind for kind in OPTIONAL_CHILDREN if await _is_known(cluster, kind)]
+    return {kind.kind: kind for kind in (*BUILT_IN_CHILDREN, *optional)}
+
+
+async def _is_known(cluster: Cluster, kind: Kind) -> bool:
+    while True:
+        try:
+            await cluster.list(kind, CHILDREN_SELECTOR)
+        except NotFoundError:
+            return False
+        except ForbiddenError as error:
+            _log.warning("no %s is made: %s", kind.kind, error)
+            return False
+        except ClusterError as error:
+            _log.warning("the API server does not answer, again in %s s: %s", _RETRY_SECONDS, error)
+            await asyncio.sleep(_RETRY_SECONDS)
+        else:
+            return True

@@ -1,0 +1,72 @@
+"""The cluster's GPUs, from a list of its nodes that is read when a plan is made and kept for a minute.
+
+A plan that fails by it is made again by a newer one: nodes that were just added count at once.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from internvl_operator.kube.kinds import NODE
+from internvl_operator.kube.port import Cluster, ForbiddenError, KubernetesObject
+from internvl_operator.planner.inventory import Inventory, inventory_for
+from internvl_operator.planner.request import GpuRequest
+from internvl_operator.settings import Settings
+
+ANEW_SECONDS = 10.0
+"""A list of the nodes that is younger is one of now: thousands of plans may fail at once."""
+
+_log = logging.getLogger(__name__)
+
+
+class NodeInventory:
+    """Reads GPU inventories from the nodes.
+
+    Args:
+        cluster: the Kubernetes API.
+        settings: the default GPU, a listed inventory, and how long a list of the nodes is used again.
+        clock: monotonic seconds.
+    """
+
+    def __init__(self, cluster: Cluster, settings: Settings, clock: Callable[[], float]) -> None:
+        self._cluster = cluster
+        self._settings = settings
+        self._clock = clock
+        self._nodes: list[Mapping[str, Any]] | None = None
+        self._read_at = float("-inf")
+        self._reading = asyncio.Lock()
+
+    async def __call__(self, request: GpuRequest, *, anew: bool = False) -> Inventory:
+        """Return the GPUs that a request may use; ``anew``: as they are now, and not a minute ago.
+
+        Raises:
+            NoGpuKnownError: nothing tells what GPU there will be.
+            ClusterError: the API failed in a way that a later try may mend.
+        """
+        settings = self._settings
+        oldest = min(ANEW_SECONDS, settings.nodes_ttl_seconds) if anew else settings.nodes_ttl_seconds
+        async with self._reading:
+            # Where the installation lists its GPUs, it may have no right to list nodes.
+            if not settings.inventory and self._clock() - self._read_at >= oldest:
+                self._nodes = await self._read()
+                self._read_at = self._clock()
+        return inventory_for(request, self._nodes, settings.default_gpu, settings.inventory)
+
+    async def _read(self) -> list[Mapping[str, Any]] | None:
+        try:
+            return [*(await self._cluster.list(NODE, keep=_gpus_only)).items]
+        except ForbiddenError as error:
+            _log.warning("nodes cannot be read, plans need spec.gpu: %s", error)
+            return None
+
+
+def _gpus_only(node: KubernetesObject) -> KubernetesObject:
+    """Keep what an inventory is made from: a node's full status is tens of kilobytes."""
+    metadata, spec, status = node["metadata"], node.get("spec", {}), node.get("status", {})
+    ready = [item for item in status.get("conditions", ()) if item["type"] == "Ready"]
+    return {
+        "metadata": {"name": metadata["name"], "labels": metadata.get("labels", {})},
+        "spec": {"unschedulable": spec.get("unschedulable", False), "taints": spec.get("taints", [])},
+        "status": {"allocatable": status.get("allocatable", {}), "conditions": ready},
+    }

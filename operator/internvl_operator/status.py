@@ -1,0 +1,245 @@
+"""The status: a pure function of the plan, the observed Deployment and pods, the previous status and the time.
+
+Nothing in it changes with time alone, so that a resource at rest is never written.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from internvl_operator.api.v1alpha1 import InternVLDeployment
+from internvl_operator.diagnosis.diagnose import diagnose
+from internvl_operator.diagnosis.finding import Finding
+from internvl_operator.manifests.arguments import served_name
+from internvl_operator.manifests.labels import selector
+from internvl_operator.manifests.revision import Update
+from internvl_operator.manifests.rollout import Strategy
+from internvl_operator.manifests.service import endpoint
+from internvl_operator.planner.document import plan_document
+from internvl_operator.planner.plan import Plan
+
+Status = dict[str, Any]
+
+LONGEST_MESSAGE = 32768
+"""Characters that a condition's message may have (``metav1.Condition``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a resource is not as its spec says.
+
+    Args:
+        reason: one word for programs.
+        message: what is wrong and what to do.
+        stalled: whether a person must act.
+        retry_after: seconds after which to look again; None when only a change can help.
+        refusal: the API's own error, after which the same may be tried again.
+    """
+
+    reason: str
+    message: str
+    stalled: bool = True
+    retry_after: float | None = None
+    refusal: Exception | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A condition before it is compared with the previous one."""
+
+    type: str
+    is_true: bool
+    reason: str
+    message: str
+
+
+def status_of(
+    generation: int,
+    resource: InternVLDeployment | None,
+    plan: Plan | None,
+    deployment: Mapping[str, Any] | None,
+    pods: Sequence[Mapping[str, Any]],
+    problem: Problem | None,
+    revision: str | None,
+    update: Update | None,
+    strategy: Strategy | None,
+    previous: Mapping[str, Any],
+    now: str,
+) -> Status:
+    """Return the status of a resource.
+
+    Args:
+        generation: the resource's generation.
+        resource: the parsed resource; None when it cannot be parsed.
+        plan: the plan, if there is one.
+        deployment: the Deployment as the cache has it.
+        pods: the pods that carry the resource's label, as the cache has them.
+        problem: what stands in the way.
+        revision: hash of the pod template that is applied.
+        update: another pod template that waits for consent.
+        strategy: how the pod template is rolled out.
+        previous: the status so far, from which transition times are kept.
+        now: the time, in RFC 3339.
+    """
+    found = diagnose(plan, deployment, pods, revision) if plan is not None and problem is None else None
+    conditions = [*_conditions(resource, plan, deployment, problem, found), _update_available(update)]
+    observed = (deployment or {}).get("status", {})
+    status: Status = {
+        "observedGeneration": generation,
+        "conditions": [_with_times(item, generation, previous, now) for item in conditions],
+        "replicas": observed.get("replicas", 0),
+        "readyReplicas": observed.get("readyReplicas", 0),
+    }
+    if resource is not None:
+        name = resource.metadata.name
+        status["ready"] = f"{observed.get('readyReplicas', 0)}/{_wanted_replicas(resource)}"
+        status["selector"] = ",".join(f"{key}={value}" for key, value in selector(name).items())
+        status["endpoint"] = endpoint(resource)
+    if plan is not None:
+        status["plan"] = plan_document(plan)
+    if plan is not None and resource is not None:
+        status["modelName"] = resource.spec.server.model_name or served_name(plan)
+    if revision is not None:
+        status["revision"] = revision
+    if strategy is not None:
+        status["rolloutStrategy"] = strategy.value
+    if update is not None:
+        status["updateRevision"] = update.revision
+        status["updateChanges"] = list(update.changes)
+    return status
+
+
+def internal_error_status(previous: Mapping[str, Any], generation: int, error: Exception, now: str) -> Status:
+    """Return the status of a resource on which the operator itself failed; what it said else stays."""
+    message = (
+        f"the operator failed: {type(error).__name__}: {error}; what runs was left as it is, and it is tried "
+        "again; report it with the operator's log"
+    )
+    told = [
+        Condition("Ready", False, "InternalError", message),
+        Condition("Reconciling", False, "InternalError", ""),
+        Condition("Stalled", True, "InternalError", message),
+    ]
+    kept = [item for item in previous.get("conditions", ()) if item["type"] not in {new.type for new in told}]
+    times = [_with_times(item, generation, previous, now) for item in told]
+    return {**previous, "observedGeneration": generation, "conditions": times + kept}
+
+
+def condition(status: Mapping[str, Any], type_: str) -> Mapping[str, Any] | None:
+    """Return a condition of a status."""
+    return next((item for item in status.get("conditions", ()) if item["type"] == type_), None)
+
+
+def is_true(status: Mapping[str, Any], type_: str) -> bool:
+    """Return whether a condition of a status is True."""
+    found = condition(status, type_)
+    return found is not None and bool(found["status"] == "True")
+
+
+def _conditions(
+    resource: InternVLDeployment | None,
+    plan: Plan | None,
+    deployment: Mapping[str, Any] | None,
+    problem: Problem | None,
+    found: Finding | None,
+) -> list[Condition]:
+    ready = _ready(resource, deployment, problem, found)
+    must_act = problem.stalled if problem else found is not None and found.is_stalled
+    stalled = not ready.is_true and must_act
+    reconciling = not ready.is_true and not must_act
+    return [
+        ready,
+        Condition("Reconciling", reconciling, ready.reason, ready.message if reconciling else ""),
+        Condition("Stalled", True, ready.reason, ready.message)
+        if stalled
+        else Condition("Stalled", False, "NotStalled", ""),
+        _planned(plan, problem),
+        _available(deployment),
+    ]
+
+
+def _ready(
+    resource: InternVLDeployment | None,
+    deployment: Mapping[str, Any] | None,
+    problem: Problem | None,
+    found: Finding | None,
+) -> Condition:
+    if problem is not None or resource is None:
+        return Condition(
+            "Ready", False, problem.reason if problem else "", problem.message if problem else ""
+        )
+    wanted = _wanted_replicas(resource)
+    ready = _settled_replicas(deployment)
+    if ready == wanted:
+        if resource.spec.suspend:
+            return Condition("Ready", True, "Suspended", "0 replicas, as asked")
+        if wanted == 0:
+            return Condition("Ready", True, "ScaledToZero", "0 replicas, as asked")
+        return Condition("Ready", True, "Ready", f"{wanted} of {wanted} replicas answer")
+    if wanted == 0:
+        return Condition("Ready", False, "Stopping", "the pods are being stopped, as asked")
+    if found is not None:
+        return Condition("Ready", False, found.reason.value, found.message)
+    have = (deployment or {}).get("status", {}).get("readyReplicas", 0)
+    progress = _deployment_condition(deployment, "Progressing")
+    if progress and progress.get("reason") == "ProgressDeadlineExceeded":
+        return Condition("Ready", False, "ProgressDeadlineExceeded", progress.get("message", ""))
+    return Condition("Ready", False, "Deploying", f"{have} of {wanted} replicas answer")
+
+
+def _wanted_replicas(resource: InternVLDeployment) -> int:
+    return 0 if resource.spec.suspend else resource.spec.replicas
+
+
+def _settled_replicas(deployment: Mapping[str, Any] | None) -> int | None:
+    """Return the number of ready replicas once the Deployment has no other, or None while it changes."""
+    if deployment is None:
+        return None
+    status = deployment.get("status", {})
+    if status.get("observedGeneration", 0) < deployment["metadata"].get("generation", 0):
+        return None
+    counts = {status.get(field, 0) for field in ("replicas", "updatedReplicas", "readyReplicas")}
+    return int(counts.pop()) if len(counts) == 1 else None
+
+
+def _planned(plan: Plan | None, problem: Problem | None) -> Condition:
+    if plan is not None and plan.is_ok:
+        return Condition("Planned", True, "Planned", plan.reason)
+    if problem is not None:
+        return Condition("Planned", False, problem.reason, problem.message)
+    return Condition("Planned", False, "NotPlanned", "")
+
+
+def _available(deployment: Mapping[str, Any] | None) -> Condition:
+    ready = (deployment or {}).get("status", {}).get("readyReplicas", 0)
+    if ready:
+        return Condition("Available", True, "Serving", "at least one replica answers")
+    return Condition("Available", False, "NotServing", "no replica answers")
+
+
+def _update_available(update: Update | None) -> Condition:
+    if update is None:
+        return Condition("UpdateAvailable", False, "UpToDate", "")
+    message = (
+        f"this operator would restart the pods as revision {update.revision}: accept it with "
+        f"rollout.acceptedRevision: {update.revision}; changes: {'; '.join(update.changes)}"
+    )
+    return Condition("UpdateAvailable", True, "NewPodTemplate", message)
+
+
+def _deployment_condition(deployment: Mapping[str, Any] | None, type_: str) -> Mapping[str, Any] | None:
+    return condition((deployment or {}).get("status", {}), type_)
+
+
+def _with_times(item: Condition, generation: int, previous: Mapping[str, Any], now: str) -> Status:
+    before = condition(previous, item.type)
+    status = "True" if item.is_true else "False"
+    unchanged = before is not None and before["status"] == status
+    return {
+        "type": item.type,
+        "status": status,
+        "reason": item.reason,
+        "message": item.message[:LONGEST_MESSAGE],
+        "observedGeneration": generation,
+        "lastTransitionTime": before["lastTransitionTime"] if before and unchanged else now,
+    }

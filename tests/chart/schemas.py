@@ -1,0 +1,50 @@
+"""JSON schemas for kubeconform, made from what a real API server says of its kinds (OpenAPI v2)."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Schema = dict[str, Any]
+
+LOCATION = "{{ .ResourceKind }}{{ .KindSuffix }}.json"
+"""Name of a kind's file, as kubeconform fills it in."""
+
+_DEFINITIONS = "definitions.json"
+_QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
+
+
+def write_schemas(openapi: Schema, directory: Path) -> None:
+    """Write a schema for each kind, which refuses fields that the API server does not know."""
+    definitions = {name: _strict(schema) for name, schema in openapi["definitions"].items()}
+    definitions[_QUANTITY] = {"type": ["string", "number"]}
+    (directory / _DEFINITIONS).write_text(json.dumps({"definitions": definitions}))
+    for name, schema in openapi["definitions"].items():
+        for kind in schema.get("x-kubernetes-group-version-kind", ()):
+            group = kind["group"].split(".")[0]
+            suffix = "-".join(part for part in (group, kind["version"]) if part)
+            path = directory / f"{kind['kind'].lower()}-{suffix}.json"
+            reference = f"file://{directory / _DEFINITIONS}#/definitions/{name}"
+            path.write_text(json.dumps({"$ref": reference}))
+
+
+def _strict(schema: Any) -> Any:
+    """Return a schema of OpenAPI v2 as one of JSON Schema, closed where its fields are known."""
+    if isinstance(schema, list):
+        return [_strict(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    result = {
+        key: {name: _strict(item) for name, item in value.items()} if key == "properties" else _strict(value)
+        for key, value in schema.items()
+        if key != "format"
+    }
+    if schema.get("format") == "int-or-string":
+        result["type"] = ["string", "integer"]
+    is_open = "additionalProperties" in schema or schema.get("x-kubernetes-preserve-unknown-fields")
+    if "properties" in schema and not is_open:
+        result["additionalProperties"] = False
+    return result

@@ -1,0 +1,164 @@
+"""Alerts and dashboards: promtool, Grafana's own types, and metrics that are really exported."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.cog.plugins import register_default_plugins
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+from images.stub.lmdeploy_stub.load import Load
+from images.stub.lmdeploy_stub.metrics import Metrics as EngineMetrics
+from internvl_operator.catalog.engines import engine
+from internvl_operator.manifests.horizontalpodautoscaler import WAITING_REQUESTS_METRIC
+from internvl_operator.runtime.metrics import Metrics
+from tests.chart.tools import CHART, ROOT, of_kind, rendered, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from prometheus_client import CollectorRegistry
+
+RULES = CHART / "files" / "rules.yaml"
+ALERTS_TEST = ROOT / "tests" / "chart" / "alerts_test.yaml"
+ADAPTER = CHART / "files" / "prometheus-adapter.yaml"
+DASHBOARDS = sorted((CHART / "files" / "dashboards").glob("*.json"))
+
+METRIC = re.compile(r"\b(?:internvl_|lmdeploy:)\w+")
+SUFFIXES = {
+    "counter": ("_total",),
+    "gauge": ("",),
+    "histogram": ("_bucket", "_sum", "_count"),
+    "info": ("_info",),
+}
+
+
+def exported(registry: CollectorRegistry) -> set[str]:
+    """Return the names of the series that a registry exports."""
+    return {f"{metric.name}{suffix}" for metric in registry.collect() for suffix in SUFFIXES[metric.type]}
+
+
+EXPORTED = exported(Metrics().registry) | exported(EngineMetrics((0, 18, 0), "m", Load()).registry)
+
+
+def expressions() -> Iterator[Any]:
+    """Every expression of the rules, the adapter's rule and the dashboards."""
+    for group in yaml.safe_load(RULES.read_text())["groups"]:
+        for rule in group["rules"]:
+            yield pytest.param(rule["expr"], id=rule["alert"])
+    for rule in yaml.safe_load(ADAPTER.read_text())["rules"]:
+        yield pytest.param(rule["seriesQuery"] + rule["metricsQuery"], id=rule["name"]["as"])
+    for path in DASHBOARDS:
+        dashboard = json.loads(path.read_text())
+        for panel in dashboard["panels"]:
+            for target in panel["targets"]:
+                yield pytest.param(target["expr"], id=f"{path.stem}: {panel['title']} {target['refId']}")
+        for variable in dashboard["templating"]["list"]:
+            if variable["type"] == "query":
+                yield pytest.param(variable["query"]["query"], id=f"{path.stem}: ${variable['name']}")
+
+
+@pytest.mark.parametrize("expression", list(expressions()))
+def test_every_metric_is_one_that_the_operator_or_lmdeploy_0_18_exports(expression: str) -> None:
+    used = set(METRIC.findall(expression))
+    assert used
+    assert used <= EXPORTED
+
+
+def test_the_adapter_serves_the_metric_that_the_autoscalers_ask_for() -> None:
+    (rule,) = yaml.safe_load(ADAPTER.read_text())["rules"]
+    assert rule["name"]["as"] == WAITING_REQUESTS_METRIC
+    assert set(METRIC.findall(rule["metricsQuery"])) == set(engine("0.18.0").waiting_requests_metrics)
+
+
+def test_no_reason_of_a_ready_model_is_an_alarm() -> None:
+    source = (ROOT / "operator" / "internvl_operator" / "status.py").read_text()
+    ready = sorted(re.findall(r'Condition\("Ready", True, "(\w+)"', source))
+    assert ready
+    for file in (RULES, CHART / "files" / "dashboards" / "operator.json"):
+        assert f'reason!~"{"|".join(ready)}"' in file.read_text().replace("\\", "")
+
+
+def test_promtool_finds_nothing_wrong_with_the_rules() -> None:
+    assert "SUCCESS" in run("promtool", "check", "rules", "--lint=all", "--lint-fatal", RULES)
+
+
+def test_the_alerts_fire_when_they_should_and_only_then(tmp_path: Path) -> None:
+    for file in (RULES, ALERTS_TEST):
+        shutil.copy(file, tmp_path)
+    assert "SUCCESS" in run("promtool", "test", "rules", tmp_path / ALERTS_TEST.name)
+
+
+def test_every_alert_has_a_unit_test_in_which_it_fires() -> None:
+    groups = yaml.safe_load(RULES.read_text())["groups"]
+    alerts = {rule["alert"] for group in groups for rule in group["rules"]}
+    tests = yaml.safe_load(ALERTS_TEST.read_text())["tests"]
+    fired = {case["alertname"] for test in tests for case in test["alert_rule_test"] if case["exp_alerts"]}
+    assert fired == alerts
+
+
+def test_the_installed_rules_are_the_checked_ones() -> None:
+    (rule,) = of_kind(rendered(settings=["prometheusRule.enabled=true"]), "PrometheusRule")
+    assert rule["spec"] == yaml.safe_load(RULES.read_text())
+
+
+@pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
+def test_grafana_loads_a_dashboard_and_loses_nothing_of_it(path: Path) -> None:
+    register_default_plugins()
+    written = json.loads(path.read_text())
+    loaded = json.loads(JSONEncoder(sort_keys=True).encode(Dashboard.from_json(written)))
+    assert lost(written, loaded) == []
+
+
+def lost(written: Any, loaded: Any, path: str = "") -> list[str]:
+    """Return what of a document is not in what was read of it."""
+    match written, loaded:
+        case dict(), dict():
+            return [
+                problem
+                for key, value in written.items()
+                for problem in (
+                    lost(value, loaded[key], f"{path}.{key}") if key in loaded else [f"{path}.{key}"]
+                )
+            ]
+        case list(), list() if len(written) == len(loaded):
+            return [
+                problem
+                for index, (first, second) in enumerate(zip(written, loaded, strict=True))
+                for problem in lost(first, second, f"{path}[{index}]")
+            ]
+    return [] if written == loaded else [path]
+
+
+@pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
+def test_panels_do_not_overlap(path: Path) -> None:
+    taken: set[tuple[int, int]] = set()
+    for panel in json.loads(path.read_text())["panels"]:
+        place = panel["gridPos"]
+        cells = {
+            (column, row)
+            for column in range(place["x"], place["x"] + place["w"])
+            for row in range(place["y"], place["y"] + place["h"])
+        }
+        assert not cells & taken, panel["title"]
+        assert max(column for column, _ in cells) < 24
+        taken |= cells
+
+
+def test_the_installed_dashboards_are_these() -> None:
+    installed = [
+        config
+        for config in of_kind(rendered(settings=["grafanaDashboards.enabled=true"]), "ConfigMap")
+        if "grafana_dashboard" in config["metadata"]["labels"]
+    ]
+    contents = {name: text for config in installed for name, text in config["data"].items()}
+    assert {name: json.loads(text) for name, text in contents.items()} == {
+        path.name: json.loads(path.read_text()) for path in DASHBOARDS
+    }

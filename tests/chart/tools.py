@@ -1,0 +1,82 @@
+"""Helm and the checkers of its output, as functions."""
+
+from __future__ import annotations
+
+import subprocess
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from tests.cluster.binaries import locate
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable
+
+Object = dict[str, Any]
+
+ROOT = Path(__file__).parents[2]
+CHART = ROOT / "charts" / "internvl-operator"
+SCENARIOS = sorted((CHART / "ci").glob("*-values.yaml"))
+RELEASE = "internvl-operator"
+NAMESPACE = "internvl-system"
+KUBERNETES = "1.37.0"
+SECONDS = 180.0
+
+
+class ToolError(RuntimeError):
+    """A program ended with an error; the message is what it printed."""
+
+
+def run(
+    name: str,
+    *arguments: str | Path,
+    input: str | None = None,  # noqa: A002
+    exit_codes: Container[int] = (0,),
+) -> str:
+    """Run a program of `versions.py` and give what it printed on standard output.
+
+    Args:
+        name: of the program.
+        arguments: of its command line.
+        input: its standard input.
+        exit_codes: with which it may end.
+
+    Raises:
+        ToolError: it ended with an error.
+    """
+    command = [str(_program(name)), *map(str, arguments)]
+    done = subprocess.run(command, input=input, capture_output=True, text=True, check=False, timeout=SECONDS)
+    if done.returncode not in exit_codes:
+        raise ToolError(f"{name} {' '.join(map(str, arguments))}:\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def rendered(
+    values: Path | None = None, settings: Iterable[str] = (), namespace: str = NAMESPACE, chart: Path = CHART
+) -> list[Object]:
+    """Return the objects of the chart.
+
+    Args:
+        values: file of values.
+        settings: as ``--set`` takes them.
+        namespace: that the chart is installed in.
+        chart: directory of the chart.
+    """
+    options = ["--values", str(values)] if values else []
+    options += [part for setting in settings for part in ("--set", setting)]
+    text = run(
+        "helm", "template", RELEASE, chart, "--namespace", namespace, "--kube-version", KUBERNETES, *options
+    )
+    return [document for document in yaml.safe_load_all(text) if document]
+
+
+def of_kind(objects: Iterable[Object], *kinds: str) -> list[Object]:
+    """Return the objects of some kinds."""
+    return [item for item in objects if item["kind"] in kinds]
+
+
+@cache
+def _program(name: str) -> Path:
+    return locate([name])[name]

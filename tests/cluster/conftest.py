@@ -1,0 +1,57 @@
+"""The cluster that all tests of this directory share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+
+from tests.cluster.api import Api
+from tests.cluster.control_plane import LocalCluster
+from tests.cluster.custom_resources import install_crds
+from tests.cluster.operator_process import grant_rights, spawn_operator
+from tests.cluster.simulated_nodes import add_nodes, gpu_node
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.cluster.processes import Process
+
+CRD_DIRECTORY = Path(__file__).parents[2] / "crds"
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[LocalCluster]:
+    """A control plane with an audit log, three nodes of eight A100 80 GB, the CRD, and the operator's rights."""
+    with LocalCluster(audited=True) as cluster:
+        add_nodes(cluster, [gpu_node(f"a100-{number}") for number in (1, 2, 3)])
+        install_crds(cluster, *CRD_DIRECTORY.glob("*.yaml"))
+        # An established kind is served a moment later; kubectl tries until then.
+        cluster.kubectl("get", "internvldeployments", "--all-namespaces")
+        grant_rights(cluster)
+        yield cluster
+
+
+@pytest.fixture
+def namespace(cluster: LocalCluster) -> Iterator[str]:
+    """The name of a new namespace, which is deleted afterwards."""
+    name = f"test-{uuid4().hex[:12]}"
+    cluster.kubectl("create", "namespace", name)
+    yield name
+    cluster.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture(scope="session")
+def api(cluster: LocalCluster) -> Api:
+    """The API server's REST interface as the administrator sees it."""
+    return Api(cluster.kubeconfig())
+
+
+@pytest.fixture(scope="module")
+def operator(cluster: LocalCluster) -> Iterator[Process]:
+    """An operator that watches every namespace while the tests of one module run."""
+    process = spawn_operator(cluster)
+    yield process
+    process.stop()

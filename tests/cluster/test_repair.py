@@ -1,0 +1,55 @@
+"""What someone deletes is made again at once, as a watch tells of it; the next full list is ten minutes away."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.cluster.custom_resources import install_crds
+from tests.cluster.operator_process import resource, spawn_operator
+from tests.cluster.published_crds import POD_MONITOR, obtain
+from tests.cluster.waiting import apply, eventually, get, wait_ready
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.cluster.control_plane import LocalCluster
+
+KINDS = (
+    "deployment",
+    "service",
+    "networkpolicy",
+    "poddisruptionbudget",
+    "horizontalpodautoscaler",
+    "podmonitor",
+)
+
+
+@pytest.fixture(scope="module")
+def operated(cluster: LocalCluster) -> Iterator[LocalCluster]:
+    """A cluster with the Prometheus operator's kind, and an operator that was started after it."""
+    file = obtain(POD_MONITOR)
+    install_crds(cluster, file)
+    operator = spawn_operator(cluster, "repair")
+    yield cluster
+    operator.stop()
+    cluster.kubectl("delete", "-f", str(file))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_someone_deletes_is_back_at_once(operated: LocalCluster, namespace: str, kind: str) -> None:
+    scaled = {"minReplicas": 2, "maxReplicas": 3}
+    apply(operated, resource("back", namespace, replicas=2, autoscaling=scaled))
+    wait_ready(operated, "back", namespace)
+    before = _uid(operated, kind, namespace)
+    assert before is not None
+
+    operated.kubectl("delete", kind, "back", "--namespace", namespace, "--wait=false")
+
+    eventually(lambda: _uid(operated, kind, namespace) not in (None, before), f"a new {kind}")
+
+
+def _uid(cluster: LocalCluster, kind: str, namespace: str) -> str | None:
+    found = get(cluster, kind, "back", namespace)
+    return found["metadata"]["uid"] if found else None

@@ -1,0 +1,106 @@
+"""Waiting for a condition with a deadline, and reading objects, on a local cluster."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tests.cluster.kubectl import KubectlError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.cluster.control_plane import LocalCluster
+
+Object = dict[str, Any]
+T = TypeVar("T")
+
+
+def eventually(ask: Callable[[], T | None], what: str | Callable[[], str], timeout: float = 20.0) -> T:
+    """Return the first answer that is neither None nor False.
+
+    Args:
+        ask: may be asked many times.
+        what: is waited for; called when it did not come.
+        timeout: in seconds.
+
+    Raises:
+        AssertionError: there was none in time; the message says what was waited for.
+    """
+    deadline = time.monotonic() + timeout
+    while True:
+        answer = ask()
+        if answer is not None and answer is not False:
+            return answer
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {timeout:g} s: {what if isinstance(what, str) else what()}")
+        time.sleep(0.05)
+
+
+def get(cluster: LocalCluster, kind: str, name: str, namespace: str) -> Object | None:
+    """Return an object, or None when there is none."""
+    try:
+        found: Object = json.loads(cluster.kubectl("get", kind, name, "-n", namespace, "-o", "json"))
+    except KubectlError as error:
+        if "NotFound" in str(error):
+            return None
+        raise
+    return found
+
+
+def get_all(cluster: LocalCluster, kind: str, namespace: str) -> list[Object]:
+    """Return all objects of a kind in a namespace."""
+    found: list[Object] = json.loads(cluster.kubectl("get", kind, "-n", namespace, "-o", "json"))["items"]
+    return found
+
+
+def states_since(cluster: LocalCluster, path: str, name: str, resource_version: str) -> list[Object]:
+    """Return every state that an object has had after a resourceVersion, as a watch shows them.
+
+    Args:
+        cluster: where it is.
+        path: of its collection.
+        name: of the object.
+        resource_version: from which on.
+    """
+    query = f"watch=1&timeoutSeconds=1&fieldSelector=metadata.name={name}&resourceVersion={resource_version}"
+    return [json.loads(line)["object"] for line in cluster.get(f"{path}?{query}").splitlines()]
+
+
+def apply(cluster: LocalCluster, *manifests: Object) -> None:
+    """Apply manifests as kubectl does."""
+    listed = {"apiVersion": "v1", "kind": "List", "items": list(manifests)}
+    cluster.kubectl("apply", "-f", "-", input=json.dumps(listed))
+
+
+def condition(body: Object | None, type_: str) -> Object:
+    """Return a condition of an object's status; empty when there is none."""
+    conditions = ((body or {}).get("status") or {}).get("conditions") or []
+    return next((item for item in conditions if item["type"] == type_), {})
+
+
+def wait_ready(cluster: LocalCluster, name: str, namespace: str, timeout: float = 30.0) -> Object:
+    """Return a resource once its Ready condition is True for its present generation."""
+    seen: Object = {}
+
+    def ready() -> Object | None:
+        body = get(cluster, "ivl", name, namespace)
+        found = condition(body, "Ready")
+        seen.clear()
+        seen.update(found)
+        if body and found.get("status") == "True":
+            return body if found["observedGeneration"] == body["metadata"]["generation"] else None
+        return None
+
+    return eventually(ready, lambda: f"{namespace}/{name} Ready; it says {seen}", timeout)
+
+
+def wait_stalled(cluster: LocalCluster, name: str, namespace: str, reason: str, timeout: float = 20.0) -> str:
+    """Return the message of a resource once it is Stalled for a reason."""
+
+    def message() -> str | None:
+        found = condition(get(cluster, "ivl", name, namespace), "Stalled")
+        return found["message"] if (found.get("status"), found.get("reason")) == ("True", reason) else None
+
+    return eventually(message, f"{namespace}/{name} Stalled with {reason}", timeout)

@@ -1,0 +1,54 @@
+"""Every command line that the operator renders, read by the released parsers."""
+
+import itertools
+from collections import defaultdict
+
+import pytest
+
+from internvl_operator.catalog.engines import engine
+from internvl_operator.catalog.models import MODELS
+from internvl_operator.cli.plan_table import USUAL_GPUS
+from internvl_operator.manifests.arguments import server_arguments
+from internvl_operator.planner.inventory import given_gpu
+from internvl_operator.planner.parallelism import check_parallelism
+from internvl_operator.planner.plan import make_plan
+from internvl_operator.planner.request import GpuRequest, PlanRequest
+from tests.engines.parse import parse_errors
+
+pytestmark = [pytest.mark.network, pytest.mark.timeout(600)]
+
+GPUS = (1, 2, 4, 8)
+
+
+def _rendered(version: str, size: str) -> dict[tuple[bool, int], list[list[str]]]:
+    """Return the command lines of the plans for each GPU and KV cache, by quantization and number of GPUs."""
+    rendered: dict[tuple[bool, int], list[list[str]]] = defaultdict(list)
+    for product, awq, tp, bits in itertools.product(USUAL_GPUS, (False, True), GPUS, (0, 4, 8)):
+        gpu = GpuRequest(product=product)
+        request = PlanRequest(size, awq, tp=tp, engine=version, quant_policy=bits, gpu=gpu)
+        plan = make_plan(request, given_gpu(gpu))
+        if plan.is_ok:
+            extra = ["--log-level", "INFO"]
+            rendered[awq, plan.gpus].append(
+                server_arguments(plan, extra_args=extra, has_api_key=True, has_tls=True)
+            )
+    return rendered
+
+
+def _possible(version: str, size: str) -> set[tuple[bool, int]]:
+    """Return the quantizations and numbers of GPUs that the release accepts for a size."""
+    model, release = MODELS[size], engine(version)
+    backend = release.backends_for(model.language.architecture)[0]
+    return {
+        (awq, tp)
+        for awq, tp in itertools.product((False, True) if model.awq_repository else (False,), GPUS)
+        if not check_parallelism(model.language, model.vision, awq, backend, tp, release)
+    }
+
+
+@pytest.mark.parametrize("size", MODELS)
+def test_the_released_parser_accepts_every_rendered_command_line(released: str, size: str) -> None:
+    rendered = _rendered(released, size)
+    too_large = {(False, 1)} if size == "76B" else set()
+    assert rendered.keys() == _possible(released, size) - too_large
+    assert set(parse_errors(released, list(itertools.chain(*rendered.values())))) == {None}

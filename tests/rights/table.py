@@ -1,0 +1,132 @@
+"""Every right of the operator, what for, and a test on the real API server that fails without it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.cluster.rights import chart_rules
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "administrator.md"
+OPENING = "<!-- the rights, written by make rbac -->\n"
+CLOSING = "<!-- end of the rights -->\n"
+
+_READY = "test_reconcile.py::test_a_resource_becomes_ready_with_plan_endpoint_and_conditions"
+_LIFE = (
+    "test_life.py::test_only_the_steps_that_must_restart_pods_do_and_each_object_is_written_once_in_a_step"
+)
+_MONITORED = "test_pod_monitor.py::test_the_pods_are_scraped_with_the_key_that_clients_use"
+_LED = "test_lease.py::test_a_leader_that_is_told_to_stop_hands_over_at_once"
+_BACK = "test_repair.py::test_what_someone_deletes_is_back_at_once[{}]"
+_TOLD = "test_failures.py::test_each_reason_is_one_event_however_often_a_pod_crashes"
+_CACHED = (
+    "test_model_cache.py::test_a_claim_is_made_grows_without_a_restart_and_goes_when_it_is_no_longer_wanted"
+)
+_UNWANTED_POLICY = "test_reconcile.py::test_a_network_policy_that_is_no_longer_wanted_is_deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """One verb on one resource.
+
+    Attributes:
+        verb: the verb.
+        resource: the resource, in the plural.
+        purpose: what for.
+        test: file of tests/cluster and name of the test that fails without it.
+    """
+
+    verb: str
+    resource: str
+    purpose: str
+    test: str
+
+    @property
+    def name(self) -> str:
+        """Verb and resource, as the tests' environment withholds it."""
+        return f"{self.verb} {self.resource}"
+
+
+def _child(
+    resource: str, test: str, deleted_by: str | None = None, noticed_by: str | None = None
+) -> list[Right]:
+    kind = {"networkpolicies": "networkpolicy"}.get(resource, resource.removesuffix("s"))
+    rights = [
+        Right("list", resource, "know what there is at the start, and every ten minutes", test),
+        Right("watch", resource, "notice edits and deletions by others", noticed_by or _BACK.format(kind)),
+        Right("create", resource, "make it: a server-side apply of what is not there is a create", test),
+        Right("patch", resource, "change it by server-side apply", test),
+    ]
+    if deleted_by:
+        rights.append(Right("delete", resource, "remove what is not wanted any more", deleted_by))
+    return rights
+
+
+RIGHTS = (
+    Right("list", "internvldeployments", "know the resources at the start, and every ten minutes", _READY),
+    Right("watch", "internvldeployments", "notice new and changed resources", _READY),
+    Right("patch", "internvldeployments/status", "write plan and conditions", _READY),
+    *_child("deployments", _READY),
+    *_child("services", _READY),
+    *_child("persistentvolumeclaims", _CACHED, _CACHED, _CACHED),
+    *_child("networkpolicies", _READY, _UNWANTED_POLICY),
+    *_child("poddisruptionbudgets", _LIFE, _LIFE),
+    *_child("horizontalpodautoscalers", _LIFE, _LIFE),
+    *_child("podmonitors", _MONITORED, _MONITORED),
+    Right("list", "pods", "tell why a model is not ready", _READY),
+    Right("watch", "pods", "the same", _TOLD),
+    Right(
+        "create",
+        "events",
+        "tell people what happened",
+        "test_writes.py::test_events_tell_of_the_plan_and_of_ready",
+    ),
+    Right("list", "nodes", "know the GPUs; not needed where gpu.inventory or spec.gpu says them", _READY),
+    Right(
+        "get",
+        "leases",
+        "see who leads; with leaderElection.enabled, in the operator's own namespace",
+        _LED,
+    ),
+    Right("create", "leases", "the first time", _LED),
+    Right("patch", "leases", "lead, and go on leading", _LED),
+)
+
+
+def granted() -> list[tuple[str, str]]:
+    """Return the verbs and resources that the chart grants."""
+    return [
+        (verb, resource)
+        for name in ("rules", "nodeRules", "leaseRules")
+        for rule in chart_rules(name)
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    ]
+
+
+def section() -> str:
+    """Return the table as Markdown."""
+    groups = {
+        resource: (rule["apiGroups"][0] or "core")
+        for name in ("rules", "nodeRules", "leaseRules")
+        for rule in chart_rules(name)
+        for resource in rule["resources"]
+    }
+    rows = [
+        f"| {groups[right.resource]} | {right.resource} | {right.verb} | {right.purpose} | `{test}` |"
+        for right in RIGHTS
+        for _, _, test in [right.test.partition("::")]
+    ]
+    head = [
+        "| API group | resource | verb | what for | fails without it (`tests/cluster`) |",
+        "|---|---|---|---|---|",
+    ]
+    return "\n".join([*head, *rows]) + "\n"
+
+
+def with_section(page: str) -> str:
+    """Return a page with the table in its place."""
+    before, rest = page.split(OPENING)
+    after = rest.split(CLOSING)[1]
+    return f"{before}{OPENING}\n{section()}\n{CLOSING}{after}"

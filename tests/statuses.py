@@ -1,0 +1,90 @@
+"""Statuses as the controller writes them, one for each kind of end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from internvl_operator.api.v1alpha1 import parse
+from internvl_operator.manifests.revision import Update
+from internvl_operator.manifests.rollout import Strategy
+from internvl_operator.planner.inventory import inventory_for
+from internvl_operator.planner.plan import make_plan
+from internvl_operator.planner.request import request_of
+from internvl_operator.status import Problem, Status, status_of
+from tests.cluster.specs.right import RICH
+from tests.cluster.specs.table import Spec, resource
+from tests.rendering import nodes_for
+
+NOW = "2026-11-22T12:00:00Z"
+TOO_LARGE: Spec = {"size": "76B", "quantization": "None", "gpu": {"maxCount": 1}}
+
+
+def _status(
+    spec: Spec | None = None,
+    problem: Problem | None = None,
+    deployment: dict[str, Any] | None = None,
+    update: Update | None = None,
+) -> Status:
+    parsed = parse(resource(spec)) if spec is not None else None
+    request = request_of(parsed.spec) if parsed else None
+    plan = make_plan(request, inventory_for(request.gpu, nodes_for(request.gpu))) if request else None
+    return status_of(
+        generation=3,
+        resource=parsed,
+        plan=plan,
+        deployment=deployment,
+        pods=(),
+        problem=problem,
+        revision="0123456789abcdef" if deployment else None,
+        update=update,
+        strategy=Strategy.SURGE if deployment else None,
+        previous={},
+        now=NOW,
+    )
+
+
+def _deployment(replicas: int, ready: int, *conditions: dict[str, str]) -> dict[str, Any]:
+    return {
+        "metadata": {"name": "captions", "generation": 1},
+        "status": {
+            "observedGeneration": 1,
+            "replicas": replicas,
+            "updatedReplicas": replicas,
+            "readyReplicas": ready,
+            "conditions": list(conditions),
+        },
+    }
+
+
+_LATE = {
+    "type": "Progressing",
+    "status": "False",
+    "reason": "ProgressDeadlineExceeded",
+    "message": 'ReplicaSet "captions-1" has timed out progressing.',
+}
+
+STATUSES: dict[str, Status] = {
+    "not yet deployed": _status({"size": "8B"}),
+    "suspended": _status({"size": "8B", "suspend": True}, deployment=_deployment(0, 0)),
+    "stopping": _status({"size": "8B", "suspend": True}, deployment=_deployment(1, 1)),
+    "an update waits": _status(
+        {"size": "8B"},
+        deployment=_deployment(1, 1),
+        update=Update("fedcba9876543210", ("spec.containers[lmdeploy].image: a -> b",)),
+    ),
+    "deploying": _status({"size": "8B"}, deployment=_deployment(1, 0)),
+    "late": _status({"size": "8B"}, deployment=_deployment(1, 0, _LATE)),
+    "ready": _status({"size": "8B"}, deployment=_deployment(1, 1)),
+    "ready, every field of the spec given": _status(RICH, deployment=_deployment(2, 2)),
+    "one of two replicas ready": _status({"size": "8B", "replicas": 2}, deployment=_deployment(2, 1)),
+    "scaled to zero": _status({"size": "40B", "replicas": 0}, deployment=_deployment(0, 0)),
+    "not understood": _status(problem=Problem("InvalidSpec", "spec.flavour: Extra inputs are not permitted")),
+    "does not fit": _status(TOO_LARGE, Problem("DoesNotFit", "out of memory", retry_after=60.0)),
+    "a name conflict while another Deployment runs": _status(
+        {"size": "8B"}, Problem("NameConflict", "taken")
+    ),
+    "a wrong spec while the right one before it serves": _status(
+        {"size": "8B"}, Problem("Rejected", "no such flag: --log-levle"), _deployment(1, 1)
+    ),
+    "waiting": _status({"size": "8B"}, Problem("WaitingForDeletion", "of the old", stalled=False)),
+}

@@ -1,0 +1,129 @@
+"""The CRD: generated, committed, structural, described, small."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from internvl_operator.api.crd import custom_resource_definition
+from internvl_operator.cli import crd as command
+from tests.cluster.specs.schema import nodes, resource_schema
+
+COMMITTED = Path(__file__).parents[2] / "crds" / "internvl.dev_internvldeployments.yaml"
+CRD = custom_resource_definition()
+SCHEMAS = dict(nodes(resource_schema(CRD), ""))
+FIELDS = [
+    path
+    for path in SCHEMAS
+    if not path.endswith(("[]", "{}")) and path not in (".apiVersion", ".kind", ".metadata")
+]
+"""All but those that Kubernetes itself describes."""
+
+STRUCTURAL = {
+    "additionalProperties",
+    "default",
+    "description",
+    "enum",
+    "exclusiveMaximum",
+    "exclusiveMinimum",
+    "format",
+    "items",
+    "maxItems",
+    "maxLength",
+    "maxProperties",
+    "maximum",
+    "minLength",
+    "minimum",
+    "pattern",
+    "properties",
+    "required",
+    "type",
+    "x-kubernetes-list-map-keys",
+    "x-kubernetes-list-type",
+    "x-kubernetes-preserve-unknown-fields",
+    "x-kubernetes-validations",
+}
+"""Keywords of a structural schema, without those that join schemas ($ref, anyOf, ...)."""
+
+
+def test_the_committed_crd_is_the_generated_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main([]) == 0
+    assert capsys.readouterr().out == COMMITTED.read_text(), "run make crds"
+    assert yaml.safe_load(COMMITTED.read_text()) == CRD
+
+
+def test_the_crd_is_small_enough_for_client_side_apply() -> None:
+    assert COMMITTED.stat().st_size < 150_000
+
+
+@pytest.mark.parametrize("path", SCHEMAS)
+def test_every_schema_is_structural_and_has_one_type(path: str) -> None:
+    assert SCHEMAS[path].keys() <= STRUCTURAL
+    assert SCHEMAS[path]["type"] in {"array", "boolean", "integer", "number", "object", "string"}
+
+
+@pytest.mark.parametrize("path", FIELDS)
+def test_every_field_has_a_description_that_is_a_sentence(path: str) -> None:
+    assert SCHEMAS[path]["description"].endswith(".")
+
+
+def test_only_replicas_has_a_default_so_that_what_stands_in_git_stands_in_the_cluster() -> None:
+    assert {path: schema["default"] for path, schema in SCHEMAS.items() if "default" in schema} == {
+        ".spec.replicas": 1,
+        # Not what stands in Git: until the operator writes the status, nobody takes the resource for ready.
+        ".status": {"observedGeneration": -1},
+    }
+
+
+def test_objects_keep_unknown_fields_only_where_kubernetes_checks_them() -> None:
+    preserving = {
+        path for path, schema in SCHEMAS.items() if "x-kubernetes-preserve-unknown-fields" in schema
+    }
+    assert preserving == {
+        ".spec.engine.env[]",
+        ".spec.networkPolicy.from[]",
+        ".spec.podTemplate.affinity",
+        ".spec.podTemplate.securityContext",
+        ".spec.podTemplate.tolerations[]",
+        ".spec.podTemplate.topologySpreadConstraints[]",
+    }
+
+
+def test_rules_say_what_to_write_in_at_most_200_characters() -> None:
+    messages = [
+        rule["message"] for schema in SCHEMAS.values() for rule in schema.get("x-kubernetes-validations", ())
+    ]
+    assert len(set(messages)) == len(messages) >= 15
+    assert all(len(message) <= 200 for message in messages)
+
+
+def test_the_resource_is_named_and_scaled_as_the_contract_says() -> None:
+    (version,) = CRD["spec"]["versions"]
+    assert CRD["metadata"]["name"] == "internvldeployments.internvl.dev"
+    assert CRD["spec"]["scope"] == "Namespaced"
+    assert CRD["spec"]["names"]["shortNames"] == ["ivl"]
+    assert version["name"] == "v1alpha1"
+    assert version["subresources"]["status"] == {}
+    assert version["subresources"]["scale"] == {
+        "specReplicasPath": ".spec.replicas",
+        "statusReplicasPath": ".status.replicas",
+        "labelSelectorPath": ".status.selector",
+    }
+
+
+def test_the_printed_columns_are_those_of_the_contract() -> None:
+    (version,) = CRD["spec"]["versions"]
+    columns: list[dict[str, Any]] = version["additionalPrinterColumns"]
+    assert [column["name"] for column in columns] == [
+        "Size",
+        "Quant",
+        "GPUs",
+        "Ready",
+        "Reason",
+        "Endpoint",
+        "Age",
+    ]
+    assert [column["name"] for column in columns if column.get("priority")] == ["Endpoint"]

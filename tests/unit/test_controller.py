@@ -1,0 +1,146 @@
+"""What the controller does when the reconciler itself fails, and when lists do."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from datetime import UTC, datetime
+from itertools import count
+
+import pytest
+
+from internvl_operator.kube.cache import Cache
+from internvl_operator.kube.kinds import CHILDREN, DEPLOYMENT, RESOURCE, SERVICE
+from internvl_operator.kube.port import Keep, Key, Kind, ObjectList, UnavailableError, whole
+from internvl_operator.planner.inventory import Inventory
+from internvl_operator.planner.request import GpuRequest
+from internvl_operator.reconcile import Reconciler
+from internvl_operator.runtime.controller import Controller
+from internvl_operator.runtime.metrics import Metrics
+from internvl_operator.runtime.queue import LONGEST_BACKOFF_SECONDS, WorkQueue
+from internvl_operator.settings import Settings
+from internvl_operator.status import condition
+from tests.unit.fake_cluster import FakeCluster
+
+CAPTIONS = Key("vision", "captions")
+LISTED = ["InternVLDeployment", "InternVLDeployment", "Deployment"]
+
+
+class FaultyReconciler(Reconciler):
+    """A reconciler that fails on every resource, and notes of which it has reported so."""
+
+    def __init__(self, cluster: FakeCluster, cache: Cache) -> None:
+        super().__init__(cluster, cache, CHILDREN, self._fail, lambda: datetime(2026, 1, 1, tzinfo=UTC))
+        self.reported: asyncio.Queue[Key] = asyncio.Queue()
+
+    async def _fail(self, _: GpuRequest, *, anew: bool = False) -> Inventory:  # noqa: ARG002
+        raise RuntimeError("a fault of the planner")
+
+    async def report(self, key: Key, error: Exception) -> None:
+        try:
+            await super().report(key, error)
+        finally:
+            self.reported.put_nowait(key)
+
+
+class HalfwayReconciler(Reconciler):
+    """A reconciler that fails each time, after so many writes."""
+
+    def __init__(self, cluster: FakeCluster, cache: Cache, writes: list[int]) -> None:
+        super().__init__(cluster, cache, CHILDREN, no_inventory, lambda: datetime(2026, 1, 1, tzinfo=UTC))
+        self._cached = cache
+        self._writes = iter(writes)
+        self._version = count(1)
+
+    async def reconcile(self, key: Key) -> float | None:
+        for _ in range(next(self._writes)):
+            metadata = {
+                "name": key.name,
+                "namespace": key.namespace,
+                "resourceVersion": str(next(self._version)),
+            }
+            self._cached.put(SERVICE, {"metadata": metadata})
+        raise UnavailableError("503")
+
+
+async def no_inventory(_: GpuRequest, *, anew: bool = False) -> Inventory:  # noqa: ARG001
+    raise AssertionError("no plan is made")
+
+
+class NotingQueue(WorkQueue):
+    """A queue that notes the seconds of each backoff."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda: 0.0, lambda: 1.0)
+        self.backoffs: list[float] = []
+
+    def retry(self, key: Key, at_least: float = 0.0, at_most: float = LONGEST_BACKOFF_SECONDS) -> float:
+        self.backoffs.append(super().retry(key, at_least, at_most))
+        return self.backoffs[-1]
+
+
+def controller_of(
+    cluster: FakeCluster, cache: Cache, reconciler: Reconciler, queue: WorkQueue | None = None
+) -> Controller:
+    clock = asyncio.get_running_loop().time
+    queue = WorkQueue(clock, lambda: 1.0) if queue is None else queue
+    observed = (DEPLOYMENT, SERVICE)
+    return Controller(cluster, cache, reconciler, queue, Metrics(), Settings(workers=1), observed, clock)
+
+
+async def test_a_fault_of_the_operator_is_told_in_the_status_and_stops_no_worker() -> None:
+    cluster, cache = FakeCluster(), Cache()
+    reconciler = FaultyReconciler(cluster, cache)
+    controller = controller_of(cluster, cache, reconciler)
+    cluster.failures.append(UnavailableError("503"))
+    for name in ("unreported", "reported"):
+        metadata = {"name": name, "namespace": "vision"}
+        body = {"apiVersion": "internvl.dev/v1alpha1", "kind": "InternVLDeployment", "metadata": metadata}
+        controller.observe(RESOURCE, "ADDED", cluster.create(body | {"spec": {"size": "8B"}}))
+
+    work = asyncio.create_task(controller.work())
+    async with asyncio.timeout(5):
+        keys = [await reconciler.reported.get() for _ in range(2)]
+    work.cancel()
+    with suppress(asyncio.CancelledError):
+        await work
+
+    assert [key.name for key in keys] == ["unreported", "reported"]
+    (status,) = cluster.statuses
+    ready = condition(status, "Ready")
+    assert ready is not None
+    assert ready["reason"] == "InternalError"
+    assert "RuntimeError: a fault of the planner" in ready["message"]
+
+
+async def test_a_list_that_fails_is_tried_again_and_no_other_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("internvl_operator.runtime.controller._RELIST_RETRY_SECONDS", 0.0)
+    cluster, cache = FakeCluster(), Cache()
+    controller = controller_of(cluster, cache, FaultyReconciler(cluster, cache))
+    asked: list[str] = []
+    original = cluster.list
+
+    async def list_(kind: Kind, selector: str = "", keep: Keep = whole) -> ObjectList:
+        asked.append(kind.kind)
+        cluster.failures += [UnavailableError("503")] * (
+            asked in (["InternVLDeployment"], [*LISTED, "Service"])
+        )
+        return await original(kind, selector, keep)
+
+    monkeypatch.setattr(cluster, "list", list_)
+    await controller.list_until_done()
+
+    assert asked == [*LISTED, "Service", "Service"]
+    assert controller.listed.is_set()
+
+
+async def test_a_failure_after_a_write_begins_the_backoff_anew() -> None:
+    cluster, cache, queue = FakeCluster(), Cache(), NotingQueue()
+    reconciler = HalfwayReconciler(cluster, cache, writes=[0, 0, 0, 1, 0, 2])
+    controller = controller_of(cluster, cache, reconciler, queue)
+
+    for _ in range(6):
+        queue.add(CAPTIONS)
+        await controller.work_once()
+
+    assert queue.backoffs == [0.1, 0.2, 0.4, 0.1, 0.2, 0.1]

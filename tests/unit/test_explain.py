@@ -1,0 +1,77 @@
+"""What a plan says: why it was chosen, what goes wrong, and what would help."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from internvl_operator.planner.inventory import given_gpu
+from internvl_operator.planner.outcome import Outcome
+from internvl_operator.planner.plan import Plan, make_plan
+from internvl_operator.planner.request import GpuRequest, PlanRequest
+
+ONE_L4 = GpuRequest(product="NVIDIA-L4", max_count=1)
+ONE_A100 = GpuRequest(product="NVIDIA-A100-SXM4-80GB", max_count=1)
+
+
+def plan(size: str, gpu: GpuRequest, **request: Any) -> Plan:
+    return make_plan(PlanRequest(size, gpu=gpu, **request), given_gpu(gpu))
+
+
+def ways_out(plan: Plan) -> list[str]:
+    return [alternative.reason for alternative in plan.alternatives]
+
+
+def test_one_gpu_that_holds_what_is_wanted_is_the_reason() -> None:
+    assert plan("8B", ONE_L4).reason == (
+        "full precision on 1 x NVIDIA-L4: one GPU holds 4 sessions of 8192 tokens"
+    )
+
+
+def test_awq_says_that_full_precision_does_not_hold_what_is_wanted() -> None:
+    assert plan("40B", ONE_A100).reason.endswith(
+        "one GPU holds 4 sessions of 8192 tokens; full precision does not"
+    )
+
+
+def test_less_than_what_is_wanted_is_said_with_what_there_is() -> None:
+    assert plan("40B", ONE_A100, quantized=False).reason.endswith(
+        "nothing holds 4 sessions; this holds 1 session of 8192 tokens, the most"
+    )
+
+
+@pytest.mark.parametrize("given", [{}, {"tp": 1}, {"sessions": 1}])
+def test_an_engine_that_shortens_a_session_is_said_to_hold_one_of_the_shorter_length(
+    given: dict[str, int],
+) -> None:
+    shortened = plan("8B", ONE_L4, engine="0.14.0", session_len=131_072, **given)
+    tokens = shortened.memory.effective_session_len
+    assert shortened.outcome is Outcome.OK
+    assert tokens < 131_072
+    assert f"1 session that the engine shortens from 131072 to {tokens} tokens" in shortened.reason
+    assert "0 sessions" not in shortened.reason
+
+
+def test_a_session_that_is_too_long_may_be_as_long_as_the_kv_cache() -> None:
+    long = plan("8B", ONE_L4, session_len=524_288)
+    (way_out,) = [way for way in ways_out(long) if "sessionLen" in way]
+    found = re.fullmatch(r"use sessionLen <= (\d+)", way_out)
+    assert found is not None
+    assert plan("8B", ONE_L4, session_len=int(found[1])).is_ok
+    assert not plan("8B", ONE_L4, session_len=int(found[1]) + 1024).is_ok
+
+
+@pytest.mark.parametrize("memory_mib", range(17_800, 18_400, 100))
+def test_no_session_is_advised_where_the_kv_cache_holds_next_to_nothing(memory_mib: int) -> None:
+    tight = plan("8B", GpuRequest(memory_mib=memory_mib, max_count=1), quantized=False)
+    assert not tight.is_ok
+    assert ways_out(tight) != []
+    assert [way for way in ways_out(tight) if "sessionLen" in way] == []
+
+
+def test_the_way_out_is_a_plan_that_works() -> None:
+    small = plan("40B", GpuRequest(memory_mib=24_576, max_count=1))
+    assert "use 2 GPUs of 24576 MiB with AWQ" in ways_out(small)
+    assert plan("40B", GpuRequest(memory_mib=24_576, max_count=2), quantized=True).is_ok

@@ -1,0 +1,220 @@
+"""The download as the init container runs it: huggingface_hub and a hub on a local port."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from internvl_operator.manifests.fetch_model import is_complete, remove_leftovers
+from tests.cluster.waiting import eventually
+from tests.unit.fake_hub import COMMIT, REPOSITORY, FakeHub
+from tests.unit.test_fetch_model import FIRST, SCRIPT, SECOND, safetensors
+
+CHUNK = 10_000_000
+"""About what huggingface_hub has to receive before it writes: a broken download goes on from a multiple of it."""
+
+LARGE = 24_000_000
+BREAK = 22_000_000
+MODEL = "InternVL2-8B"
+
+
+@pytest.fixture
+def hub() -> Iterator[FakeHub]:
+    weight_map = {"a.weight": FIRST, "b.weight": SECOND}
+    content = {
+        "config.json": b"{}",
+        "model.safetensors.index.json": json.dumps({"weight_map": weight_map}).encode(),
+        FIRST: safetensors({"a.weight": LARGE}),
+        SECOND: safetensors({"b.weight": 8}),
+    }
+    with FakeHub(content) as fake:
+        yield fake
+
+
+def start(hub: FakeHub, tmp_path: Path, *options: str, **environment: str) -> subprocess.Popen[str]:
+    """Start the script in a pod of its own: only the directory of the models is shared."""
+    own = {
+        "HF_ENDPOINT": hub.endpoint,
+        "HF_HOME": str(tmp_path / "scratch"),
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_HUB_DOWNLOAD_TIMEOUT": "60",
+        "PATH": os.environ["PATH"],
+        **environment,
+    }
+    arguments = [REPOSITORY, "main", str(tmp_path / "models" / MODEL), *options]
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, *arguments],
+        env=own,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    hub.clients.append(process)
+    return process
+
+
+def end(process: subprocess.Popen[str]) -> tuple[int, str]:
+    """Wait for the end; return the exit code and what was printed."""
+    printed, errors = process.communicate(timeout=50)
+    return process.returncode, printed + errors
+
+
+def run(hub: FakeHub, tmp_path: Path, *options: str, **environment: str) -> tuple[int, str]:
+    return end(start(hub, tmp_path, *options, **environment))
+
+
+@pytest.mark.parametrize("options", [[], ["--checksums"]])
+def test_a_download_is_whole_and_marked_with_its_commit(
+    hub: FakeHub, tmp_path: Path, options: list[str]
+) -> None:
+    assert run(hub, tmp_path, *options) == (0, "")
+    model = tmp_path / "models" / MODEL
+    assert {name: (model / name).read_bytes() for name in hub.files} == hub.files
+    assert is_complete(model)
+    assert json.loads((model.parent / f"{MODEL}.complete.json").read_text())["commit"] == COMMIT
+
+
+def test_what_is_complete_asks_no_hub_again(hub: FakeHub, tmp_path: Path) -> None:
+    assert run(hub, tmp_path)[0] == 0
+    hub.asked.clear()
+    assert run(hub, tmp_path, HF_ENDPOINT="http://127.0.0.1:9") == (0, "")
+    assert hub.asked == []
+
+
+def test_the_hub_gets_the_token(hub: FakeHub, tmp_path: Path) -> None:
+    assert run(hub, tmp_path, HF_TOKEN="hf_secret")[0] == 0
+    assert hub.tokens == {"Bearer hf_secret"}
+
+
+def test_a_download_that_was_killed_keeps_the_files_that_it_has(hub: FakeHub, tmp_path: Path) -> None:
+    hub.stalls_after[FIRST] = BREAK
+    process = start(hub, tmp_path)
+    model = tmp_path / "models" / MODEL
+
+    def partial_files() -> list[Path]:
+        return [path for path in model.rglob("*.incomplete") if path.stat().st_size > CHUNK]
+
+    eventually(lambda: bool(partial_files()) and (model / SECOND).exists(), "a shard is there, one begun", 30)
+    process.kill()
+    end(process)
+    assert not is_complete(model)
+    assert run(hub, tmp_path, "--checksums") == (0, "")
+    assert (model / FIRST).read_bytes() == hub.files[FIRST]
+    assert hub.sent[SECOND] == len(hub.files[SECOND])
+    assert partial_files() == []
+
+
+def test_old_leftovers_make_room_before_a_download(tmp_path: Path) -> None:
+    directory = tmp_path / ".cache/huggingface/download"
+    directory.mkdir(parents=True)
+    left, fresh, resumable = (
+        directory / f"{name}.incomplete" for name in ("aa.etag.01234567", "bb.etag.01234567", "cc.etag")
+    )
+    for path in (left, fresh, resumable):
+        path.touch()
+    os.utime(left, (1000, 1000))
+    os.utime(resumable, (1000, 1000))
+    remove_leftovers(tmp_path, before=2000)
+    assert sorted(directory.iterdir()) == [fresh, resumable]
+
+
+def test_a_connection_that_breaks_is_taken_up_where_it_broke(hub: FakeHub, tmp_path: Path) -> None:
+    hub.breaks_after[FIRST] = BREAK
+    code, _ = run(hub, tmp_path, "--checksums")
+    if code:
+        code, _ = run(hub, tmp_path, "--checksums")
+    assert code == 0
+    assert is_complete(tmp_path / "models" / MODEL)
+    assert BREAK + LARGE - hub.sent[FIRST] > CHUNK
+
+
+def test_two_pods_at_once_download_once(hub: FakeHub, tmp_path: Path) -> None:
+    hub.gate.clear()
+    first = start(hub, tmp_path, "--checksums")
+    eventually(lambda: any("resolve" in path for path in hub.asked), "the first downloads", 30)
+    second = start(hub, tmp_path, "--checksums")
+    assert second.stdout is not None
+    assert second.stdout.readline() == "waits for another pod, which downloads the model\n"
+    hub.gate.set()
+    assert end(first) == (0, "")
+    assert end(second) == (0, "")
+    assert hub.sent == {name: len(content) for name, content in hub.files.items()}
+
+
+def test_a_pod_that_waits_takes_over_from_one_that_was_killed(hub: FakeHub, tmp_path: Path) -> None:
+    hub.gate.clear()
+    first = start(hub, tmp_path)
+    eventually(lambda: any("resolve" in path for path in hub.asked), "the first downloads", 30)
+    second = start(hub, tmp_path)
+    assert second.stdout is not None
+    second.stdout.readline()
+    first.kill()
+    end(first)
+    hub.gate.set()
+    assert end(second)[0] == 0
+    assert is_complete(tmp_path / "models" / MODEL)
+
+
+@pytest.mark.parametrize("name", ["config.json", FIRST, SECOND])
+def test_a_file_with_another_checksum_is_refused_and_fetched_again(
+    hub: FakeHub, tmp_path: Path, name: str
+) -> None:
+    right = hub.files[name]
+    wrong = right[:-1] + bytes([right[-1] ^ 1])
+    assert run(hub, tmp_path)[0] == 0
+    model = tmp_path / "models" / MODEL
+    (model / name).write_bytes(wrong)
+    (tmp_path / "models" / f"{MODEL}.complete.json").unlink()
+    code, printed = run(hub, tmp_path, "--checksums")
+    if code:
+        assert f"{name} has another checksum than at the hub" in printed
+        assert not is_complete(model)
+        code, _ = run(hub, tmp_path, "--checksums")
+    assert code == 0
+    assert (model / name).read_bytes() == right
+
+
+def test_a_file_of_another_size_than_the_hub_says_is_never_complete(hub: FakeHub, tmp_path: Path) -> None:
+    hub.told["config.json"] = {"size": 1000}
+    code, printed = run(hub, tmp_path)
+    assert code == 1
+    assert printed.endswith("is not whole: config.json has 2 bytes, not 1000\n")
+    assert not is_complete(tmp_path / "models" / MODEL)
+
+
+@pytest.mark.parametrize("damage", ["removed", "cut short"])
+def test_a_complete_model_that_was_damaged_is_mended(hub: FakeHub, tmp_path: Path, damage: str) -> None:
+    assert run(hub, tmp_path, "--checksums")[0] == 0
+    shard = tmp_path / "models" / MODEL / SECOND
+    if damage == "removed":
+        shard.unlink()
+    else:
+        shard.write_bytes(shard.read_bytes()[:-1])
+    code, _ = run(hub, tmp_path, "--checksums")
+    if code:
+        code, _ = run(hub, tmp_path, "--checksums")
+    assert code == 0
+    assert shard.read_bytes() == hub.files[SECOND]
+
+
+def test_a_model_that_does_not_fit_is_not_begun(hub: FakeHub, tmp_path: Path) -> None:
+    hub.told[FIRST] = {"size": 1 << 60}
+    code, printed = run(hub, tmp_path)
+    assert code == 1
+    assert "it needs 1073741824.0 GiB more, and the volume has" in printed
+    assert hub.sent == {}
+
+
+def test_the_script_is_python_3_8() -> None:
+    ast.parse(SCRIPT, feature_version=(3, 8))
+    assert (files("internvl_operator.manifests") / "fetch_model.py").read_text(encoding="utf-8") == SCRIPT

@@ -1,0 +1,223 @@
+"""Whatever a text of a spec holds, it changes no part of a manifest but its own value.
+
+The texts are put in unchecked: the schema would refuse most of them, and the templates must not rely on it.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
+
+import pytest
+from pydantic import BaseModel
+
+from internvl_operator.api.quantity import parse_quantity
+from internvl_operator.api.v1alpha1 import InternVLDeployment, InternVLDeploymentSpec, parse
+from internvl_operator.manifests.deployment import deployment
+from internvl_operator.manifests.horizontalpodautoscaler import horizontal_pod_autoscaler
+from internvl_operator.manifests.labels import TEMPLATE_ANNOTATION
+from internvl_operator.manifests.networkpolicy import network_policy
+from internvl_operator.manifests.persistentvolumeclaim import owns_claim, persistent_volume_claim
+from internvl_operator.manifests.poddisruptionbudget import pod_disruption_budget
+from internvl_operator.manifests.podmonitor import pod_monitor
+from internvl_operator.manifests.record import with_record
+from internvl_operator.manifests.service import service
+from tests.cluster.specs.right import RICH
+from tests.cluster.specs.table import Spec, resource
+from tests.hostile import HOSTILE_TEXTS
+from tests.rendering import plan_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from internvl_operator.manifests.template import KubernetesObject
+    from internvl_operator.planner.plan import Plan
+
+Path = tuple[str | int, ...]
+
+KEY = "key of "
+"""Begins the last step of a path to the key of a map, where that of its value is the key alone."""
+
+MARKER = "a marker that no manifest holds"
+FEWEST = 200
+
+SPECS: dict[str, Spec] = {
+    # Without the cache, whose path in the claim has the revision with its slashes replaced.
+    "hub": {**RICH, "model": {name: part for name, part in RICH["model"].items() if name != "cache"}},
+    "cache": RICH,
+    "shared cache": {**RICH, "model": {"cache": {"claimName": "models"}}},
+    "claim": {
+        **RICH,
+        "model": {"source": {"persistentVolumeClaim": {"name": "models", "path": "internvl2/8b"}}},
+    },
+    "image": {
+        **RICH,
+        "model": {"source": {"image": {"reference": "example.com/m:v1", "pullPolicy": "Never"}}},
+    },
+}
+
+
+@cache
+def planned(name: str) -> tuple[InternVLDeployment, Plan]:
+    return parse(resource(SPECS[name])), plan_of(SPECS[name])
+
+
+def texts(value: object, path: Path = ()) -> Iterator[Path]:
+    """Paths of all texts in a model, the keys of maps among them."""
+    match value:
+        case str():
+            yield path
+        case BaseModel():
+            for name in (*type(value).model_fields, *(value.model_extra or {})):
+                yield from texts(getattr(value, name), (*path, name))
+        case dict():
+            for key, item in value.items():
+                yield (*path, f"{KEY}{key}")
+                yield from texts(item, (*path, key))
+        case list():
+            for index, item in enumerate(value):
+                yield from texts(item, (*path, index))
+
+
+def with_text(value: Any, path: Path, text: str) -> Any:
+    """A copy of a model with another text at a path, unchecked."""
+    if not path:
+        return text
+    first, rest = path[0], path[1:]
+    match value:
+        case BaseModel():
+            return value.model_copy(update={str(first): with_text(getattr(value, str(first)), rest, text)})
+        case dict() if str(first).startswith(KEY):
+            return {text if KEY + key == first else key: item for key, item in value.items()}
+        case dict():
+            return {**value, first: with_text(value[first], rest, text)}
+        case _:
+            assert isinstance(first, int)
+            return [*value[:first], with_text(value[first], rest, text), *value[first + 1 :]]
+
+
+def rendered(body: InternVLDeployment, plan: Plan) -> list[KubernetesObject]:
+    """Every kind of child, whether or not the resource would have it."""
+    return [
+        deployment(body, plan),
+        service(body),
+        network_policy(body),
+        pod_disruption_budget(body),
+        horizontal_pod_autoscaler(body, plan),
+        pod_monitor(body),
+        *([persistent_volume_claim(body)] if owns_claim(body) else []),
+    ]
+
+
+def replaced(value: Any, old: str, new: str) -> Any:
+    match value:
+        case str():
+            return value.replace(old, new)
+        case dict():
+            return {replaced(key, old, new): replaced(item, old, new) for key, item in value.items()}
+        case list():
+            return [replaced(item, old, new) for item in value]
+        case _:
+            return value
+
+
+def strings(value: Any) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case dict():
+            for key, item in value.items():
+                yield from (key, *strings(item))
+        case list():
+            for item in value:
+                yield from strings(item)
+
+
+def cases() -> Iterator[Any]:
+    seen: set[Path] = set()
+    for name in SPECS:
+        body, _ = planned(name)
+        for path in texts(body):
+            if path not in seen:
+                seen.add(path)
+                yield pytest.param(name, path, id=".".join(map(str, path)))
+
+
+def _is_quantity(text: str) -> bool:
+    try:
+        parse_quantity(text)
+    except ValueError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(("spec", "path"), list(cases()))
+def test_a_hostile_text_changes_nothing_but_itself(spec: str, path: Path) -> None:
+    body, plan = planned(spec)
+    marked = rendered(with_text(body, path, MARKER), plan)
+    # A key, a variable or a name that is there already would take the other's place.
+    there = set(strings(marked))
+    # A limit that is a quantity bounds the request of the download, as it should.
+    bounds = "limits" in path
+    tried = [text for text in HOSTILE_TEXTS if text not in there and not (bounds and _is_quantity(text))]
+    assert len(tried) >= FEWEST
+    for text in tried:
+        assert rendered(with_text(body, path, text), plan) == replaced(marked, MARKER, text), repr(text)
+
+
+@pytest.mark.parametrize("text", HOSTILE_TEXTS[:: len(HOSTILE_TEXTS) // 40])
+def test_the_record_of_a_hostile_text_is_read_back_as_it_is(text: str) -> None:
+    body, plan = planned("hub")
+    changed = deployment(with_text(body, ("spec", "pod_template", "scheduler_name"), text), plan)
+    annotations = with_record(changed, plan, "inputs", None)["metadata"]["annotations"]
+    assert json.loads(annotations[TEMPLATE_ANNOTATION]) == changed["spec"]["template"]
+
+
+def test_every_text_of_the_api_is_tried() -> None:
+    tried = {
+        generic
+        for name in SPECS
+        for path in texts(planned(name)[0].spec)
+        for generic in [generic_path(path, InternVLDeploymentSpec)]
+    }
+    assert set(text_fields(InternVLDeploymentSpec)) - tried == set()
+
+
+def text_fields(annotation: Any, path: str = "") -> Iterator[str]:
+    """Paths of all texts that a model can hold; ``[]`` stands for an item, ``*`` for a value, ``**`` for a key."""
+    arguments, origin = get_args(annotation), get_origin(annotation)
+    if annotation is str or (origin is Literal and isinstance(arguments[0], str)):
+        yield path
+    elif origin is list:
+        yield from text_fields(arguments[0], f"{path}[]")
+    elif origin is dict:
+        yield f"{path}.**"
+        yield from text_fields(arguments[1], f"{path}.*")
+    elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        for name, field in annotation.model_fields.items():
+            yield from text_fields(field.annotation, f"{path}.{name}")
+    elif origin is not Literal:
+        # A union, or a type with constraints, which are no types themselves.
+        for choice in arguments:
+            yield from text_fields(choice, path)
+
+
+def generic_path(path: Path, annotation: Any) -> str:
+    """The path of a text as `text_fields` writes it."""
+    if not path:
+        return ""
+    first, rest = path[0], path[1:]
+    for choice in (annotation, *get_args(annotation)):
+        if get_origin(choice) is Annotated:
+            choice = get_args(choice)[0]
+        if get_origin(choice) is list and isinstance(first, int):
+            return f"[]{generic_path(rest, get_args(choice)[0])}"
+        if get_origin(choice) is dict:
+            if str(first).startswith(KEY):
+                return ".**"
+            return f".*{generic_path(rest, get_args(choice)[1])}"
+        if isinstance(choice, type) and issubclass(choice, BaseModel):
+            field = choice.model_fields.get(str(first))
+            return f".{first}{generic_path(rest, field.annotation if field else None)}"
+    return f".{first}"

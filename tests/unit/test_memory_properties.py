@@ -1,0 +1,89 @@
+"""What holds for every configuration."""
+
+from dataclasses import asdict, replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from internvl_operator.catalog.engines import SUPPORTED_VERSIONS
+from internvl_operator.catalog.models import MODELS, Backend
+from internvl_operator.planner.memory import MemoryRequest, estimate
+from internvl_operator.planner.outcome import Outcome
+from tests.unit.memory_requests import memory_request
+
+RANKING = (Outcome.OOM, Outcome.NO_KV_FOR_SESSION, Outcome.SESSION_EXCEEDS_KV, Outcome.OK)
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> MemoryRequest:
+    return memory_request(
+        draw(st.sampled_from(list(MODELS))),
+        draw(st.integers(0, 300_000)),
+        draw(st.none() | st.floats(0.001, 0.999)),
+        version=draw(st.sampled_from(SUPPORTED_VERSIONS)),
+        awq=draw(st.booleans()),
+        backend=draw(st.sampled_from(Backend)),
+        tp=draw(st.sampled_from([1, 2, 4, 8])),
+        session_len=draw(st.integers(1, 262_144)),
+        max_batch_size=draw(st.integers(1, 2048)),
+        max_prefill_token_num=draw(st.integers(64, 65_536)),
+        quant_policy=draw(st.sampled_from([0, 4, 8])),
+    )
+
+
+@given(requests())
+def test_the_parts_make_up_the_used_memory_and_with_the_free_memory_the_gpu(request: MemoryRequest) -> None:
+    memory = estimate(request)
+    parts = (memory.weights_mib, memory.overhead_mib, memory.kv_cache_mib, memory.working_mib)
+    assert sum(parts) == memory.used_mib
+    assert memory.used_mib + memory.free_mib == request.gpu_memory_mib
+
+
+@given(requests())
+def test_nothing_is_negative(request: MemoryRequest) -> None:
+    numbers = asdict(estimate(request))
+    numbers.pop("outcome")
+    assert min(numbers.values()) >= 0
+
+
+@given(requests(), st.integers(1, 100_000))
+def test_more_gpu_memory_never_makes_it_worse(request: MemoryRequest, more_mib: int) -> None:
+    memory = estimate(request)
+    larger = estimate(replace(request, gpu_memory_mib=request.gpu_memory_mib + more_mib))
+    assert RANKING.index(larger.outcome) >= RANKING.index(memory.outcome)
+    assert larger.kv_tokens >= memory.kv_tokens
+    assert larger.effective_session_len >= memory.effective_session_len
+    assert larger.shortfall_mib <= memory.shortfall_mib
+
+
+@given(requests())
+def test_ok_holds_the_effective_session_and_from_0_15_on_the_one_asked_for(request: MemoryRequest) -> None:
+    memory = estimate(request)
+    if memory.outcome is Outcome.OK:
+        assert memory.kv_tokens >= memory.effective_session_len
+        if not request.truncates_session:
+            assert memory.effective_session_len == request.session_len
+
+
+@given(requests())
+def test_ok_leaves_what_the_first_requests_need(request: MemoryRequest) -> None:
+    memory = estimate(request)
+    if memory.outcome is Outcome.OK:
+        assert memory.free_after_weights_mib - memory.kv_cache_mib >= memory.reserve_mib
+
+
+@given(requests())
+def test_a_given_ratio_is_kept_and_a_derived_one_is_within_the_engine_s_limits(
+    request: MemoryRequest,
+) -> None:
+    ratio = estimate(request).cache_max_entry_count
+    if request.cache_max_entry_count is None:
+        assert 0.01 <= ratio <= 0.8
+    else:
+        assert ratio == request.cache_max_entry_count
+
+
+@given(requests())
+def test_something_is_short_exactly_when_it_is_not_ok(request: MemoryRequest) -> None:
+    memory = estimate(request)
+    assert (memory.shortfall_mib == 0) is (memory.outcome is Outcome.OK)

@@ -1,0 +1,196 @@
+"""The command `internvl table`: the memory of every size on a GPU, and the plans for the usual GPUs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import subprocess
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from internvl_operator.__main__ import main
+from internvl_operator.catalog.gpus import find_gpu
+from internvl_operator.catalog.models import MODELS
+from internvl_operator.cli.plan_table import USUAL_GPUS
+from internvl_operator.planner.inventory import given_gpu
+from internvl_operator.planner.plan import make_plan
+from internvl_operator.planner.request import GpuRequest, PlanRequest
+from tests.accuracy.cells import A100, read_cells
+from tests.accuracy.comparison import compare, predicted_outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    Table = Callable[..., str]
+
+ON_A100 = ("--gpu", "A100-80GB")
+
+
+@pytest.fixture
+def table(capsys: pytest.CaptureFixture[str]) -> Table:
+    """Runs `internvl table`; gives what it prints."""
+
+    def run(*arguments: str) -> str:
+        assert main(["table", *arguments]) == 0
+        return capsys.readouterr().out
+
+    return run
+
+
+def rows(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_a_row_is_a_size_a_number_of_gpus_and_a_quantization_and_a_column_a_ratio(table: Table) -> None:
+    lines = table(*ON_A100, "--sizes", "8B,40B", "--ratios", "0.8,0.05", "--max-gpus", "2").splitlines()
+    assert lines[:2] == ["| size | GPUs | AWQ | 0.8 | 0.05 |", "|---|---|---|---|---|"]
+    assert [line.split(" | ")[:3] for line in lines[2:]] == [
+        [f"| {size}", gpus, awq] for size in ("8B", "40B") for awq in ("no", "yes") for gpus in ("1", "2")
+    ]
+
+
+def test_a_cell_is_the_used_memory_or_what_happens_instead(table: Table) -> None:
+    lines = table(*ON_A100, "--sizes", "1B,40B", "--ratios", "0.8,0.2").splitlines()
+    assert "| 1B | 4 | no | rejected | rejected |" in lines
+    assert "| 40B | 1 | no | oom | no_kv_for_session |" in lines
+    awq = next(line for line in lines if line.startswith("| 40B | 1 | yes |"))
+    assert all(10_000 < int(used) < 81_920 for used in awq.strip("| ").split(" | ")[3:])
+
+
+def test_a_server_that_comes_up_without_room_for_a_session_shows_its_memory_and_that(table: Table) -> None:
+    long = table("--gpu-memory", "57344Mi", "--sizes", "26B", "--ratios", "0.5", "--session-len", "32768")
+    assert re.search(r"\| 543\d\d \(session_exceeds_kv\) \|$", long.splitlines()[2])
+
+
+def test_sizes_without_awq_weights_have_no_such_rows(table: Table) -> None:
+    with_awq = {row["size"] for row in rows(table(*ON_A100, "-o", "csv")) if row["quantization"] == "awq"}
+    assert with_awq == {size for size, model in MODELS.items() if model.awq_repository}
+
+
+@pytest.mark.parametrize("engine", ["0.5.3", "0.18.0"])
+def test_the_csv_has_the_form_of_the_measured_tables(engine: str, table: Table, tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text(table(*ON_A100, "--engine", engine, "-o", "csv", "--ratios", "0.8,0.2,0.1,0.05"))
+    cells = read_cells(path)
+    assert len(cells) == (2 * len(MODELS) - 2) * 4 * 4
+    if engine == "0.5.3":
+        comparison = compare(cells)
+        assert comparison.wrong == ()
+        assert comparison.used.worst == 0
+
+
+def test_the_published_cells_are_in_the_table_with_their_outcome(table: Table) -> None:
+    printed = {
+        (row["size"], row["tp"], row["quantization"] == "awq", float(row["cache_max_entry_count"])): row
+        for row in rows(table(*ON_A100, "--engine", "0.5.3", "-o", "csv"))
+    }
+    for cell in read_cells(A100):
+        row = printed[cell.size, str(cell.request.tp), cell.request.awq, cell.ratio]
+        assert row["outcome"] == predicted_outcome(cell) == cell.outcome
+        assert (row["used_mib"] == "") is (cell.used_mib is None)
+
+
+def test_the_plans_cover_each_size_on_each_usual_gpu_for_each_quantization(table: Table) -> None:
+    planned = rows(table("--plans", "-o", "csv"))
+    gpus = [(gpu, str(find_gpu(gpu).memory_mib)) for gpu in USUAL_GPUS]
+    assert [(row["size"], row["gpu"], row["gpu_memory_mib"], row["asked"]) for row in planned] == [
+        (size, *gpu, asked) for size in MODELS for gpu in gpus for asked in ("auto", "none", "awq")
+    ]
+
+
+def test_a_planned_cell_is_what_the_planner_says(table: Table) -> None:
+    gpu = GpuRequest(product="L40S")
+    plan = make_plan(PlanRequest("40B", quantized=True, gpu=gpu), given_gpu(gpu))
+    cell = f"{plan.gpus} GPU, AWQ, {plan.concurrent_sessions} sessions"
+    assert table("--plans", "--sizes", "40B", "--gpu", "L40S").splitlines()[2].endswith(f"| {cell} |")
+
+
+def test_a_plan_that_does_not_exist_is_its_outcome(table: Table) -> None:
+    assert table("--plans", "--sizes", "1B", "--gpu", "T4").splitlines()[2].endswith("| rejected |")
+
+
+def test_given_memory_needs_no_product(table: Table) -> None:
+    assert "| 8B | GPU | 24576 |" in table("--plans", "--sizes", "8B", "--gpu-memory", "24Gi")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "no GPU is known: give --gpu or --gpu-memory"),
+        ((*ON_A100, "--sizes", "8B,9B"), "'9B' is none of 1B, 2B"),
+        ((*ON_A100, "--ratios", "0.2,1"), "1 is not between 0 and 1"),
+        ((*ON_A100, "--plans", "--plot", "x.png"), "not allowed with argument"),
+    ],
+)
+def test_wrong_usage_says_what_to_write(
+    arguments: Sequence[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        code = main(["table", *arguments])
+    except SystemExit as end:
+        code = int(end.code or 0)
+    assert code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_table_loads_nothing_that_is_slow_to_load() -> None:
+    script = (
+        "import sys\n"
+        "from internvl_operator.__main__ import main\n"
+        "main(['table', '--gpu', 'A100-80GB'])\n"
+        "slow = {'aiohttp', 'jinja2', 'kopf', 'kubernetes', 'matplotlib', 'pydantic', 'yaml'}\n"
+        "sys.exit(', '.join(sorted(slow & sys.modules.keys())) or None)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_without_matplotlib_a_plot_says_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.delitem(sys.modules, "internvl_operator.cli.memory_plot", raising=False)
+    assert main(["table", *ON_A100, "--plot", "x.png"]) == 2
+    assert "pip install 'internvl-operator[plot]'" in capsys.readouterr().err
+
+
+class Drawing:
+    """Stands for a figure and its axes: keeps the calls."""
+
+    calls: list[tuple[str, tuple[Any, ...]]]
+
+    def __init__(self, **_: object) -> None:
+        type(self).calls = []
+
+    def add_subplot(self) -> Drawing:
+        return self
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *arguments, **_: self.calls.append((name, arguments))
+
+
+def test_a_plot_has_a_bar_for_each_cell(
+    table: Table, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    figure = ModuleType("matplotlib.figure")
+    figure.__dict__["Figure"] = Drawing
+    monkeypatch.setitem(sys.modules, "matplotlib", ModuleType("matplotlib"))
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", figure)
+    monkeypatch.delitem(sys.modules, "internvl_operator.cli.memory_plot", raising=False)
+    path = str(tmp_path / "plot.png")
+    arguments = (*ON_A100, "--sizes", "40B", "--max-gpus", "1", "--ratios", "0.8,0.2")
+    table(*arguments, "--plot", path)
+    drawn = dict(Drawing.calls)
+    used = [row["used_mib"] for row in rows(table(*arguments, "-o", "csv"))]
+    assert drawn["barh"][1] == [int(mib or 0) for mib in used] == [0, 0, *map(int, used[2:])]
+    assert drawn["set_yticks"][1][:2] == ["40B, tp 1, 0.8", "40B, tp 1, 0.2"]
+    assert [call[0] for name, call in Drawing.calls if name == "annotate"][:2] == [
+        " oom",
+        " no_kv_for_session",
+    ]
+    assert drawn["savefig"] == (path,)
