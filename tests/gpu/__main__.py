@@ -39,9 +39,10 @@ def main(
         directory.chmod(0o755)
         isolation = Isolation(can_mount() and not options.keep_mounts, not options.keep_user)
         machine = Machine(directory, options.models, isolation, _log(options.out / "run.log"))
-        card = nvidia.gpus()[0]
-        facts = _facts(card, machine, options.budget)
-        chosen = options.case or list(CASES)
+        cards = nvidia.gpus()
+        card = cards[0]
+        facts = _facts(cards, machine, options.budget)
+        chosen = options.case or [case.name for case in CASES.values() if case.gpus == len(cards)]
         results = {result.name: result for result in load(options.out / "results.json")}
         for case in chosen:
             results[case] = _result(CASES[case], card, machine, options, smaller_card)
@@ -86,12 +87,12 @@ def _result(
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m tests.gpu",
-        description="Runs the containers of rendered Deployments on this machine's first GPU, as the Deployments "
+        description="Runs the containers of rendered Deployments on this machine's GPUs, as the Deployments "
         "say, and tells what was seen. Needs LMDeploy: the command lmdeploy on the PATH, PyTorch in this Python.",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIRECTORY", help="for report and logs")
     parser.add_argument(
-        "--case", action="append", choices=list(CASES), help="one of the cases; repeatable (all)"
+        "--case", action="append", choices=list(CASES), help="one of the cases; repeatable (all that take as many GPUs as there are)"
     )
     parser.add_argument("--gpu", metavar="PRODUCT", help="product to plan for (what nvidia-smi calls it)")
     parser.add_argument(
@@ -114,14 +115,16 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _facts(card: nvidia.Gpu, machine: Machine, budget: float) -> dict[str, str]:
+def _facts(cards: Sequence[nvidia.Gpu], machine: Machine, budget: float) -> dict[str, str]:
     model = (
         "real models"
         if machine.models
         else "a checkpoint of the true shapes with zero weights: answers mean nothing"
     )
+    card = cards[0]
+    number = f"{len(cards)} x " if len(cards) > 1 else ""
     return {
-        "GPU": f"{card.name}, {card.total_mib} MiB, driver {card.driver}",
+        "GPU": f"{number}{card.name}, {card.total_mib} MiB, driver {card.driver}",
         "engine": f"LMDeploy {_version('lmdeploy')}, PyTorch {_version('torch')}, Python {platform.python_version()}",
         "as rendered": "command, arguments, environment, and the probes with their periods and thresholds",
         "around it": str(machine.isolation),

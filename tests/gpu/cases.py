@@ -23,6 +23,7 @@ class Case:
         card_mib: Memory of a smaller card that the GPU stands for; None: the GPU as it is.
         cache_max_entry_count: Forced on the engine in place of the plan's; None: the Deployment as rendered.
         outcome: Of the plan, the forced one where there is one.
+        gpus: That the Deployment takes.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Case:
     card_mib: int | None = None
     cache_max_entry_count: float | None = None
     outcome: str = "ok"
+    gpus: int = 1
 
 
 _SMALL = {"size": "2B", "quantization": "None", "engine": {"sessions": 1}}
@@ -48,6 +50,8 @@ CASES: dict[str, Case] = {
         Case("2B-8GB", _SMALL, _SMALL_MIB),
         Case("2B-8GB-oom", _SMALL, _SMALL_MIB, 0.8, "oom"),
         Case("2B-8GB-no-kv", _SMALL, _SMALL_MIB, 0.2, "no_kv_for_session"),
+        Case("8B-2GPUs", {"size": "8B", "quantization": "None", "engine": {"tp": 2}}, gpus=2),
+        Case("40B-2GPUs", {"size": "40B", "quantization": "None"}, gpus=2),
     )
 }
 

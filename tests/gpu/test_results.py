@@ -8,19 +8,27 @@ from tests.gpu.cases import CASES, container, predicted, rendered
 from tests.gpu.result import TOLERANCE, CaseResult, csv_report, load
 
 RESULTS = Path(__file__).parent / "results"
-PRODUCTS = {"h200-lmdeploy-0.18.0": "NVIDIA-H200"}
+MACHINES = {
+    "h200-lmdeploy-0.18.0": ("NVIDIA-H200", 1),
+    "h100-lmdeploy-0.18.0": ("NVIDIA-H100-80GB-HBM3", 1),
+    "h100-x2-lmdeploy-0.18.0": ("NVIDIA-H100-80GB-HBM3", 2),
+}
+"""The product of a machine's GPUs, and how many it has."""
 
-SEEN = [(machine, result) for machine in PRODUCTS for result in load(RESULTS / machine / "results.json")]
+SEEN = [(machine, result) for machine in MACHINES for result in load(RESULTS / machine / "results.json")]
 
 
 def test_every_case_was_run_on_every_machine() -> None:
     assert [(machine, result.name) for machine, result in SEEN] == [
-        (machine, case) for machine in PRODUCTS for case in CASES
+        (machine, case.name)
+        for machine, (_, gpus) in MACHINES.items()
+        for case in CASES.values()
+        if case.gpus == gpus
     ]
 
 
 def test_the_table_is_that_of_the_results() -> None:
-    for machine in PRODUCTS:
+    for machine in MACHINES:
         results = load(RESULTS / machine / "results.json")
         assert (RESULTS / machine / "report.csv").read_text() == csv_report(results)
 
@@ -32,5 +40,6 @@ def test_it_passed_and_is_planned_so_today(machine: str, result: CaseResult) -> 
     if case.cache_max_entry_count is not None:
         assert predicted(case)["outcome"] == result.predicted
         return
-    planned = container(rendered(case, PRODUCTS[machine])).plan["memory"]["usedMiB"]
+    product, _ = MACHINES[machine]
+    planned = container(rendered(case, product)).plan["memory"]["usedMiB"]
     assert result.used_mib == pytest.approx(planned, rel=TOLERANCE)
