@@ -92,7 +92,10 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIRECTORY", help="for report and logs")
     parser.add_argument(
-        "--case", action="append", choices=list(CASES), help="one of the cases; repeatable (all that take as many GPUs as there are)"
+        "--case",
+        action="append",
+        choices=list(CASES),
+        help="one of the cases; repeatable (all that take as many GPUs as there are)",
     )
     parser.add_argument("--gpu", metavar="PRODUCT", help="product to plan for (what nvidia-smi calls it)")
     parser.add_argument(

@@ -1,19 +1,14 @@
-"""The command `internvl`: exit codes, documents, and what it loads."""
+"""The command `internvl`: exit codes and documents."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
-from internvl_operator import __version__
-from internvl_operator.__main__ import VERBS
 from internvl_operator.catalog.models import MODELS
 from tests.cluster.specs.right import RICH
 from tests.cluster.specs.table import resource
@@ -258,68 +253,3 @@ def test_nothing_is_rendered_when_there_is_no_plan(internvl: Internvl) -> None:
     )
     assert (code, output) == (3, "")
     assert "internvl2-76b: " in errors
-
-
-def test_the_version_and_the_verbs_are_told(internvl: Internvl) -> None:
-    assert internvl("--version") == (0, f"internvl {__version__}\n", "")
-    code, output, _ = internvl("--help")
-    assert code == 0
-    assert all(verb in output for verb in VERBS)
-
-
-def test_the_crd_is_printed_as_one_yaml_document(internvl: Internvl) -> None:
-    code, output, _ = internvl("crd")
-    assert code == 0
-    assert yaml.safe_load(output)["kind"] == "CustomResourceDefinition"
-
-
-@pytest.mark.parametrize("output", ["table", "json"])
-def test_a_plan_loads_nothing_that_is_slow_to_load(output: str) -> None:
-    script = (
-        "import sys\n"
-        "from internvl_operator.__main__ import main\n"
-        f"main(['plan', '8B', '--gpu', 'A100-80GB', '-o', '{output}'])\n"
-        "slow = {'aiohttp', 'asyncio', 'jinja2', 'kopf', 'kubernetes', 'pydantic', 'yaml'}\n"
-        "sys.exit(', '.join(sorted(slow & sys.modules.keys())) or None)"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-
-
-@pytest.mark.parametrize(("verb", "package"), [("chat", "openai"), ("smoke", "openai"), ("memory", "tqdm")])
-def test_a_verb_without_its_package_says_how_to_install_it(
-    verb: str, package: str, internvl: Internvl, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for module in [name for name in sys.modules if name.startswith("internvl_operator.c")]:
-        if module.split(".")[1] in ("chat", "cli"):
-            monkeypatch.delitem(sys.modules, module)
-    monkeypatch.setitem(sys.modules, package, None)
-    assert internvl(verb, "captions") == (
-        2,
-        "",
-        f"internvl {verb}: {package} is missing: pip install 'internvl-operator[tools]'\n",
-    )
-
-
-def test_the_controller_obeys_sigterm_while_it_waits_for_the_api_server(tmp_path: Path) -> None:
-    nowhere = {"server": "http://127.0.0.1:1"}
-    kubeconfig = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{"name": "nowhere", "cluster": nowhere}],
-        "users": [{"name": "nobody", "user": {"token": "none"}}],
-        "contexts": [{"name": "nowhere", "context": {"cluster": "nowhere", "user": "nobody"}}],
-        "current-context": "nowhere",
-    }
-    file = tmp_path / "kubeconfig"
-    file.write_text(yaml.safe_dump(kubeconfig))
-    with subprocess.Popen(
-        [sys.executable, "-m", "internvl_operator", "run"],
-        env={**os.environ, "KUBECONFIG": str(file)},
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stderr is not None
-        assert any("does not answer" in line for line in process.stderr)
-        process.terminate()
-        assert process.wait(20) == 0

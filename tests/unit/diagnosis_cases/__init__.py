@@ -1,0 +1,1 @@
+"""States of the cluster, and what is told of each."""

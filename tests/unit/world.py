@@ -1,0 +1,85 @@
+"""A cluster in memory with the reconciler on it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from internvl_operator.kube.cache import Cache
+from internvl_operator.kube.kinds import BUILT_IN_CHILDREN, DEPLOYMENT, POD, RESOURCE
+from internvl_operator.kube.port import (
+    Key,
+    KubernetesObject,
+)
+from internvl_operator.planner.inventory import GpuPool, Inventory, NoGpuKnownError
+from internvl_operator.planner.request import GpuRequest
+from internvl_operator.reconcile import Reconciler
+from internvl_operator.status import condition
+from tests.unit.fake_cluster import FakeCluster
+
+KEY = Key("vision", "captions")
+KNOWN = {kind.kind: kind for kind in BUILT_IN_CHILDREN}
+
+
+class World:
+    """A cluster, what the operator has seen of it, and the operator."""
+
+    def __init__(self) -> None:
+        self.cluster = FakeCluster()
+        self.cache = Cache()
+        self.pools = [GpuPool("NVIDIA-A100-SXM4-80GB", 81920, 8, compute_capability=(8, 0))]
+        self.pools_of_now: list[GpuPool] = []
+        self.inventories_read = 0
+        self.versions = 1000
+        self.time = datetime(2026, 1, 1, tzinfo=UTC)
+        self.reconciler = Reconciler(self.cluster, self.cache, KNOWN, self._inventory, lambda: self.time)
+
+    async def _inventory(self, _: GpuRequest, *, anew: bool = False) -> Inventory:
+        self.inventories_read += 1
+        pools = self.pools_of_now if anew and self.pools_of_now else self.pools
+        if not pools:
+            raise NoGpuKnownError("no GPU is known to plan for: set spec.gpu.product or spec.gpu.memory")
+        return Inventory(tuple(pools))
+
+    def create(self, **spec: Any) -> KubernetesObject:
+        body = self.cluster.create(
+            {
+                "apiVersion": "internvl.dev/v1alpha1",
+                "kind": "InternVLDeployment",
+                "metadata": {"name": KEY.name, "namespace": KEY.namespace},
+                "spec": {"size": "8B", "replicas": 1, **spec},
+            }
+        )
+        self.cache.put(RESOURCE, body)
+        return body
+
+    def edit(self, **spec: Any) -> None:
+        body = self.cluster.edit("InternVLDeployment", KEY, spec={"size": "8B", "replicas": 1, **spec})
+        self.cache.put(RESOURCE, body)
+
+    def serve(self, replicas: int = 1) -> None:
+        """Report the Deployment's pods as ready, as its controller does."""
+        generation = self.cluster.objects["Deployment", KEY]["metadata"]["generation"]
+        counts = dict.fromkeys(("replicas", "updatedReplicas", "readyReplicas"), replicas)
+        status = {"observedGeneration": generation, **counts}
+        self.cache.put(DEPLOYMENT, self.cluster.edit("Deployment", KEY, status=status))
+
+    def observe(self, *pods: KubernetesObject) -> None:
+        """See these pods, in a new state, and no others."""
+        self.versions += 1
+        for pod in pods:
+            pod["metadata"]["resourceVersion"] = str(self.versions)
+        self.cache.replace(POD, pods, self.versions)
+
+    async def reconcile(self) -> float | None:
+        return await self.reconciler.reconcile(KEY)
+
+    @property
+    def status(self) -> dict[str, Any]:
+        status: dict[str, Any] = self.cluster.objects["InternVLDeployment", KEY]["status"]
+        return status
+
+    def condition(self, type_: str) -> tuple[str, str]:
+        found = condition(self.status, type_)
+        assert found is not None
+        return found["status"], found["reason"]
