@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING, Any
 
 from tests.cluster.operator_process import resource
@@ -40,7 +41,19 @@ def stub(name: str, namespace: str, environment: Mapping[str, str] | None = None
     )
 
 
+def serving_address(cluster: LocalCluster, name: str, namespace: str) -> str:
+    """The address of a ready resource's Service, once it leads to a pod: kube-proxy hears of pods on its own."""
+    address = service_address(cluster, name, namespace)
+    eventually(lambda: _accepts(address), f"kube-proxy leads from {address} to a pod")
+    return address
+
+
 def service_address(cluster: LocalCluster, name: str, namespace: str) -> str:
     """The address of a resource's Service, which kube-proxy serves."""
     service = eventually(lambda: get(cluster, "service", name, namespace), f"Service {namespace}/{name}")
     return str(service["spec"]["clusterIP"])
+
+
+def _accepts(address: str) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex((address, PORT)) == 0

@@ -25,6 +25,14 @@ echo 1 > /proc/sys/net/ipv4/ip_forward
 bridges=/proc/sys/net/bridge/bridge-nf-call-iptables
 [ ! -e $bridges ] || echo 1 > $bridges
 """
+# A node has a route to everywhere, and so to a Service's address too, for packets whose destination kube-proxy does not
+# change: it refuses those for a Service without pods on their way, and others get lost and are sent again. Without
+# a route the kernel itself would answer that the network is unreachable.
+NOWHERE = """
+ip link add nowhere type bridge
+ip link set nowhere arp off up
+ip route add "$1" dev nowhere
+"""
 
 
 class NetworkError(RuntimeError):
@@ -137,6 +145,7 @@ class NodeNetwork:
             self._inside("ip", "address", "add", f"{addresses.node(index)}/24", "dev", "uplink")
         self._inside("ip", "link", "set", "uplink", "up")
         self._inside("sh", "-c", SETTINGS)
+        self._inside("sh", "-c", NOWHERE, "sh", addresses.services)
         _checked(["ip", "address", "add", f"{addresses.host}/24", "dev", cable])
         _checked(["ip", "link", "set", cable, "up"])
         for destination in (addresses.all_pods, addresses.services):

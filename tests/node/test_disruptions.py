@@ -12,7 +12,7 @@ import pytest
 
 from tests.cluster.waiting import Object, apply, eventually, get_all, wait_ready
 from tests.node.client import Clients, ask
-from tests.node.models import PORT, service_address, stub
+from tests.node.models import PORT, serving_address, stub
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +37,7 @@ def test_no_request_fails_and_no_story_breaks_off_while_the_pods_are_replaced_th
     model = slow_to_tell("steady", namespace)
     apply(cluster, model)
     wait_ready(cluster, "steady", namespace, READY_SECONDS)
-    request = partial(ask, service_address(cluster, "steady", namespace), PORT, MODEL)
+    request = partial(ask, serving_address(cluster, "steady", namespace), PORT, MODEL)
     seen = {uid(pod) for pod in wanted_pods(cluster, namespace)}
     with Clients(*[partial(request, 3)] * CLIENTS) as clients, ThreadPoolExecutor(ROLLOUTS) as storytellers:
         told, replaced_at = [], []
@@ -68,7 +68,7 @@ def test_no_request_fails_and_no_story_breaks_off_while_a_node_is_drained(
     wait_ready(cluster, "moved", namespace, READY_SECONDS)
     assert {pod["spec"]["nodeName"] for pod in wanted_pods(cluster, namespace)} == {drained}
     cluster.kubectl("uncordon", spare)
-    request = partial(ask, service_address(cluster, "moved", namespace), PORT, MODEL)
+    request = partial(ask, serving_address(cluster, "moved", namespace), PORT, MODEL)
     with Clients(*[partial(request, 3)] * CLIENTS) as clients, ThreadPoolExecutor(2) as storytellers:
         told = [storytellers.submit(request, STORY, stream=True) for _ in range(2)]
         said = cluster.kubectl("drain", drained, "--delete-emptydir-data", f"--timeout={READY_SECONDS:g}s")

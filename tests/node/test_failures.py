@@ -11,7 +11,7 @@ import pytest
 from internvl_operator.manifests.labels import TEMPLATE_ANNOTATION
 from tests.cluster.waiting import apply, condition, eventually, get, get_all, wait_ready, wait_stalled
 from tests.node.client import ask
-from tests.node.models import PORT, SMALL, service_address, stub
+from tests.node.models import PORT, SMALL, serving_address, stub
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +33,7 @@ def test_an_engine_that_is_killed_is_restarted_and_the_status_tells(
     real.nodes[pod["spec"]["nodeName"]].kill(pod, "lmdeploy")
     eventually(lambda: loads_again(cluster, "killed", namespace), "the status tells of the kill", 30)
     wait_ready(cluster, "killed", namespace, 60)
-    assert ask(service_address(cluster, "killed", namespace), PORT, MODEL, 1).problem == ""
+    assert ask(serving_address(cluster, "killed", namespace), PORT, MODEL, 1).problem == ""
     (again,) = get_all(cluster, "pods", namespace)
     assert again["metadata"]["uid"] == pod["metadata"]["uid"]
     assert again["status"]["containerStatuses"][0]["restartCount"] == 1

@@ -10,7 +10,7 @@ import pytest
 
 from tests.cluster.waiting import Object, apply, condition, eventually, get, get_all, wait_ready
 from tests.node.client import ask
-from tests.node.models import PORT, service_address, stub
+from tests.node.models import PORT, serving_address, stub
 from tests.node.stub_image import CONFIG
 from tests.unit.fake_hub import REPOSITORY, FakeHub
 
@@ -45,7 +45,7 @@ def test_a_download_that_is_killed_begins_again_and_keeps_the_files_that_it_has(
         wait_ready(cluster, "fetched", namespace, 90)
         assert hub.sent == {"config.json": len(files["config.json"]), WEIGHTS: MIB + len(files[WEIGHTS])}
     served = REPOSITORY.rpartition("/")[2]
-    assert ask(service_address(cluster, "fetched", namespace), PORT, served, 1).problem == ""
+    assert ask(serving_address(cluster, "fetched", namespace), PORT, served, 1).problem == ""
     (pod,) = get_all(cluster, "pods", namespace)
     assert pod["status"]["initContainerStatuses"][0]["restartCount"] == 1
 
@@ -71,7 +71,7 @@ def test_a_directory_of_a_claim_is_served_as_it_is(cluster: LocalCluster, namesp
     source = {"persistentVolumeClaim": {"name": "weights", "path": f"models/{MODEL}"}}
     apply(cluster, stub("claimed", namespace, model={"source": source}))
     wait_ready(cluster, "claimed", namespace, 60)
-    assert ask(service_address(cluster, "claimed", namespace), PORT, MODEL, 1).problem == ""
+    assert ask(serving_address(cluster, "claimed", namespace), PORT, MODEL, 1).problem == ""
     (pod,) = get_all(cluster, "pods", namespace)
     name = pod["metadata"]["name"]
     seen = cluster.kubectl("exec", name, "-n", namespace, "--", "python3", "-c", LIST_MODELS)

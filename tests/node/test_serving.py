@@ -10,7 +10,7 @@ import pytest
 
 from tests.cluster.waiting import apply, condition, eventually, get, get_all, wait_ready
 from tests.node.client import ask
-from tests.node.models import PORT, service_address, stub
+from tests.node.models import PORT, service_address, serving_address, stub
 
 if TYPE_CHECKING:
     from tests.cluster.control_plane import LocalCluster
@@ -29,7 +29,7 @@ def test_a_model_is_ready_when_it_has_loaded_and_not_before(cluster: LocalCluste
     ready = condition(wait_ready(cluster, "slow", namespace, 60), "Ready")
     # Both are whole seconds.
     assert (datetime.fromisoformat(ready["lastTransitionTime"]) - started_at).total_seconds() >= LOADING - 1
-    assert ask(address, PORT, MODEL, 1).problem == ""
+    assert ask(serving_address(cluster, "slow", namespace), PORT, MODEL, 1).problem == ""
 
 
 def started(cluster: LocalCluster, namespace: str) -> datetime | None:
@@ -50,7 +50,7 @@ def test_only_who_has_the_key_is_answered(cluster: LocalCluster, namespace: str)
         stub("locked", namespace, server=server),
     )
     wait_ready(cluster, "locked", namespace, 60)
-    address = service_address(cluster, "locked", namespace)
+    address = serving_address(cluster, "locked", namespace)
     assert [ask(address, PORT, MODEL, 1, key=key).status for key in ("s3cret", "guessed", "")] == [
         200,
         401,

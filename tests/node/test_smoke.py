@@ -13,7 +13,7 @@ import pytest
 
 from internvl_operator.chat.checks import CHECKS
 from tests.cluster.waiting import apply, wait_ready
-from tests.node.models import PORT, service_address, stub
+from tests.node.models import PORT, serving_address, stub
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,6 +48,7 @@ def locked(cluster: LocalCluster) -> Iterator[str]:
     server = {"apiKeySecretRef": {"name": "key", "key": "key"}}
     apply(cluster, secret, stub("locked", namespace, server=server))
     wait_ready(cluster, "locked", namespace, 60)
+    serving_address(cluster, "locked", namespace)
     yield namespace
     cluster.kubectl("delete", "namespace", namespace, "--wait=false")
 
@@ -61,7 +62,7 @@ def test_every_check_passes_by_the_resources_name(via: str, locked: str, cluster
 
 
 def test_every_check_passes_at_the_services_url(locked: str, cluster: LocalCluster) -> None:
-    url = f"http://{service_address(cluster, 'locked', locked)}:{PORT}/v1"
+    url = f"http://{serving_address(cluster, 'locked', locked)}:{PORT}/v1"
     assert internvl(cluster, "smoke", url, "--api-key", "s3cret").returncode == 0
     refused = internvl(cluster, "smoke", url, "--api-key", "guessed")
     assert (refused.returncode, refused.stderr) == (
