@@ -1,7 +1,7 @@
 """Brings the children of one resource to what was rendered: writes what differs, touches nothing else."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -27,6 +27,7 @@ async def apply_children(
     kinds: Mapping[str, Kind],
     owner: KubernetesObject,
     children: Sequence[KubernetesObject],
+    announcement: Sequence[Awaitable[None]] = (),
 ) -> Problem | None:
     """Write the children that differ and delete those that are no longer wanted.
 
@@ -36,18 +37,21 @@ async def apply_children(
         kinds: the kinds of children that the cluster knows, by name; others are left out.
         owner: the resource.
         children: what the resource should have, in the order of creation.
+        announcement: what has to go well before there are pods; it goes on beside the writes that come before theirs.
 
     Returns:
         What stands in the way, or None when everything is as it should be.
 
     Raises:
         ClusterError: the API failed in a way that a later try may mend.
+        Exception: what the announcement raises.
     """
     known = [child for child in children if child["kind"] in kinds]
     # The Deployment comes after what its pods need, such as the NetworkPolicy; the others wait for none of theirs.
     for _, wave in groupby(known, key=lambda child: bool(child["kind"] == "Deployment")):
         tries = (_try_to_apply(cluster, cache, owner, kinds[child["kind"]], child) for child in wave)
-        outcomes = await asyncio.gather(*tries, return_exceptions=True)
+        outcomes = await asyncio.gather(*announcement, *tries, return_exceptions=True)
+        announcement = ()
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome

@@ -16,6 +16,10 @@ from internvl_operator.kube.port import Cluster, Key, Kind, KubernetesObject, No
 from internvl_operator.status import Problem, Status, condition, internal_error_status, status_of
 
 
+class _NewerSpecError(Exception):
+    """The spec has changed since it was read."""
+
+
 class Reconciler:
     """Brings one resource after another to what its spec says. Level-triggered and idempotent.
 
@@ -63,19 +67,11 @@ class Reconciler:
         desired = await desire(body, deployment, pods, self._inventory, self._now(), self._platform, claim)
         problem = desired.problem
         try:
-            # Written first, the status also shows that the resource still exists and that its spec is this one.
-            if _is_new(body):
-                if await self._write_status(body, desired, problem) != _generation(body):
-                    return 0.0
-            elif not await self._may_make_children(body, desired):
-                return None
             if problem is None:
-                problem = await apply_children(
-                    self._cluster, self._cache, self._children, body, desired.children
-                )
-            problem = problem or desired.unmet
-            if await self._write_status(body, desired, problem) != _generation(body):
-                return 0.0
+                problem = await self._make_children(body, desired) or desired.unmet
+            await self._write_status(body, desired, problem)
+        except _NewerSpecError:
+            return 0.0
         except NotFoundError:
             # The resource or its namespace is being deleted: owner references clean up.
             return None
@@ -83,16 +79,26 @@ class Reconciler:
             raise problem.refusal
         return problem.retry_after if problem else desired.look_again_after
 
-    async def _may_make_children(self, body: KubernetesObject, desired: Desired) -> bool:
-        """Tell whether the resource still exists, if a child has to be made.
+    async def _make_children(self, body: KubernetesObject, desired: Desired) -> Problem | None:
+        """Bring the children to what is desired, once it is known that there is still such a resource.
 
-        Where its deletion is known late, its children go first. Made again, they would be collected again, and so on.
+        Raises:
+            NotFoundError: there is not. Where its deletion is known late, its children go first: made again, they
+                would be collected again, and so on.
+            ClusterError: the API failed in a way that a later try may mend.
         """
-        if not lacks_children(self._cache, self._children, desired.children):
-            return True
-        metadata = body["metadata"]
-        key = Key(metadata["namespace"], metadata["name"])
-        return await self._cluster.exists(RESOURCE, key, metadata["uid"])
+        announcement = []
+        if _is_new(body):
+            # Beside the first children, and yet before there are pods, it shows that this is still the spec.
+            announcement.append(self._write_status(body, desired, None))
+        elif lacks_children(self._cache, self._children, desired.children):
+            metadata = body["metadata"]
+            key = Key(metadata["namespace"], metadata["name"])
+            if not await self._cluster.exists(RESOURCE, key, metadata["uid"]):
+                raise NotFoundError(f"{key.namespace}/{key.name} is gone")
+        return await apply_children(
+            self._cluster, self._cache, self._children, body, desired.children, announcement
+        )
 
     async def report(self, key: Key, error: Exception) -> None:
         """Say in a resource's status that the operator itself failed on it.
@@ -112,11 +118,13 @@ class Reconciler:
     def _time(self) -> str:
         return self._now().strftime("%Y-%m-%dT%H:%M:%SZ")
 
-    async def _write_status(self, body: KubernetesObject, desired: Desired, problem: Problem | None) -> int:
-        """Write the status if it differs, tell people what changed, and return the resource's generation then.
+    async def _write_status(self, body: KubernetesObject, desired: Desired, problem: Problem | None) -> None:
+        """Write the status if it differs, and tell people what changed.
 
-        The answer may show a newer spec than the one that was acted on. The cache has it from here on, so that
-        the watch's own event about it is no news: the caller has to look again.
+        Raises:
+            _NewerSpecError: the answer shows a newer spec than the one that was acted on. The cache has it from here
+                on, so that the watch's own event about it is no news: it has to be looked at again.
+            ClusterError: the API failed.
         """
         metadata = body["metadata"]
         key = Key(metadata["namespace"], metadata["name"])
@@ -136,9 +144,9 @@ class Reconciler:
             now=self._time(),
         )
         self.reasons[key] = _reason(status)
-        if status == previous:
-            return _generation(known)
-        return _generation(await self._put_status(body, previous, status))
+        latest = known if status == previous else await self._put_status(body, previous, status)
+        if _generation(latest) != _generation(body):
+            raise _NewerSpecError
 
     async def _put_status(self, body: KubernetesObject, previous: Status, status: Status) -> KubernetesObject:
         identity = {field: body["metadata"][field] for field in ("name", "namespace", "uid")}
