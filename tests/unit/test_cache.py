@@ -70,9 +70,11 @@ def test_a_full_list_drops_what_is_gone_and_keeps_what_is_newer_than_the_list() 
     cache.put(SERVICE, body(2, "same"))
     cache.put(SERVICE, body(12, "newer"))
 
-    changed = cache.replace(SERVICE, [body(2, "same"), body(3, "new")], version=10)
+    assert not cache.put(SERVICE, body(2, "same"))
+    assert cache.put(SERVICE, body(3, "new"))
+    gone = cache.complete(SERVICE, {Key("n", "same"), Key("n", "new")}, version=10)
 
-    assert changed == {Key("n", "gone"), Key("n", "new")}
+    assert gone == {Key("n", "gone")}
     names = {name for name in ("new", "newer", "same", "gone") if cache.get(SERVICE, Key("n", name))}
     assert names == {"new", "newer", "same"}
     assert cache.count(SERVICE) == 3
@@ -138,14 +140,14 @@ def test_a_pod_that_is_deleted_or_relabelled_is_no_longer_found() -> None:
     assert names_of_pods(cache, "b") == ["a-7d-y"]
 
 
-def test_a_full_list_of_pods_names_the_resources_concerned() -> None:
+def test_a_full_list_of_pods_names_the_resources_whose_pods_are_gone() -> None:
     cache = Cache()
     cache.put(POD, pod(1, "a-7d-x"))
     cache.put(POD, pod(2, "b-7d-x", resource="b"))
 
-    changed = cache.replace(POD, [pod(2, "b-7d-x", resource="b"), pod(3, "c-7d-x", resource="c")], version=5)
+    gone = cache.complete(POD, {Key("n", "b-7d-x")}, version=5)
 
-    assert changed == {Key("n", "a"), Key("n", "c")}
+    assert gone == {Key("n", "a")}
     assert names_of_pods(cache) == []
 
 
@@ -182,6 +184,6 @@ def test_what_lies_in_a_namespace_that_was_not_read_stays() -> None:
     cache = Cache()
     cache.put(SERVICE, body(2, "here"))
 
-    assert cache.replace(SERVICE, [], version=10, unread={"n"}) == set()
+    assert cache.complete(SERVICE, set(), version=10, unread={"n"}) == set()
 
     assert cache.get(SERVICE, Key("n", "here")) is not None

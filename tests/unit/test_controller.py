@@ -134,6 +134,27 @@ async def test_a_list_that_fails_is_tried_again_and_no_other_with_it(monkeypatch
     assert controller.listed.is_set()
 
 
+async def test_what_a_list_told_before_it_failed_is_worked_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("internvl_operator.runtime.controller._RELIST_RETRY_SECONDS", 0.0)
+    cluster, cache, queue = FakeCluster(), Cache(), NotingQueue()
+    controller = controller_of(cluster, cache, FaultyReconciler(cluster, cache), queue)
+    metadata = {"name": CAPTIONS.name, "namespace": CAPTIONS.namespace}
+    body = {"apiVersion": "internvl.dev/v1alpha1", "kind": "InternVLDeployment", "metadata": metadata}
+    cluster.create(body | {"spec": {"size": "8B"}})
+    original, failures = cluster.list, [UnavailableError("503")]
+
+    async def list_(kind: Kind, selector: str = "", keep: Keep = whole) -> ObjectList:
+        listed = await original(kind, selector, keep)
+        if failures:
+            raise failures.pop()
+        return listed
+
+    monkeypatch.setattr(cluster, "list", list_)
+    await controller.list_until_done()
+
+    assert len(queue) == 1
+
+
 async def test_a_failure_after_a_write_begins_the_backoff_anew() -> None:
     cluster, cache, queue = FakeCluster(), Cache(), NotingQueue()
     reconciler = HalfwayReconciler(cluster, cache, writes=[0, 0, 0, 1, 0, 2])

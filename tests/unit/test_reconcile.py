@@ -56,8 +56,8 @@ async def test_a_restarted_operator_writes_nothing(world: World) -> None:
 
     fresh = Cache()
     for kind in (RESOURCE, *CHILDREN.values()):
-        listed = await world.cluster.list(kind)
-        fresh.replace(kind, listed.items, listed.resource_version)
+        for body in (await world.cluster.list(kind)).items:
+            fresh.put(kind, body)
     restarted = Reconciler(world.cluster, fresh, KNOWN, world._inventory, lambda: world.time)
     await restarted.reconcile(KEY)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from internvl_operator.kube.cache import Cache
+from internvl_operator.kube.cache import Cache, key_of
 from internvl_operator.kube.kinds import BUILT_IN_CHILDREN, DEPLOYMENT, POD, RESOURCE
 from internvl_operator.kube.port import (
     Key,
@@ -69,7 +69,8 @@ class World:
         self.versions += 1
         for pod in pods:
             pod["metadata"]["resourceVersion"] = str(self.versions)
-        self.cache.replace(POD, pods, self.versions)
+            self.cache.put(POD, pod)
+        self.cache.complete(POD, {key_of(pod) for pod in pods}, self.versions)
 
     async def reconcile(self) -> float | None:
         return await self.reconciler.reconcile(KEY)

@@ -5,7 +5,7 @@ at once by who made it. An older state never replaces a newer one.
 """
 
 import zlib
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -133,25 +133,25 @@ class Cache:
         self._deleted[kind, key] = version
         return self._remove(kind, key)
 
-    def replace(
-        self,
-        kind: Kind,
-        bodies: Iterable[Mapping[str, Any]],
-        version: int,
-        unread: Collection[str] = frozenset(),
+    def complete(
+        self, kind: Kind, keys: Collection[Key], version: int, unread: Collection[str] = frozenset()
     ) -> set[Key]:
-        """Take over a full list that was true at a resourceVersion.
+        """Take in that a full list, each object of which was put, is complete.
 
-        What the list lacks was deleted, unless it is newer than the list, or in a namespace that was not read.
+        What it lacks was deleted, unless it is newer than the list, or in a namespace that was not read.
+
+        Args:
+            kind: of the objects.
+            keys: of all that were listed.
+            version: the resourceVersion at which the list was true.
+            unread: namespaces.
 
         Returns:
-            The keys of the resources whose objects changed.
+            The keys of the resources whose objects are gone.
         """
-        listed = {key_of(body): body for body in bodies}
-        changed = {resource_key(kind, body) for body in listed.values() if self.put(kind, body)}
-        changed |= self.retain(kind, listed.keys(), version, lambda namespace: namespace not in unread)
+        gone = self.retain(kind, keys, version, lambda namespace: namespace not in unread)
         self._deleted = {item: at for item, at in self._deleted.items() if item[0] != kind or at > version}
-        return changed
+        return gone
 
     def retain(
         self, kind: Kind, keys: Collection[Key], version: int, covers: Callable[[str], bool]

@@ -38,6 +38,11 @@ def kept(kind: Kind, body: Mapping[str, Any]) -> KubernetesObject:
     return _pod(body) if kind == POD else _object(body)
 
 
+def identity(body: Mapping[str, Any]) -> KubernetesObject:
+    """Return what tells an object from others, and nothing of its content."""
+    return {"metadata": _fields(body["metadata"], ("name", "namespace"))}
+
+
 def _object(body: Mapping[str, Any]) -> KubernetesObject:
     sections = {section: body[section] for section in ("spec", "status") if section in body}
     return {"metadata": _fields(body["metadata"], _METADATA), **sections}

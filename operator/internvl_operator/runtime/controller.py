@@ -4,11 +4,10 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
-from functools import partial
 from typing import Any
 
-from internvl_operator.kube.cache import Cache, resource_key
-from internvl_operator.kube.kept import kept
+from internvl_operator.kube.cache import Cache, key_of, resource_key
+from internvl_operator.kube.kept import identity
 from internvl_operator.kube.kinds import POD, RESOURCE
 from internvl_operator.kube.port import (
     Cluster,
@@ -17,6 +16,7 @@ from internvl_operator.kube.port import (
     InvalidError,
     Key,
     Kind,
+    KubernetesObject,
     NotLeaderError,
     ThrottledError,
 )
@@ -155,14 +155,23 @@ class Controller:
     async def _list(self, kind: Kind) -> set[Key]:
         """List a kind until that goes well, and return the keys of the resources whose objects changed."""
         selector = "" if kind == RESOURCE else CHILDREN_SELECTOR
+        changed: set[Key] = set()
+
+        def take(body: KubernetesObject) -> KubernetesObject:
+            # Into the cache page by page: parsed, a list takes ten times the memory that the cache does.
+            if self._cache.put(kind, body):
+                changed.add(resource_key(kind, body))
+            return identity(body)
+
         while True:
             try:
-                listed = await self._cluster.list(kind, selector, partial(kept, kind))
+                listed = await self._cluster.list(kind, selector, take)
             except ClusterError as error:
                 _log.warning("a list failed, again in %s s: %s", _RELIST_RETRY_SECONDS, error)
                 await asyncio.sleep(_RELIST_RETRY_SECONDS)
             else:
-                return self._cache.replace(kind, listed.items, listed.resource_version, listed.unread)
+                keys = {key_of(item) for item in listed.items}
+                return changed | self._cache.complete(kind, keys, listed.resource_version, listed.unread)
 
     async def _work(self) -> None:
         while True:
