@@ -82,7 +82,20 @@ def _normal(body: Object, owners: Mapping[str, str]) -> Object:
     named = _with_owners_named(body, owners)
     normal: Object = _without_identity(named, body["metadata"].get("generation"))
     normal["metadata"].pop("generation", None)
+    if body["kind"] == "Deployment":
+        _forget_progress(normal)
     return normal
+
+
+def _forget_progress(deployment: Object) -> None:
+    """Leave out which ReplicaSet has progressed.
+
+    The Deployment's controller replaces the message of a condition only together with its reason, so that the message
+    names an earlier ReplicaSet where the controller did not see the states in between.
+    """
+    for condition in deployment.get("status", {}).get("conditions", ()):
+        if condition["type"] == "Progressing":
+            condition.pop("message", None)
 
 
 def _with_owners_named(body: Object, owners: Mapping[str, str]) -> Object:

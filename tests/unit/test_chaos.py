@@ -60,6 +60,17 @@ def test_states_are_equal_but_for_identity_time_addresses_and_the_number_of_edit
     assert differences(first, second) == []
 
 
+def test_which_replica_set_a_deployment_names_is_no_difference_but_that_it_progresses_is() -> None:
+    def deployment(message: str, reason: str = "NewReplicaSetAvailable") -> dict[str, Any]:
+        condition = {"type": "Progressing", "status": "True", "reason": reason, "message": message}
+        metadata = {"name": "cached", "uid": "1", "generation": 2}
+        return {"kind": "Deployment", "metadata": metadata, "status": {"conditions": [condition]}}
+
+    one, other, slow = deployment("a"), deployment("b"), deployment("b", "ReplicaSetUpdated")
+    assert differences(state_of([one]), state_of([other])) == []
+    assert len(differences(state_of([one]), state_of([slow]))) == 1
+
+
 def test_the_order_of_conditions_is_no_difference() -> None:
     first, second = resource(), resource()
     second["status"]["conditions"] = [{"type": "Available"}, *second["status"]["conditions"]]
