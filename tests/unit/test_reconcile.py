@@ -19,7 +19,7 @@ from internvl_operator.reconcile import Reconciler
 from tests.unit.world import KEY, KNOWN, World
 
 
-async def test_a_new_resource_gets_its_status_first_and_then_its_children_once_each(world: World) -> None:
+async def test_a_new_resource_gets_its_children_once_each_and_two_statuses_at_most(world: World) -> None:
     world.create()
 
     assert await world.reconcile() is None

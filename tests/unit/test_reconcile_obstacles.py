@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -155,17 +154,11 @@ async def test_a_resource_that_cannot_be_parsed_is_reported_field_by_field(world
 
 async def test_a_spec_that_changes_while_its_status_is_written_is_looked_at_again(world: World) -> None:
     world.create()
-    original = world.cluster.patch_status
-
-    async def edited_meanwhile(manifest: Mapping[str, Any]) -> KubernetesObject:
-        world.cluster.patch_status = original  # type: ignore[method-assign]
-        world.cluster.edit("InternVLDeployment", KEY, spec={"size": "2B", "replicas": 1})
-        return await original(manifest)
-
-    world.cluster.patch_status = edited_meanwhile  # type: ignore[method-assign]
+    world.edit_beside_the_next_status(size="2B", replicas=1)
 
     assert await world.reconcile() == 0.0
     assert world.status["observedGeneration"] == 1
+    assert ("Deployment", KEY) not in world.cluster.objects, "no pods are made for the older spec"
     assert await world.reconcile() is None
     assert world.status["observedGeneration"] == 2
     assert world.status["plan"]["size"] == "2B"
@@ -175,14 +168,7 @@ async def test_a_spec_that_changes_at_the_last_status_write_is_looked_at_again(w
     world.create()
     await world.reconcile()
     world.serve()
-    original = world.cluster.patch_status
-
-    async def edited_meanwhile(manifest: Mapping[str, Any]) -> KubernetesObject:
-        world.cluster.patch_status = original  # type: ignore[method-assign]
-        world.cluster.edit("InternVLDeployment", KEY, spec={"size": "8B", "replicas": 3})
-        return await original(manifest)
-
-    world.cluster.patch_status = edited_meanwhile  # type: ignore[method-assign]
+    world.edit_beside_the_next_status(size="8B", replicas=3)
 
     assert await world.reconcile() == 0.0
     assert await world.reconcile() is None

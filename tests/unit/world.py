@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -56,6 +57,17 @@ class World:
     def edit(self, **spec: Any) -> None:
         body = self.cluster.edit("InternVLDeployment", KEY, spec={"size": "8B", "replicas": 1, **spec})
         self.cache.put(RESOURCE, body)
+
+    def edit_beside_the_next_status(self, **spec: Any) -> None:
+        """Change the spec when the next status is written: its answer has the change, and no event told of it."""
+        original = self.cluster.patch_status
+
+        async def edited_meanwhile(manifest: Mapping[str, Any]) -> KubernetesObject:
+            self.cluster.patch_status = original  # type: ignore[method-assign]
+            self.cluster.edit("InternVLDeployment", KEY, spec=spec)
+            return await original(manifest)
+
+        self.cluster.patch_status = edited_meanwhile  # type: ignore[method-assign]
 
     def serve(self, replicas: int = 1) -> None:
         """Report the Deployment's pods as ready, as its controller does."""
