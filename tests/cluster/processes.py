@@ -117,10 +117,11 @@ class Process:
         """
         deadline = time.monotonic() + timeout
         while True:
-            # First of all: when it ended because its port was taken, another program answers there.
+            answered = self._ready()
+            # Afterwards: when it ended because its port was taken, the answer was another program's.
             if not self.running:
                 raise ProcessError(f"{self.name} ended with exit code {self.exit_code}.\n{self.log_tail()}")
-            if self._ready():
+            if answered:
                 return
             if time.monotonic() > deadline:
                 self.kill()
