@@ -69,6 +69,8 @@ def _directories(terminalreporter: pytest.TerminalReporter, skipped: bool) -> It
     for reports in terminalreporter.stats.values():
         for report in reports:
             if isinstance(report, pytest.TestReport) and (
-                report.skipped if skipped else report.when == "call" and report.outcome in ("passed", "failed")
+                report.skipped
+                if skipped
+                else report.when == "call" and report.outcome in ("passed", "failed")
             ):
                 yield report.nodeid.split("/")[1]

@@ -82,7 +82,7 @@ def test_one_that_is_not_ready_in_time_is_stopped(tmp_path: Path, guardian: Guar
     with pytest.raises(ProcessError, match=r"etcd was not ready after 0\.2 s"):
         slow.start(timeout=0.2)
     assert not slow.running
-    assert not group_lives(slow.pid)
+    assert wait_until(lambda: not group_lives(slow.pid))
 
 
 def test_stop_ends_the_children_too(process: Callable[[Sequence[str]], Process]) -> None:
