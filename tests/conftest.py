@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from internvl_operator.__main__ import main
 from tests.fake_api import FakeApi
@@ -19,8 +19,10 @@ Internvl = Callable[..., tuple[int, str, str]]
 KINDS = {"unit": "unit", "golden": "golden", "cluster": "real API server", "node": "real node"}
 
 
-# The same examples in every run: a failure is seen by everyone, and by who mends it.
-settings.register_profile("reproducible", derandomize=True)
+# The same examples in every run: a failure is seen by everyone, and by who mends it. However slow the machine is.
+settings.register_profile(
+    "reproducible", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("reproducible")
 
 # A shell's background job ignores SIGINT, and would hand that on to the programs that tests interrupt.

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from functools import partial
 from typing import TYPE_CHECKING
+from urllib.error import HTTPError
 
-from tests.cluster.waiting import condition, eventually
+from tests.cluster.waiting import eventually
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.cluster.control_plane import LocalCluster
 
-ESTABLISHED_SECONDS = 30.0
+SERVED_SECONDS = 30.0
 
 
 def install_crds(cluster: LocalCluster, *files: Path) -> None:
@@ -21,14 +22,27 @@ def install_crds(cluster: LocalCluster, *files: Path) -> None:
 
     Raises:
         KubectlError: One was refused.
-        AssertionError: One was not established in time.
+        AssertionError: One was not served in time.
     """
     for file in files:
         cluster.kubectl("apply", "--server-side", "-f", str(file))
-        # kubectl wait fails on a CRD so new that it has no conditions yet.
-        eventually(partial(_is_established, cluster, file), f"{file.name} established", ESTABLISHED_SECONDS)
+        eventually(partial(_is_served, cluster, file), f"{file.name} served", SERVED_SECONDS)
 
 
-def _is_established(cluster: LocalCluster, file: Path) -> bool:
-    body = json.loads(cluster.kubectl("get", "-f", str(file), "-o", "json"))
-    return condition(body, "Established").get("status") == "True"
+def _is_served(cluster: LocalCluster, file: Path) -> bool:
+    """Whether discovery, by which clients find a kind, tells of it: that is later than its condition Established."""
+    spec = json.loads(cluster.kubectl("get", "-f", str(file), "-o", "json"))["spec"]
+    groups = json.loads(cluster.get("/apis"))["groups"]
+    if spec["group"] not in {group["name"] for group in groups}:
+        return False
+    versions = [version["name"] for version in spec["versions"] if version["served"]]
+    return all(spec["names"]["plural"] in _plurals(cluster, spec["group"], version) for version in versions)
+
+
+def _plurals(cluster: LocalCluster, group: str, version: str) -> set[str]:
+    try:
+        listed = json.loads(cluster.get(f"/apis/{group}/{version}"))
+    except HTTPError as error:
+        error.close()
+        return set()
+    return {kind["name"] for kind in listed["resources"]}

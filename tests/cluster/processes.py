@@ -53,6 +53,7 @@ class Process:
         self._ready = ready
         self._env = env
         self._popen: subprocess.Popen[bytes] | None = None
+        self._group: int | None = None
 
     @property
     def running(self) -> bool:
@@ -104,7 +105,8 @@ class Process:
                 env=self._env,
                 start_new_session=True,
             )
-        self._guardian.watch(self._popen.pid)
+        self._group = self._popen.pid
+        self._guardian.watch(self._group)
 
     def wait_ready(self, timeout: float = START_SECONDS) -> None:
         """Wait until it is ready.
@@ -154,9 +156,10 @@ class Process:
         return "\n".join([f"The end of {self.log}:", *text.splitlines()[-lines:]])
 
     def _end(self, how: signal.Signals, timeout: float) -> None:
-        if self._popen is None:
+        # Once only: its number is another program's some day.
+        group, self._group = self._group, None
+        if self._popen is None or group is None:
             return
-        group = self._popen.pid
         # The whole group: a wrapper's children must go too, even when the wrapper has ended by itself.
         with suppress(ProcessLookupError):
             os.killpg(group, how)

@@ -49,7 +49,7 @@ def sources(version: str) -> Path:
 
 
 def _download(version: str, directory: Path) -> Path:
-    pip = (sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--retries=1")
+    pip = (sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--retries=5")
     completed = subprocess.run(
         [*pip, *WHEEL_TARGET, "--dest", str(directory), f"lmdeploy=={version}"],
         capture_output=True,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from tests.cluster.control_plane import LocalCluster
 
+REMOVAL_SECONDS = 60.0
 EXEMPTION = "a real node needs Linux and root"
 
 
@@ -35,7 +36,9 @@ def real() -> Iterator[RealCluster]:
     with RealCluster() as real:
         traces = real.traces
         yield real
-    eventually(lambda: not any(trace.exists() for trace in traces), f"nothing is left of {traces}")
+    eventually(
+        lambda: not any(trace.exists() for trace in traces), f"nothing is left of {traces}", REMOVAL_SECONDS
+    )
 
 
 @pytest.fixture(scope="session")

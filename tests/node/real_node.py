@@ -70,7 +70,7 @@ class RealNode:
         self._labels = labels
         self._images = images
         self._address = network.addresses.node(index)
-        self._cgroup = f"internvl{network.addresses.number}-{index}"
+        self._cgroup = f"internvl{network.addresses.number}-{index}-{os.getpid()}"
         self._directory = cluster.directory / "nodes" / self.name
         self._processes: list[Process] = []
 

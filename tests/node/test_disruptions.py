@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.timeout(400)
 MODEL = "InternVL2-1B"
 TOKEN_SECONDS = 0.1
-# 30 seconds, which begin before the pods are told to end, and end after it.
+# 30 and 60 seconds, which begin before the pods are told to end, and end after it.
 STORY = 300
+LONG_STORY = 600
+DRAIN_SECONDS = 300
 ROLLOUTS = 3
 REQUESTS = 500
 CLIENTS = 8
@@ -42,8 +44,8 @@ def test_no_request_fails_and_no_story_breaks_off_while_the_pods_are_replaced_th
     with Clients(*[partial(request, 3)] * CLIENTS) as clients, ThreadPoolExecutor(ROLLOUTS) as storytellers:
         told, replaced_at = [], []
         for number in range(ROLLOUTS):
-            told.append(storytellers.submit(request, STORY, stream=True))
-            model["spec"]["rollout"] = {"restartedAt": f"2026-01-01T00:00:0{number}Z"}
+            told.append(storytellers.submit(request, LONG_STORY, stream=True))
+            model["spec"]["rollout"]["restartedAt"] = f"2026-01-01T00:00:0{number}Z"
             apply(cluster, model)
             pods = eventually(
                 partial(successors, cluster, namespace, frozenset(seen)), "new pods", READY_SECONDS
@@ -88,7 +90,9 @@ def cordoned() -> Iterator[ExitStack]:
 
 
 def slow_to_tell(name: str, namespace: str) -> Object:
-    return stub(name, namespace, {"STUB_TOKEN_SECONDS": str(TOKEN_SECONDS)}, replicas=2)
+    """Two pods that have more time to end than a story takes."""
+    speed = {"STUB_TOKEN_SECONDS": str(TOKEN_SECONDS)}
+    return stub(name, namespace, speed, replicas=2, rollout={"drainSeconds": DRAIN_SECONDS})
 
 
 def successors(cluster: LocalCluster, namespace: str, before: frozenset[str]) -> list[Object] | None:

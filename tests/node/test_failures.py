@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from internvl_operator.manifests.labels import TEMPLATE_ANNOTATION
+from internvl_operator.manifests.labels import MANIFEST_ANNOTATION, TEMPLATE_ANNOTATION
 from tests.cluster.waiting import apply, condition, eventually, get, get_all, wait_ready, wait_stalled
 from tests.node.client import ask
 from tests.node.models import PORT, SMALL, serving_address, stub
@@ -27,7 +27,7 @@ STARTUP_BUDGET = {"periodSeconds": 1, "failureThreshold": 5}
 def test_an_engine_that_is_killed_is_restarted_and_the_status_tells(
     cluster: LocalCluster, real: RealCluster, namespace: str
 ) -> None:
-    apply(cluster, stub("killed", namespace, {"STUB_LOAD_SECONDS": "8"}))
+    apply(cluster, stub("killed", namespace, {"STUB_LOAD_SECONDS": "15"}))
     wait_ready(cluster, "killed", namespace, 60)
     (pod,) = get_all(cluster, "pods", namespace)
     real.nodes[pod["spec"]["nodeName"]].kill(pod, "lmdeploy")
@@ -57,17 +57,35 @@ def test_an_engine_that_hangs_in_its_warm_up_is_ended_by_the_startup_probe(
     deployment = eventually(lambda: get(cluster, "deployment", "hung", namespace), "the Deployment")
     template = json.loads(deployment["metadata"]["annotations"][TEMPLATE_ANNOTATION])
     template["spec"]["containers"][0]["startupProbe"].update(STARTUP_BUDGET)
-    deployment["metadata"]["annotations"][TEMPLATE_ANNOTATION] = json.dumps(template)
-    deployment["spec"]["template"] = template
-    cluster.kubectl("replace", "-f", "-", input=json.dumps(deployment))
+    annotations = {TEMPLATE_ANNOTATION: json.dumps(template)}
+    patch = json.dumps({"metadata": {"annotations": annotations}, "spec": {"template": template}})
+    # A patch, because the Deployment's controller writes at the same time.
+    cluster.kubectl("patch", "deployment", "hung", "-n", namespace, "--type=merge", f"--patch={patch}")
+    written = deployment["metadata"]["annotations"][MANIFEST_ANNOTATION]
+    eventually(
+        lambda: annotation(cluster, "hung", namespace, MANIFEST_ANNOTATION) != written,
+        "the operator knows the template",
+    )
     model["spec"]["suspend"] = False
     apply(cluster, model)
     message = wait_stalled(cluster, "hung", namespace, "WarmupHung", 90)
     assert "the port stayed closed for 5 s" in message
     assert "out of memory" in message
+    eventually(lambda: restarts(cluster, namespace) >= 1, "the kubelet starts the engine again")
+
+
+def annotation(cluster: LocalCluster, name: str, namespace: str, key: str) -> str:
+    """An annotation of a Deployment."""
+    deployment = get(cluster, "deployment", name, namespace)
+    assert deployment is not None
+    return str(deployment["metadata"]["annotations"][key])
+
+
+def restarts(cluster: LocalCluster, namespace: str) -> int:
+    """How often the engine of the only pod was started again."""
     (pod,) = get_all(cluster, "pods", namespace)
     (engine,) = pod["status"]["containerStatuses"]
-    assert engine["restartCount"] >= 1
+    return int(engine["restartCount"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,17 +29,17 @@ with RealCluster() as real:
 
 
 def test_nothing_is_left_of_a_run_that_was_killed() -> None:
-    starter = subprocess.Popen([sys.executable, "-c", STARTER], stdout=subprocess.PIPE, text=True)
-    with starter:
-        assert starter.stdout is not None
-        traces = [Path(trace) for trace in starter.stdout.readline().split()]
-        directory = str(traces[0])
-        assert [trace for trace in traces if not trace.exists()] == []
-        assert processes_of(directory)
-        starter.kill()
-        starter.wait(REMOVAL_SECONDS)
+    with subprocess.Popen([sys.executable, "-c", STARTER], stdout=subprocess.PIPE, text=True) as starter:
+        try:
+            assert starter.stdout is not None
+            traces = [Path(trace) for trace in starter.stdout.readline().split()]
+            directory = str(traces[0])
+            assert [trace for trace in traces if not trace.exists()] == []
+            assert processes_of(directory)
+        finally:
+            starter.kill()
     eventually(lambda: not any(trace.exists() for trace in traces), "no trace is left", REMOVAL_SECONDS)
-    assert processes_of(directory) == []
+    eventually(lambda: not processes_of(directory), "no process is left", REMOVAL_SECONDS)
     assert directory not in Path("/proc/self/mounts").read_text()
 
 

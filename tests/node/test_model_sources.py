@@ -35,7 +35,13 @@ def test_a_download_that_is_killed_begins_again_and_keeps_the_files_that_it_has(
         source = {"huggingFace": {"endpoint": hub.endpoint}}
         apply(
             cluster,
-            stub("fetched", namespace, model={"repository": REPOSITORY, "source": source}),
+            # Longer than the test: the download would go on by itself before it is killed.
+            stub(
+                "fetched",
+                namespace,
+                {"HF_HUB_DOWNLOAD_TIMEOUT": "120"},
+                model={"repository": REPOSITORY, "source": source},
+            ),
         )
         eventually(lambda: set(hub.sent) == set(files), "the weights are on their way", 60)
         told = eventually(lambda: says(cluster, "fetched", namespace, "Downloading"), "the status tells", 30)

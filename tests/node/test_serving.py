@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.timeout(180)
 MODEL = "InternVL2-1B"
-LOADING = 6
+LOADING = 15
 
 
 def test_a_model_is_ready_when_it_has_loaded_and_not_before(cluster: LocalCluster, namespace: str) -> None:

@@ -69,7 +69,7 @@ def statuses_of_health(stub: Stub) -> list[int]:
             seen.append(status)
         return status == 200
 
-    eventually(is_healthy, "the stub is healthy")
+    eventually(is_healthy, "the stub is healthy", 45)
     return seen
 
 
@@ -77,18 +77,18 @@ def statuses_of_health(stub: Stub) -> list[int]:
 def test_the_port_is_closed_until_the_model_is_loaded(
     stubs: Stubs, version: str, statuses: list[int]
 ) -> None:
-    slow = {"STUB_LOAD_SECONDS": "1", "STUB_INITIALIZING_SECONDS": "1"}
+    slow = {"STUB_LOAD_SECONDS": "4", "STUB_INITIALIZING_SECONDS": "4"}
     assert statuses_of_health(stubs.launch(version=version, environment=slow)) == statuses
 
 
 def test_sigterm_lets_a_stream_end_and_takes_no_more_requests(stubs: Stubs) -> None:
     stub = stubs.start(STUB_TOKEN_SECONDS="0.05")
-    stream = events(stub.send("POST", "/v1/chat/completions", LONG))
+    stream = events(stub.send("POST", "/v1/chat/completions", {**LONG, "max_tokens": 200}))
     next(stream)
     stub.terminate()
     eventually(lambda: not stub.port_is_open, "the port is closed")
     assert stub.process.running
-    assert len(list(stream)) == 40
+    assert len(list(stream)) == 200
     assert stub.ended() == -15
 
 

@@ -130,6 +130,15 @@ class KubernetesClient:
             for item in answer["items"]
         )
 
+    async def discovers(self, kind: Kind) -> bool:
+        """Return whether the API server's discovery tells of a kind; it does so a moment after it serves a new one."""
+        groups = await self._connection.request("GET", kind, "/apis", {})
+        versions = {version["groupVersion"] for group in groups["groups"] for version in group["versions"]}
+        if kind.api_version not in versions:
+            return False
+        listed = await self._connection.request("GET", kind, kind.root, {})
+        return any(item["name"] == kind.plural for item in listed["resources"])
+
     async def get(self, kind: Kind, key: Key) -> KubernetesObject:
         """Return one object.
 

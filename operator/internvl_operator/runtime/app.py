@@ -6,7 +6,7 @@ import random
 import signal
 import socket
 import uuid
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -19,12 +19,12 @@ from internvl_operator.kube.client import KubernetesClient
 from internvl_operator.kube.connection import Connection
 from internvl_operator.kube.credentials import Credentials
 from internvl_operator.kube.fence import Fence, open_fence, unpausable_clock
-from internvl_operator.kube.kinds import POD
+from internvl_operator.kube.kinds import POD, RESOURCE
 from internvl_operator.kube.lease import ANSWER_WITHIN, LeaseStore
 from internvl_operator.kube.port import Key, Kind
 from internvl_operator.reconcile import Reconciler
 from internvl_operator.runtime.controller import Controller
-from internvl_operator.runtime.discovery import known_children
+from internvl_operator.runtime.discovery import known_children, until_discovered
 from internvl_operator.runtime.handlers import informer_registry, informer_settings
 from internvl_operator.runtime.health import serve_health
 from internvl_operator.runtime.leadership import Leadership, LeaseHolder, SoleReplica, lead
@@ -73,7 +73,9 @@ async def run(settings: Settings, load: Callable[[], Credentials]) -> None:
         watches = asyncio.Event()
         health = await serve_health(controller, metrics, watches, settings.http_port)
         try:
-            await _run_until_signal(controller, leadership, settings, observed, load, watches)
+            await _run_until_signal(
+                controller, leadership, settings, observed, load, watches, cluster.discovers
+            )
         finally:
             await health.cleanup()
     _log.info("stopped")
@@ -125,6 +127,7 @@ async def _run_until_signal(
     observed: Collection[Kind],
     load: Callable[[], Credentials],
     watches: asyncio.Event,
+    discovers: Callable[[Kind], Awaitable[bool]],
 ) -> None:
     """Fill the cache, and work while this process leads, until something fails or on SIGTERM or SIGINT.
 
@@ -135,6 +138,7 @@ async def _run_until_signal(
     async def inform() -> None:
         # Kopf looks for the kinds once, when it starts: a kind that is installed later would not be watched.
         await controller.listed.wait()
+        await until_discovered(discovers, (RESOURCE, *observed))
         try:
             await kopf.operator(
                 registry=informer_registry(controller, observed, load, stopping),

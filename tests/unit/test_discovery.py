@@ -1,0 +1,70 @@
+"""Which kinds the cluster knows, and whether it tells of them yet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from internvl_operator.kube.client import KubernetesClient
+from internvl_operator.kube.connection import Connection
+from internvl_operator.kube.credentials import Credentials
+from internvl_operator.kube.kinds import DEPLOYMENT, POD, POD_MONITOR, RESOURCE
+from internvl_operator.kube.port import Kind, UnavailableError
+from internvl_operator.runtime import discovery
+from internvl_operator.runtime.discovery import until_discovered
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CLIENT = KubernetesClient(lambda: Credentials("http://127.0.0.1"))
+ELSEWHERE = {"groups": [{"versions": [{"groupVersion": "apps/v1"}]}]}
+GROUPS = {"groups": [{"versions": [{"groupVersion": RESOURCE.api_version}]}]}
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(discovery, "_DISCOVERY_RETRY_SECONDS", 0.0)
+
+
+@pytest.mark.parametrize(
+    ("groups", "resources", "expected"),
+    [
+        (ELSEWHERE, [RESOURCE.plural], False),
+        (GROUPS, [], False),
+        (GROUPS, ["others"], False),
+        (GROUPS, ["others", RESOURCE.plural], True),
+    ],
+)
+async def test_a_kind_is_discovered_when_its_group_and_the_kind_itself_are_listed(
+    monkeypatch: pytest.MonkeyPatch, groups: dict[str, Any], resources: list[str], expected: bool
+) -> None:
+    answers = {"/apis": groups, RESOURCE.root: {"resources": [{"name": name} for name in resources]}}
+
+    async def request(_: Connection, *arguments: Any) -> Any:
+        return answers[arguments[2]]
+
+    monkeypatch.setattr(Connection, "request", request)
+    assert await CLIENT.discovers(RESOURCE) is expected
+
+
+async def test_it_waits_until_every_kind_that_is_not_built_in_is_discovered(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    answers: Iterator[bool | Exception] = iter([False, UnavailableError("no answer"), True, False, True])
+    asked: list[Kind] = []
+
+    async def discovers(kind: Kind) -> bool:
+        asked.append(kind)
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    await until_discovered(discovers, (RESOURCE, DEPLOYMENT, POD_MONITOR, POD))
+    assert asked == [RESOURCE] * 3 + [POD_MONITOR] * 2
+    assert [record.getMessage() for record in caplog.records] == [
+        "no internvldeployments are watched yet: discovery does not tell of them",
+        "no internvldeployments are watched yet: no answer",
+        "no podmonitors are watched yet: discovery does not tell of them",
+    ]
