@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
+
+from tests.cluster.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -90,3 +93,12 @@ def add_nodes(cluster: LocalCluster, nodes: Iterable[Mapping[str, Any]]) -> None
     cluster.kubectl("create", "-f", "-", input=yaml.safe_dump_all(manifests))
     names = [f"node/{node['metadata']['name']}" for node in manifests]
     cluster.kubectl("wait", "--for=condition=Ready", f"--timeout={READY_SECONDS}s", *names)
+    if "kube-controller-manager" in cluster.processes:
+        eventually(lambda: not _any_is_new(cluster, names), "nodes that take pods", READY_SECONDS)
+
+
+def _any_is_new(cluster: LocalCluster, names: Sequence[str]) -> bool:
+    """Whether a node has the taint that it is created with; kube-controller-manager takes it off a Ready one."""
+    nodes = [json.loads(cluster.kubectl("get", name, "-o", "json")) for name in names]
+    taints = [taint["key"] for node in nodes for taint in node["spec"].get("taints", ())]
+    return "node.kubernetes.io/not-ready" in taints

@@ -111,6 +111,7 @@ def test_two_who_scale_are_followed_and_never_fought(
     assert wanted[-1] == 4
 
 
+@pytest.mark.timeout(120)
 def test_the_autoscalers_target_is_the_resource_itself(
     cluster: LocalCluster, namespace: str, operator: Process
 ) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.cluster.specs.right import RICH
 from tests.cluster.specs.table import Spec, at
+from tests.cluster.waiting import eventually
 from tests.rendering import children_of
 
 if TYPE_CHECKING:
@@ -31,9 +32,12 @@ SPECS: dict[str, Spec] = {
 
 
 @pytest.fixture
-def restricted(cluster: LocalCluster, namespace: str) -> str:
+def restricted(cluster: LocalCluster, api: Api, namespace: str) -> str:
     """A namespace that admits only pods of the restricted standard."""
     cluster.kubectl("label", "namespace", namespace, "pod-security.kubernetes.io/enforce=restricted")
+    root = _pod(at("podTemplate.securityContext", {"runAsUser": 0}))
+    # Admission reads the namespace from a cache.
+    eventually(lambda: not _created(api, namespace, root).accepted, "the label is in force")
     return namespace
 
 

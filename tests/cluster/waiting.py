@@ -78,7 +78,15 @@ def states_since(cluster: LocalCluster, path: str, name: str, resource_version: 
         resource_version: from which on.
     """
     query = f"watch=1&timeoutSeconds=1&fieldSelector=metadata.name={name}&resourceVersion={resource_version}"
-    return [json.loads(line)["object"] for line in cluster.get(f"{path}?{query}").splitlines()]
+    newest = json.loads(cluster.get(f"{path}/{name}"))["metadata"]["resourceVersion"]
+
+    def all_of_them() -> list[Object] | None:
+        # A watch of a server that was busy for its second ends early.
+        states = [json.loads(line)["object"] for line in cluster.get(f"{path}?{query}").splitlines()]
+        known = states[-1]["metadata"]["resourceVersion"] if states else resource_version
+        return states if int(known) >= int(newest) else None
+
+    return eventually(all_of_them, f"the states of {name} up to {newest}")
 
 
 def apply(cluster: LocalCluster, *manifests: Object) -> None:
