@@ -52,12 +52,12 @@ class FakeApi:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, args=(started,))
         self._thread.start()
-        self.url = started.result(timeout=10)
+        self.url = started.result(timeout=50)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(timeout=10)
+        self._thread.join(timeout=50)
 
     def kubeconfig(self, path: Path, namespace: str = "vision") -> Path:
         """Write a kubeconfig whose context has a namespace."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-SECONDS = 30.0
+SECONDS = 50.0
 # Argo CD shows an action's result as a difference; shown by this program, it is the whole resource.
 SHOW_RESULT = """sh -c 'cat "$2"' show"""
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tests.cluster.control_plane import LocalCluster
     from tests.cluster.processes import Process
 
-SECONDS = "60s"
+SECONDS = "120s"
 
 
 def helm(cluster: LocalCluster, *arguments: str | Path) -> str:

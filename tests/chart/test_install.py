@@ -66,9 +66,15 @@ def installation(cluster: LocalCluster, *options: str) -> Iterator[None]:
     try:
         yield
     finally:
+        uninstall(cluster)
+
+
+def uninstall(cluster: LocalCluster) -> None:
+    """Leave nothing of the chart on the cluster."""
+    if get(cluster, "crd", CRD_NAME, "default"):
         cluster.kubectl("delete", "ivl", "--all", "--all-namespaces")
-        helm(cluster, "uninstall", RELEASE, "--ignore-not-found")
-        cluster.kubectl("delete", "crd", CRD_NAME, "--ignore-not-found")
+    helm(cluster, "uninstall", RELEASE, "--ignore-not-found")
+    cluster.kubectl("delete", "crd", CRD_NAME, "--ignore-not-found")
 
 
 @pytest.fixture
@@ -78,9 +84,17 @@ def installed(cluster: LocalCluster) -> Iterator[LocalCluster]:
         yield cluster
 
 
+@pytest.fixture
+def bare(cluster: LocalCluster) -> Iterator[LocalCluster]:
+    """The cluster without the chart, before and afterwards."""
+    yield cluster
+    uninstall(cluster)
+
+
 def test_from_an_older_chart_to_this_one_and_away_no_model_is_disturbed(
-    cluster: LocalCluster, tmp_path: Path
+    bare: LocalCluster, tmp_path: Path
 ) -> None:
+    cluster = bare
     install(cluster, older_chart(tmp_path))
     assert NEW_FIELD not in _spec_properties(_crd(cluster))
     with running_operator(cluster):
@@ -97,7 +111,7 @@ def test_from_an_older_chart_to_this_one_and_away_no_model_is_disturbed(
         assert pods(cluster, "default") == before
 
     # Uninstalled: what was installed is gone, but for the CRD, the resources and what they own.
-    helm(cluster, "uninstall", RELEASE, "--wait", "--timeout", "60s")
+    helm(cluster, "uninstall", RELEASE, "--wait", "--timeout", "120s")
     assert get(cluster, "deployment", RELEASE, NAMESPACE) is None
     assert get(cluster, "clusterrole", RELEASE, "default") is None
     assert get(cluster, "ivl", "captions", "default") is not None
@@ -109,13 +123,12 @@ def test_from_an_older_chart_to_this_one_and_away_no_model_is_disturbed(
         wait_ready(cluster, "captions", "default", 120)
         assert pods(cluster, "default") == before
         cluster.kubectl("delete", "ivl", "captions", "--wait")
-    helm(cluster, "uninstall", RELEASE)
-    cluster.kubectl("delete", "crd", CRD_NAME)
 
 
-def test_without_keep_the_crd_goes_with_the_chart(cluster: LocalCluster) -> None:
+def test_without_keep_the_crd_goes_with_the_chart(bare: LocalCluster) -> None:
+    cluster = bare
     install(cluster, CHART, "--set", "crds.keep=false")
-    helm(cluster, "uninstall", RELEASE, "--wait", "--timeout", "60s")
+    helm(cluster, "uninstall", RELEASE, "--wait", "--timeout", "120s")
     eventually(lambda: get(cluster, "crd", CRD_NAME, "default") is None, "the CRD is gone")
 
 
@@ -152,7 +165,7 @@ def test_in_namespaced_mode_the_operator_serves_its_namespaces_and_reaches_no_ot
     cluster: LocalCluster,
 ) -> None:
     for namespace in ("vision", "captions"):
-        cluster.kubectl("create", "namespace", namespace)
+        apply(cluster, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
     watched = ("--set", "watchNamespaces={vision,captions}", "--set", "rbac.nodes=false")
     with installation(cluster, *watched, "--set", "gpu.inventory.NVIDIA-A100-SXM4-80GB=8"):
         account = f"--as=system:serviceaccount:{NAMESPACE}:{RELEASE}"
@@ -174,9 +187,9 @@ def test_in_namespaced_mode_the_operator_serves_its_namespaces_and_reaches_no_ot
 def test_kubectl_wait_and_helm_wait_until_a_model_is_ready(installed: LocalCluster, tmp_path: Path) -> None:
     with running_operator(installed):
         apply(installed, resource("waited", "default"))
-        installed.kubectl("wait", "--for=condition=Ready", "ivl/waited", "--timeout=30s")
+        installed.kubectl("wait", "--for=condition=Ready", "ivl/waited", "--timeout=120s")
         model = chart_of(tmp_path / "model", resource("model", NAMESPACE))
-        helm(installed, "install", "model", model, "--wait", "--timeout", "60s")
+        helm(installed, "install", "model", model, "--wait", "--timeout", "120s")
         found = get(installed, "ivl", "model", NAMESPACE)
         assert condition(found, "Ready")["status"] == "True"
     helm(installed, "uninstall", "model")

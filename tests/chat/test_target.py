@@ -11,6 +11,7 @@ import pytest
 import trustme
 
 from tests.chat.conftest import CORE, NAMESPACE, captions, listing, pod
+from tests.cluster.waiting import eventually
 
 if TYPE_CHECKING:
     from tests.conftest import Internvl
@@ -24,7 +25,7 @@ def test_a_resource_is_reached_through_a_port_forward_with_the_key_of_its_secret
     code, output, errors = internvl("chat", "captions", "hello")
     assert (code, errors) == (0, "")
     assert "It ends: hello" in output
-    assert api.open_streams == 0
+    eventually(lambda: api.open_streams == 0, "the port-forward is closed")
 
 
 def test_a_resource_is_reached_at_its_services_own_address(

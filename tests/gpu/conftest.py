@@ -47,7 +47,7 @@ class Bench:
         smi.write_text(_NVIDIA_SMI.format(python=sys.executable, port=self.port, used=str(self._used)))
         smi.chmod(0o755)
         path = [str(programs), str(Path(sys.executable).parent), os.environ["PATH"]]
-        self.environment(PATH=os.pathsep.join(path), PYTHONPATH=str(PACKAGE), STUB_TOKEN_SECONDS="0.002")
+        self.environment(PATH=os.pathsep.join(path), PYTHONPATH=str(PACKAGE), STUB_TOKEN_SECONDS="0.006")
 
     def environment(self, **variables: str) -> None:
         """Set variables of the machine; the stub's behaviour is among them."""

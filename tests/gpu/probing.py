@@ -106,5 +106,6 @@ class Prober:
                         return
                 if failures >= probe.failure_threshold:
                     self._exhausted.add(probe.kind)
-            tick += 1
+            # As a Go ticker, which leaves out the ticks that nobody waited for.
+            tick = max(tick + 1, int((time.monotonic() - started) / probe.period))
             self._ended.wait(max(0.0, started + tick * probe.period - time.monotonic()))

@@ -33,7 +33,7 @@ def failed(result: CaseResult) -> list[str]:
 
 
 def test_a_container_that_serves_as_planned_passes_in_order(bench: Bench) -> None:
-    bench.environment(STUB_LOAD_SECONDS="1", STUB_INITIALIZING_SECONDS="0.5")
+    bench.environment(STUB_LOAD_SECONDS="1", STUB_INITIALIZING_SECONDS="2")
     result = bench.run("2B").serve()
     assert failed(result) == []
     times = [result.port_open, result.startup, result.readiness, result.liveness]
@@ -77,9 +77,9 @@ def test_a_server_that_cuts_its_answers_off_at_sigterm_does_not_pass(bench: Benc
     bench.environment(STUB_TOKEN_SECONDS="0.05")
     run = bench.run("2B")
     # The first answer takes 1.6 s, the one in flight 25 s.
-    run.container = replace(run.container, grace_seconds=2)
+    run.container = replace(run.container, grace_seconds=6)
     wrong = failed(run.serve())
-    assert wrong == ["the streamed answer in flight is finished", "the process ends within 2 s"]
+    assert wrong == ["the streamed answer in flight is finished", "the process ends within 6 s"]
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,9 @@ def test_a_server_that_cuts_its_answers_off_at_sigterm_does_not_pass(bench: Benc
 )
 def test_a_refused_plan_must_fail_as_it_says(bench: Bench, failure: str, case: str, wrong: list[str]) -> None:
     bench.environment(STUB_FAIL=failure)
-    assert failed(bench.run(case, budget=5).fail(CASES[case].outcome)) == wrong
+    # Only one that hangs takes all of it.
+    budget = 5 if failure == "hang-in-warmup" else 20
+    assert failed(bench.run(case, budget=budget).fail(CASES[case].outcome)) == wrong
 
 
 def test_the_command_writes_the_report_and_says_whether_all_passed(
@@ -170,7 +172,7 @@ def test_mounts_and_user_are_those_of_the_manifest(bench: Bench) -> None:
     scratch = bench.directory / "scratch"
     pod = Pod(looking, bench.models / "InternVL2-2B", scratch, log, Isolation(mounts=True, user=True))
     pod.start()
-    assert pod.wait(10) == 0, pod.output()
+    assert pod.wait(40) == 0, pod.output()
     user, capabilities, shared_memory, *written = pod.output().splitlines()
     assert (user, capabilities.split()[1]) == ("1000", "0" * 16)
     assert shared_memory.split()[1] == str(2 << 20)

@@ -62,8 +62,12 @@ class Stub:
             headers["Authorization"] = authorization
         if method == "POST":
             headers["Content-Type"] = "application/json"
-        connection.request(method, path, None if body is None else json.dumps(body), headers)
-        return connection.getresponse()
+        try:
+            connection.request(method, path, None if body is None else json.dumps(body), headers)
+            return connection.getresponse()
+        except BaseException:
+            connection.close()
+            raise
 
     def ask(self, method: str, path: str, body: object = None, authorization: str | None = None) -> Reply:
         with self.send(method, path, body, authorization) as response:

@@ -125,7 +125,7 @@ class TestCache:
             waiting.join(0.2)
             assert waiting.is_alive()
             obtained = put_in_cache("kwok", environ)
-        waiting.join(10)
+        waiting.join(40)
         assert located == {"kwok": obtained}
 
 

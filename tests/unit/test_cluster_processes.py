@@ -45,7 +45,7 @@ def process(tmp_path: Path, guardian: Guardian) -> Callable[[Sequence[str]], Pro
     return lambda argv: Process("family", argv, tmp_path / "log", guardian)
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 10) -> bool:
+def wait_until(condition: Callable[[], bool], seconds: float = 30) -> bool:
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:

@@ -13,7 +13,6 @@ from internvl_operator.kube.credentials import Credentials
 from internvl_operator.kube.fence import Fence
 from internvl_operator.kube.kinds import SERVICE
 from internvl_operator.kube.port import NotLeaderError, UnavailableError
-from tests.cluster.components import free_ports
 
 MANIFEST = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "captions", "namespace": "vision"}}
 
@@ -37,13 +36,13 @@ class Server:
 @pytest.fixture
 async def server() -> AsyncIterator[Server]:
     server = Server()
-    (port,) = free_ports(1)
     application = web.Application()
     application.router.add_route("*", "/{path:.*}", server.handle)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
-    server.url = f"http://127.0.0.1:{port}"
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    ((address, port),) = runner.addresses
+    server.url = f"http://{address}:{port}"
     yield server
     await runner.cleanup()
 
@@ -74,7 +73,7 @@ async def test_a_write_that_was_begun_before_a_pause_does_not_go_out_after_it(se
 async def test_a_write_that_is_not_answered_is_given_up_before_another_may_lead(server: Server) -> None:
     server.answers = False
     fence = Fence(lambda: 0.0)
-    fence.open(starts_until=0.1, ends_until=0.2)
+    fence.open(starts_until=1.0, ends_until=2.0)
     async with client(server, fence) as cluster:
         with pytest.raises(UnavailableError):
             await cluster.apply(MANIFEST, force=True)

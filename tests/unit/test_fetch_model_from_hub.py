@@ -48,6 +48,7 @@ def start(hub: FakeHub, tmp_path: Path, *options: str, **environment: str) -> su
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "HF_HUB_DISABLE_XET": "1",
         "HF_HUB_DOWNLOAD_TIMEOUT": "60",
+        "HF_HUB_ETAG_TIMEOUT": "60",
         "PATH": os.environ["PATH"],
         **environment,
     }

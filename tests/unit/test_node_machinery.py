@@ -134,7 +134,7 @@ class TestPause:
     def test_it_ends_by_sigterm(self) -> None:
         with subprocess.Popen(PAUSE) as process:
             process.terminate()
-            assert process.wait(10) == 0
+            assert process.wait(30) == 0
 
     def test_it_reaps_what_others_leave_behind(self) -> None:
         # What runs in the shell's background becomes the child of what the shell executes.

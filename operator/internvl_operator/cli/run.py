@@ -43,6 +43,9 @@ def main(arguments: Sequence[str]) -> int:
 async def _run(settings: Settings) -> None:
     try:
         await run(settings, load_credentials)
+    except asyncio.CancelledError:
+        _leave_within(_LEAVE_SECONDS, 0)
+        raise
     except BaseException:
         _leave_within(_LEAVE_SECONDS, 1)
         raise
