@@ -99,6 +99,10 @@ def add_nodes(cluster: LocalCluster, nodes: Iterable[Mapping[str, Any]]) -> None
 
 def _any_is_new(cluster: LocalCluster, names: Sequence[str]) -> bool:
     """Whether a node has the taint that it is created with; kube-controller-manager takes it off a Ready one."""
-    nodes = [json.loads(cluster.kubectl("get", name, "-o", "json")) for name in names]
-    taints = [taint["key"] for node in nodes for taint in node["spec"].get("taints", ())]
-    return "node.kubernetes.io/not-ready" in taints
+    nodes = json.loads(cluster.kubectl("get", "nodes", "-o", "json"))["items"]
+    return any(
+        taint["key"] == "node.kubernetes.io/not-ready"
+        for node in nodes
+        if f"node/{node['metadata']['name']}" in names
+        for taint in node["spec"].get("taints", ())
+    )
