@@ -85,16 +85,16 @@ def installed(cluster: LocalCluster) -> Iterator[LocalCluster]:
 
 
 @pytest.fixture
-def bare(cluster: LocalCluster) -> Iterator[LocalCluster]:
-    """The cluster without the chart, before and afterwards."""
-    yield cluster
+def uninstalled(cluster: LocalCluster) -> Iterator[None]:
+    """Nothing of the chart is left afterwards, whatever the test came to."""
+    yield
     uninstall(cluster)
 
 
+@pytest.mark.usefixtures("uninstalled")
 def test_from_an_older_chart_to_this_one_and_away_no_model_is_disturbed(
-    bare: LocalCluster, tmp_path: Path
+    cluster: LocalCluster, tmp_path: Path
 ) -> None:
-    cluster = bare
     install(cluster, older_chart(tmp_path))
     assert NEW_FIELD not in _spec_properties(_crd(cluster))
     with running_operator(cluster):
@@ -125,8 +125,8 @@ def test_from_an_older_chart_to_this_one_and_away_no_model_is_disturbed(
         cluster.kubectl("delete", "ivl", "captions", "--wait")
 
 
-def test_without_keep_the_crd_goes_with_the_chart(bare: LocalCluster) -> None:
-    cluster = bare
+@pytest.mark.usefixtures("uninstalled")
+def test_without_keep_the_crd_goes_with_the_chart(cluster: LocalCluster) -> None:
     install(cluster, CHART, "--set", "crds.keep=false")
     helm(cluster, "uninstall", RELEASE, "--wait", "--timeout", "120s")
     eventually(lambda: get(cluster, "crd", CRD_NAME, "default") is None, "the CRD is gone")

@@ -143,14 +143,12 @@ class Process:
         self._end(signal.SIGKILL, STOP_SECONDS)
 
     def suspend(self) -> None:
-        """Halt it (SIGSTOP): its connections stay open and nothing answers; no error if it has ended."""
-        with suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGSTOP)
+        """Halt it (SIGSTOP): its connections stay open and nothing answers."""
+        os.killpg(self.pid, signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let a suspended process go on; no error if it has ended."""
-        with suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGCONT)
+        """Let a suspended process go on."""
+        os.killpg(self.pid, signal.SIGCONT)
 
     def log_tail(self, lines: int = QUOTED_LOG_LINES) -> str:
         """End of its log, with a line that says where the rest is."""

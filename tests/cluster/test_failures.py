@@ -71,6 +71,7 @@ def test_a_failure_is_recognised_and_a_near_miss_is_told_as_what_it_is(
     record_property("how", failure.how)
     record_property("reason", ready["reason"])
     record_property("message", ready["message"])
+    assert all(words in ready["message"] for words in failure.says), ready["message"]
 
 
 def test_every_reason_is_brought_about_and_nearly_so() -> None:
@@ -170,7 +171,7 @@ def _told(cluster: LocalCluster, name: str, failure: Failure) -> Object | None:
     matches = ready.get("reason") == failure.reason and states == {
         type_: str(state) for type_, state in wanted.items()
     }
-    return ready if matches and all(words in ready["message"] for words in failure.says) else None
+    return ready if matches else None
 
 
 def _resource(name: str, failure: Failure, change: Object | None = None) -> Object:

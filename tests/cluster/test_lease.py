@@ -38,8 +38,6 @@ ROUNDS = int(os.environ.get("LEASE_ROUNDS", "4"))
 PAUSES = [random.Random(seed).uniform(0.0, SECONDS / 5) for seed in range(ROUNDS)]
 NAMES = [f"model-{number}" for number in range(4)]
 QUIET_SECONDS = 5.0
-# A fraction of a second, on a machine that is not busy.
-HAND_OVER_SECONDS = 10.0
 STORED_AS = {
     "internvldeployments": "internvl.dev/internvldeployments",
     "services": "services/specs",
@@ -79,9 +77,7 @@ def test_a_killed_leader_is_succeeded_within_the_lease_and_no_write_is_lost_or_d
 
     _assert_settled(cluster, namespace, changes)
     _assert_each_write_changed_something(cluster, namespace, operators.answers_lost)
-    # A busy machine may make one standby wait for the processor, but not one in two.
-    assert statistics.median(seconds) <= max(allowed), (seconds, allowed)
-    assert max(seconds) <= max(allowed) + SECONDS, (seconds, allowed)
+    assert all(took <= most for took, most in zip(seconds, allowed, strict=True)), (seconds, allowed)
 
 
 @pytest.mark.timeout(60 + 30 * ROUNDS)
@@ -105,8 +101,7 @@ def test_a_leader_that_was_paused_past_its_lease_starts_no_write(
             written = [
                 event
                 for event in _writes(cluster, namespace, leader.user)
-                # The Lease has a guard of its own: a renewal names the version that it renews, and is refused.
-                if resumed < _time(event) < ended and (event.resource != "leases" or event.code < 400)
+                if resumed < _time(event) < ended and not _is_refused_renewal(event)
             ]
             assert written == []
     print(f"\n{ROUNDS} pauses during {changes.count} changes: no write of a leader after its pause")
@@ -125,7 +120,7 @@ def test_a_leader_that_is_told_to_stop_hands_over_at_once(
 
     assert leader.process.exit_code == 0
     assert "has given the lease up" in leader.process.log_tail(200)
-    assert (operators.wait_for_successor(leader).at - told).total_seconds() < HAND_OVER_SECONDS
+    assert (operators.wait_for_successor(leader).at - told).total_seconds() < SECONDS / 2
     apply(cluster, resource("after", namespace))
     wait_ready(cluster, "after", namespace)
 
@@ -235,6 +230,11 @@ def _assert_each_write_changed_something(cluster: LocalCluster, namespace: str, 
         repeated += max(0, granted["deployments", name] - deployment["metadata"]["generation"])
     print(f"writes that changed nothing: {repeated}; answers that did not come in time: {answers_lost}")
     assert repeated <= answers_lost
+
+
+def _is_refused_renewal(event: AuditEvent) -> bool:
+    """The Lease has a guard of its own: a renewal names the version that it renews. A busy server may answer 504."""
+    return event.resource == "leases" and event.code in (409, 504)
 
 
 def _wait_ended(leader: Leader) -> None:

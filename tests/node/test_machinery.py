@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.waiting import eventually
+from tests.node.conftest import REMOVAL_SECONDS
 
 pytestmark = pytest.mark.timeout(300)
-REMOVAL_SECONDS = 60.0
 # Starts a cluster, runs a pod on it, and tells what this machine has for that; the cluster's directory first.
 STARTER = """
 import time

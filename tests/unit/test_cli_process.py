@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,8 @@ import yaml
 
 from internvl_operator import __version__
 from internvl_operator.__main__ import VERBS
+from internvl_operator.runtime.app import WatchEndedError
+from internvl_operator.runtime.leadership import LeaseLostError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,3 +92,23 @@ def test_the_controller_obeys_sigterm_while_it_waits_for_the_api_server(tmp_path
         assert any("does not answer" in line for line in process.stderr)
         process.terminate()
         assert process.wait(20) == 0
+
+
+@pytest.mark.parametrize(
+    ("end", "code"),
+    [(None, 0), (asyncio.CancelledError(), 0), (LeaseLostError("lost"), 1), (WatchEndedError("gone"), 1)],
+)
+def test_an_end_that_takes_too_long_has_the_code_of_one_that_does_not(
+    end: BaseException | None, code: int, monkeypatch: pytest.MonkeyPatch, internvl: Internvl
+) -> None:
+    forced: list[int] = []
+
+    async def ended(*_: Any) -> None:
+        if end is not None:
+            raise end
+
+    verb = import_module("internvl_operator.cli.run")
+    monkeypatch.setattr(verb, "run", ended)
+    monkeypatch.setattr(verb, "_leave_within", lambda _, code: forced.append(code))
+    assert internvl("run")[0] == code
+    assert forced == [code]
