@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from internvl_operator.manifests.arguments import server_arguments
     from internvl_operator.planner.document import plan_document
     from internvl_operator.planner.explain import Alternative
-    from internvl_operator.planner.inventory import NoGpuKnownError
-    from internvl_operator.planner.memory import MemoryEstimate
+    from internvl_operator.planner.memory.estimate import MemoryEstimate
+    from internvl_operator.planner.nodes.inventory import NoGpuKnownError
     from internvl_operator.planner.outcome import Outcome
     from internvl_operator.planner.plan import Plan
 
@@ -67,8 +67,8 @@ _MODULES = {
     "manifests.arguments": ("server_arguments",),
     "planner.document": ("plan_document",),
     "planner.explain": ("Alternative",),
-    "planner.inventory": ("NoGpuKnownError",),
-    "planner.memory": ("MemoryEstimate",),
+    "planner.nodes.inventory": ("NoGpuKnownError",),
+    "planner.memory.estimate": ("MemoryEstimate",),
     "planner.outcome": ("Outcome",),
     "planner.plan": ("Plan",),
 }

@@ -17,11 +17,11 @@ from internvl_operator.manifests.revision import Update
 from internvl_operator.manifests.rollout import Strategy, terminate_first_revision
 from internvl_operator.manifests.template import KubernetesObject
 from internvl_operator.planner.autoscaling import with_autoscaling_warning
-from internvl_operator.planner.inventory import Inventory, NoGpuKnownError
+from internvl_operator.planner.nodes.inventory import Inventory, NoGpuKnownError
 from internvl_operator.planner.outcome import Outcome
 from internvl_operator.planner.plan import Plan, make_plan
-from internvl_operator.planner.replan import replanned
 from internvl_operator.planner.request import GpuRequest, PlanRequest, request_of
+from internvl_operator.planner.sticky_plan import replanned
 from internvl_operator.status import Problem
 
 REPLAN_SECONDS = 60.0

@@ -14,7 +14,7 @@ from internvl_operator.manifests.labels import (
     RECORD_VERSION_ANNOTATION,
     TEMPLATE_ANNOTATION,
 )
-from internvl_operator.planner.inventory import GpuPool
+from internvl_operator.planner.nodes.inventory import GpuPool
 from internvl_operator.reconcile import Reconciler
 from tests.unit.world import KEY, KNOWN, World
 

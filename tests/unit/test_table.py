@@ -16,7 +16,7 @@ from internvl_operator.__main__ import main
 from internvl_operator.catalog.gpus import find_gpu
 from internvl_operator.catalog.models import MODELS
 from internvl_operator.cli.plan_table import USUAL_GPUS
-from internvl_operator.planner.inventory import given_gpu
+from internvl_operator.planner.nodes.inventory import given_gpu
 from internvl_operator.planner.plan import make_plan
 from internvl_operator.planner.request import GpuRequest, PlanRequest
 from tests.accuracy.cells import A100, read_cells

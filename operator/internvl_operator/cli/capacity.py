@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from internvl_operator.api.quantity import parse_quantity
-from internvl_operator.planner.node_labels import PRODUCT_LABEL, obstacle
+from internvl_operator.planner.nodes.node_labels import PRODUCT_LABEL, obstacle
 from internvl_operator.planner.request import GpuRequest
 
 _GPU_PREFIXES = ("nvidia.com/gpu", "nvidia.com/mig-")

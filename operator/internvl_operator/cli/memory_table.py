@@ -6,7 +6,7 @@ from itertools import groupby
 
 from internvl_operator.catalog.engines import engine
 from internvl_operator.planner.candidates import TENSOR_PARALLELISM, Candidate, evaluate
-from internvl_operator.planner.inventory import given_gpu
+from internvl_operator.planner.nodes.inventory import given_gpu
 from internvl_operator.planner.outcome import Outcome
 from internvl_operator.planner.request import PlanRequest
 

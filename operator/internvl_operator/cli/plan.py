@@ -22,7 +22,7 @@ from internvl_operator.cli.plan_text import plan_text
 from internvl_operator.manifests.arguments import COMMAND, DEFAULT_PORT, server_arguments
 from internvl_operator.planner.autoscaling import with_autoscaling_warning
 from internvl_operator.planner.document import plan_document
-from internvl_operator.planner.inventory import NoGpuKnownError, given_gpu
+from internvl_operator.planner.nodes.inventory import NoGpuKnownError, given_gpu
 from internvl_operator.planner.plan import Plan, make_plan
 from internvl_operator.planner.request import QUANTIZATIONS, PlanRequest, quantized, request_of
 

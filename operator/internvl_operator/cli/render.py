@@ -20,7 +20,7 @@ from internvl_operator.kube.kinds import BUILT_IN_CHILDREN, POD_MONITOR
 from internvl_operator.manifests.children import render_children
 from internvl_operator.manifests.record import inputs_of
 from internvl_operator.manifests.template import KubernetesObject
-from internvl_operator.planner.inventory import given_gpu
+from internvl_operator.planner.nodes.inventory import given_gpu
 from internvl_operator.planner.plan import make_plan
 from internvl_operator.planner.request import request_of
 

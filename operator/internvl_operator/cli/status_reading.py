@@ -20,7 +20,7 @@ from internvl_operator.cli.status_row import Row
 from internvl_operator.kube.client import KubernetesClient
 from internvl_operator.kube.kinds import CONFIG_MAP, DEPLOYMENT, NODE, POD, RESOURCE
 from internvl_operator.kube.port import ForbiddenError, Key, Kind, NotFoundError
-from internvl_operator.planner.inventory import NoGpuKnownError, inventory_for
+from internvl_operator.planner.nodes.inventory import NoGpuKnownError, inventory_for
 from internvl_operator.planner.plan import Plan, make_plan
 from internvl_operator.planner.request import request_of
 from internvl_operator.settings import Settings

@@ -17,7 +17,7 @@ from internvl_operator.cli.inputs import (
 )
 from internvl_operator.cli.memory_table import memory_cells, memory_csv, memory_rows
 from internvl_operator.cli.plan_table import USUAL_GPUS, plan_cells, plan_csv, plan_rows
-from internvl_operator.planner.inventory import NoGpuKnownError
+from internvl_operator.planner.nodes.inventory import NoGpuKnownError
 from internvl_operator.planner.request import PlanRequest
 
 Table = Sequence[Sequence[str]]

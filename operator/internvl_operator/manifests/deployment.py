@@ -18,8 +18,8 @@ from internvl_operator.manifests.model_files import (
 )
 from internvl_operator.manifests.platform import certificate_authorities, platform_environment
 from internvl_operator.manifests.template import KubernetesObject, render
-from internvl_operator.planner.host import host_memory_mib, shared_memory_mib
-from internvl_operator.planner.placement import gpu_toleration
+from internvl_operator.planner.memory.host_memory import host_memory_mib, shared_memory_mib
+from internvl_operator.planner.nodes.placement import gpu_toleration
 from internvl_operator.planner.plan import Plan
 
 PRE_STOP_SECONDS = 10

@@ -9,8 +9,8 @@ keeps them. So computed they explain the cells of LMDeploy 0.18 but for a consta
 from collections.abc import Iterator
 
 from internvl_operator.catalog.models import IMAGE_TOKENS, MAX_TILES_PER_IMAGE, LanguageModel, VisionModel
-from internvl_operator.planner.memory_request import MemoryRequest
-from internvl_operator.planner.weights import FLOAT16_BYTES, kv_heads_per_rank, qkv_width
+from internvl_operator.planner.memory.memory_request import MemoryRequest
+from internvl_operator.planner.memory.weights import FLOAT16_BYTES, kv_heads_per_rank, qkv_width
 
 MIB = 1 << 20
 

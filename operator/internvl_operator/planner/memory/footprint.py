@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from internvl_operator.catalog.models import Backend
-from internvl_operator.planner import weights, working
-from internvl_operator.planner.constants import DRIVER_MIB, Calibration
-from internvl_operator.planner.kv_cache import kv_block_bytes
-from internvl_operator.planner.memory_request import MemoryRequest
-from internvl_operator.planner.working import MIB
+from internvl_operator.planner.memory import weights, working_memory
+from internvl_operator.planner.memory.constants import DRIVER_MIB, Calibration
+from internvl_operator.planner.memory.kv_cache import kv_block_bytes
+from internvl_operator.planner.memory.memory_request import MemoryRequest
+from internvl_operator.planner.memory.working_memory import MIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +71,16 @@ def demand_of(request: MemoryRequest, constants: Calibration) -> Demand:
 def _pytorch_demand(
     request: MemoryRequest, constants: Calibration, weights_mib: float, overhead: float
 ) -> Demand:
-    steady = constants.runtime_mib + working.logits_bytes(request) / MIB
-    image = working.image_bytes(request.vision) / MIB
+    steady = constants.runtime_mib + working_memory.logits_bytes(request) / MIB
+    image = working_memory.image_bytes(request.vision) / MIB
     block = kv_block_bytes(request.language, request.tp, request.quant_policy) / MIB
     return Demand(
         weights=weights_mib,
         overhead=overhead,
         working=steady if request.native_vision else steady + image,
-        reserve=steady + image + working.pytorch_prefill_bytes(request) / MIB,
-        withheld=tuple(withheld / MIB for withheld in working.pytorch_withheld_bytes(request)),
-        least_kv_cache=working.PYTORCH_BLOCKS * block,
+        reserve=steady + image + working_memory.pytorch_prefill_bytes(request) / MIB,
+        withheld=tuple(withheld / MIB for withheld in working_memory.pytorch_withheld_bytes(request)),
+        least_kv_cache=working_memory.PYTORCH_BLOCKS * block,
     )
 
 
@@ -109,5 +109,5 @@ def _awq_workspace(request: MemoryRequest, constants: Calibration) -> float:
 
 def _prefill(request: MemoryRequest) -> float:
     if request.native_vision:
-        return working.native_prefill_bytes(request)
-    return working.early_prefill_bytes(request) + working.image_bytes(request.vision)
+        return working_memory.native_prefill_bytes(request)
+    return working_memory.early_prefill_bytes(request) + working_memory.image_bytes(request.vision)

@@ -1,7 +1,7 @@
 """Bytes of the KV cache on one GPU, from the architecture."""
 
 from internvl_operator.catalog.models import LanguageModel
-from internvl_operator.planner.weights import FLOAT16_BYTES, kv_heads_per_rank
+from internvl_operator.planner.memory.weights import FLOAT16_BYTES, kv_heads_per_rank
 
 KV_BLOCK_TOKENS = 64
 """Tokens of one block of the KV cache (``--cache-block-seq-len``)."""

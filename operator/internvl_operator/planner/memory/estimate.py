@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from math import ceil
 
 from internvl_operator.catalog.models import IMAGE_TOKENS, Backend
-from internvl_operator.planner.constants import DRIVER_MIB, calibration
-from internvl_operator.planner.demand import Demand, demand_of
-from internvl_operator.planner.kv_cache import KV_BLOCK_TOKENS, kv_block_bytes, kv_bytes_per_token
-from internvl_operator.planner.memory_request import MemoryRequest
+from internvl_operator.planner.memory.constants import DRIVER_MIB, calibration
+from internvl_operator.planner.memory.footprint import Demand, demand_of
+from internvl_operator.planner.memory.kv_cache import KV_BLOCK_TOKENS, kv_block_bytes, kv_bytes_per_token
+from internvl_operator.planner.memory.memory_request import MemoryRequest
+from internvl_operator.planner.memory.working_memory import MIB
 from internvl_operator.planner.outcome import Outcome
-from internvl_operator.planner.working import MIB
 
 __all__ = ["MemoryEstimate", "MemoryRequest", "estimate"]
 

@@ -9,14 +9,14 @@ from typing import Any
 
 from internvl_operator.api.quantity import parse_quantity
 from internvl_operator.catalog.gpus import UnknownGpuError, find_gpu, mig_profile
-from internvl_operator.planner.left_out import left_out_notes
-from internvl_operator.planner.node_labels import (
+from internvl_operator.planner.nodes.node_labels import (
     PRODUCT_LABEL,
     labelled_capability,
     labelled_memory,
     obstacle,
 )
-from internvl_operator.planner.placement import misplacement
+from internvl_operator.planner.nodes.node_notes import left_out_notes
+from internvl_operator.planner.nodes.placement import misplacement
 from internvl_operator.planner.request import GPU_RESOURCE, GpuRequest
 
 _CLOUD_LABELS = (

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from internvl_operator.catalog.gpus import UnknownGpuError, find_gpu
-from internvl_operator.planner.inventory import GpuPool, Inventory
+from internvl_operator.planner.nodes.inventory import GpuPool, Inventory
 from internvl_operator.planner.plan import Plan, make_plan
 from internvl_operator.planner.request import PlanRequest
 
