@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from internvl_operator.catalog.models import MODELS
-from internvl_operator.cli.inputs import (
+from internvl_operator.cli.options import (
     NO_PLAN,
     USAGE_ERROR,
     add_engine_options,
@@ -18,7 +18,7 @@ from internvl_operator.cli.inputs import (
     read_resources,
     with_options,
 )
-from internvl_operator.cli.plan_text import plan_text
+from internvl_operator.cli.plan.plan_text import plan_text
 from internvl_operator.manifests.arguments import COMMAND, DEFAULT_PORT, server_arguments
 from internvl_operator.planner.autoscaling import with_autoscaling_warning
 from internvl_operator.planner.document import plan_document

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from internvl_operator.cli.memory_table import MemoryCell
+from internvl_operator.cli.table.memory_table import MemoryCell
 
 _INCHES_PER_CELL = 0.16
 

@@ -28,7 +28,7 @@ from internvl_operator.cli.cluster import (
     namespace_of,
     resource_of,
 )
-from internvl_operator.cli.inputs import seconds
+from internvl_operator.cli.options import seconds
 from internvl_operator.kube.client import KubernetesClient
 from internvl_operator.kube.kinds import POD, SECRET, SERVICE
 from internvl_operator.kube.port import ClusterError, ForbiddenError, Key, KubernetesObject

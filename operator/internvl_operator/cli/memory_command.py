@@ -23,21 +23,21 @@ from internvl_operator.cli.cluster import (
     namespace_of,
     resource_of,
 )
-from internvl_operator.cli.inputs import NOT_READY, USAGE_ERROR, listed, positive, ratio, seconds, size
-from internvl_operator.cli.memory_laboratory import (
+from internvl_operator.cli.options import NOT_READY, USAGE_ERROR, listed, positive, ratio, seconds, size
+from internvl_operator.cli.table.table_command import DEFAULT_RATIOS, markdown
+from internvl_operator.kube.client import KubernetesClient
+from internvl_operator.kube.port import ClusterError, Key
+from internvl_operator.kube.streams import PodStreams
+from internvl_operator.measurement.campaign import Campaign
+from internvl_operator.measurement.configuration import Cell, cells
+from internvl_operator.measurement.gpu_memory import ReadingError
+from internvl_operator.measurement.in_cluster import (
     Meter,
     NamespaceLaboratory,
     NvidiaSmi,
     Prometheus,
     pod_memory,
 )
-from internvl_operator.cli.table import DEFAULT_RATIOS, markdown
-from internvl_operator.kube.client import KubernetesClient
-from internvl_operator.kube.port import ClusterError, Key
-from internvl_operator.kube.streams import PodStreams
-from internvl_operator.measurement.campaign import Campaign
-from internvl_operator.measurement.cell import Cell, cells
-from internvl_operator.measurement.gpu_memory import ReadingError
 from internvl_operator.measurement.measurement import Journal, Measurement
 from internvl_operator.measurement.report import report_csv, report_rows
 

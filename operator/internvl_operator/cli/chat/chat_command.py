@@ -12,9 +12,9 @@ from typing import Any
 from internvl_operator.chat.batch import Question, answers, read_questions
 from internvl_operator.chat.model import Answer, Model
 from internvl_operator.chat.problems import ModelError
-from internvl_operator.cli.chat_turns import Turns
-from internvl_operator.cli.inputs import NOT_READY, USAGE_ERROR, positive
-from internvl_operator.cli.target import FAILURES, add_target_options, reached
+from internvl_operator.cli.chat.chat_turns import Turns
+from internvl_operator.cli.chat.served_model import FAILURES, add_target_options, reached
+from internvl_operator.cli.options import NOT_READY, USAGE_ERROR, positive
 
 
 def main(arguments: Sequence[str]) -> int:

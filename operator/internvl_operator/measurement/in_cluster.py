@@ -13,7 +13,7 @@ from internvl_operator.kube.kinds import POD, RESOURCE
 from internvl_operator.kube.port import Key, NotFoundError
 from internvl_operator.kube.streams import PodStreams
 from internvl_operator.manifests.labels import NAME_LABEL
-from internvl_operator.measurement.cell import MEASUREMENT_LABEL, Cell, manifest
+from internvl_operator.measurement.configuration import MEASUREMENT_LABEL, Cell, manifest
 from internvl_operator.measurement.gpu_memory import (
     NVIDIA_SMI,
     ReadingError,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from internvl_operator.cli.elapsed import short, since, with_elapsed
+from internvl_operator.cli.status.durations import short, since, with_elapsed
 from internvl_operator.planner.document import plan_document
 from internvl_operator.planner.plan import Plan
 

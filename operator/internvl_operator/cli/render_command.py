@@ -8,7 +8,7 @@ from dataclasses import replace
 import yaml
 
 from internvl_operator.api.platform_defaults import read_platform_defaults
-from internvl_operator.cli.inputs import (
+from internvl_operator.cli.options import (
     NO_PLAN,
     USAGE_ERROR,
     add_gpu_options,

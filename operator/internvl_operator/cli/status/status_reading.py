@@ -14,9 +14,9 @@ from internvl_operator.api.platform_defaults import (
     read_platform_defaults,
 )
 from internvl_operator.api.v1alpha1 import InvalidSpecError, parse
-from internvl_operator.cli.capacity import Capacity, capacities, gpu_requests
 from internvl_operator.cli.cluster import cluster_of
-from internvl_operator.cli.status_row import Row
+from internvl_operator.cli.status.capacity import Capacity, capacities, gpu_requests
+from internvl_operator.cli.status.status_row import Row
 from internvl_operator.kube.client import KubernetesClient
 from internvl_operator.kube.kinds import CONFIG_MAP, DEPLOYMENT, NODE, POD, RESOURCE
 from internvl_operator.kube.port import ForbiddenError, Key, Kind, NotFoundError

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from internvl_operator.cli.capacity import Capacity
-from internvl_operator.cli.elapsed import short
-from internvl_operator.cli.status_row import Row, short_plan
+from internvl_operator.cli.status.capacity import Capacity
+from internvl_operator.cli.status.durations import short
+from internvl_operator.cli.status.status_row import Row, short_plan
 
 _Table = list[tuple[str, ...]]
 

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 
 from internvl_operator.chat.checks import CHECKS, Result, run_checks
-from internvl_operator.cli.inputs import NOT_READY, USAGE_ERROR
-from internvl_operator.cli.target import FAILURES, add_target_options, reached
+from internvl_operator.cli.chat.served_model import FAILURES, add_target_options, reached
+from internvl_operator.cli.options import NOT_READY, USAGE_ERROR
 
 _SAMPLING = {"temperature": 0.8, "top_p": 0.8, "max_tokens": 64}
 """Temperature and top_p of the guide's example."""

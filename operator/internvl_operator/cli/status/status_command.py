@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from internvl_operator.api.v1alpha1 import KIND
-from internvl_operator.cli.capacity import Capacity
 from internvl_operator.cli.cluster import add_cluster_options, namespace_of
-from internvl_operator.cli.inputs import NOT_READY, USAGE_ERROR, seconds
-from internvl_operator.cli.screen import Screen
-from internvl_operator.cli.status_reading import Surroundings, read_rows, read_surroundings
-from internvl_operator.cli.status_row import Row
-from internvl_operator.cli.status_text import status_text
+from internvl_operator.cli.options import NOT_READY, USAGE_ERROR, seconds
+from internvl_operator.cli.status.capacity import Capacity
+from internvl_operator.cli.status.screen import Screen
+from internvl_operator.cli.status.status_reading import Surroundings, read_rows, read_surroundings
+from internvl_operator.cli.status.status_row import Row
+from internvl_operator.cli.status.status_text import status_text
 from internvl_operator.kube.port import ClusterError
 
 _SURROUNDINGS_SECONDS = 30.0

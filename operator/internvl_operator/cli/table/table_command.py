@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from internvl_operator.catalog.models import MODELS
-from internvl_operator.cli.inputs import (
+from internvl_operator.cli.options import (
     USAGE_ERROR,
     add_engine_options,
     add_gpu_options,
@@ -15,8 +15,8 @@ from internvl_operator.cli.inputs import (
     size,
     with_options,
 )
-from internvl_operator.cli.memory_table import memory_cells, memory_csv, memory_rows
-from internvl_operator.cli.plan_table import USUAL_GPUS, plan_cells, plan_csv, plan_rows
+from internvl_operator.cli.table.memory_table import memory_cells, memory_csv, memory_rows
+from internvl_operator.cli.table.plan_table import USUAL_GPUS, plan_cells, plan_csv, plan_rows
 from internvl_operator.planner.nodes.inventory import NoGpuKnownError
 from internvl_operator.planner.request import PlanRequest
 
@@ -91,7 +91,7 @@ def _memory(options: argparse.Namespace) -> Table:
     cells = [cell for request in _requests(options) for cell in memory_cells(request, options.ratios)]
     if options.plot:
         try:
-            from internvl_operator.cli.memory_plot import draw
+            from internvl_operator.cli.table.memory_plot import draw
         except ImportError:
             raise PlotError("a plot needs matplotlib: pip install 'internvl-operator[plot]'") from None
         draw(cells, options.plot)

@@ -13,7 +13,7 @@ from internvl_operator.cli.cluster import (
     namespace_of,
     resource_of,
 )
-from internvl_operator.cli.inputs import USAGE_ERROR
+from internvl_operator.cli.options import USAGE_ERROR
 from internvl_operator.kube.port import ClusterError, Key, KubernetesObject
 
 DIFFERENT = 1
