@@ -11,7 +11,7 @@ from internvl_operator.api.v1alpha1 import API_VERSION, KIND, InternVLDeployment
 from internvl_operator.diagnosis.pods import Pod
 from internvl_operator.diagnosis.surge import cramped_surge
 from internvl_operator.manifests.children import render_children
-from internvl_operator.manifests.persistentvolumeclaim import unmet_claim
+from internvl_operator.manifests.objects.persistentvolumeclaim import unmet_claim
 from internvl_operator.manifests.record import UnreadableRecordError, inputs_of, record_of
 from internvl_operator.manifests.revision import Update
 from internvl_operator.manifests.rollout import Strategy, terminate_first_revision

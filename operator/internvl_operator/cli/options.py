@@ -8,11 +8,11 @@ from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from internvl_operator.api.quantity import memory_mib
 from internvl_operator.catalog.engines import DEFAULT_VERSION, SUPPORTED_VERSIONS
 from internvl_operator.catalog.gpus import find_gpu
 from internvl_operator.catalog.models import MODELS
 from internvl_operator.planner.request import BACKENDS, GpuRequest, PlanRequest, backend
+from internvl_operator.quantity import memory_mib
 
 if TYPE_CHECKING:
     from internvl_operator.api.v1alpha1 import InternVLDeployment

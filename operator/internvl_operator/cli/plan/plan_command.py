@@ -19,7 +19,7 @@ from internvl_operator.cli.options import (
     with_options,
 )
 from internvl_operator.cli.plan.plan_text import plan_text
-from internvl_operator.manifests.arguments import COMMAND, DEFAULT_PORT, server_arguments
+from internvl_operator.manifests.server_arguments import COMMAND, DEFAULT_PORT, server_arguments
 from internvl_operator.planner.autoscaling import with_autoscaling_warning
 from internvl_operator.planner.document import plan_document
 from internvl_operator.planner.nodes.inventory import NoGpuKnownError, given_gpu

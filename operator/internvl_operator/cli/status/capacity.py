@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from internvl_operator.api.quantity import parse_quantity
 from internvl_operator.planner.nodes.node_labels import PRODUCT_LABEL, obstacle
 from internvl_operator.planner.request import GpuRequest
+from internvl_operator.quantity import parse_quantity
 
 _GPU_PREFIXES = ("nvidia.com/gpu", "nvidia.com/mig-")
 _ENDED = ("Succeeded", "Failed")

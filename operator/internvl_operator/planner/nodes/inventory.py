@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from internvl_operator.api.quantity import parse_quantity
 from internvl_operator.catalog.gpus import UnknownGpuError, find_gpu, mig_profile
 from internvl_operator.planner.nodes.node_labels import (
     PRODUCT_LABEL,
@@ -18,6 +17,7 @@ from internvl_operator.planner.nodes.node_labels import (
 from internvl_operator.planner.nodes.node_notes import left_out_notes
 from internvl_operator.planner.nodes.placement import misplacement
 from internvl_operator.planner.request import GPU_RESOURCE, GpuRequest
+from internvl_operator.quantity import parse_quantity
 
 _CLOUD_LABELS = (
     "cloud.google.com/gke-accelerator",

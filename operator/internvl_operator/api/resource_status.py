@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from internvl_operator.api.model import ApiModel
+from internvl_operator.api.base import ApiModel
 
 OutcomeName = Literal["ok", "oom", "no_kv_for_session", "session_exceeds_kv", "rejected"]
 

@@ -4,23 +4,23 @@ from math import ceil
 from typing import Any
 
 from internvl_operator.api.platform_defaults import NO_DEFAULTS, PlatformDefaults
-from internvl_operator.api.quantity import parse_quantity
 from internvl_operator.api.v1alpha1 import InternVLDeployment
 from internvl_operator.catalog.engines import engine
 from internvl_operator.catalog.models import Backend
-from internvl_operator.manifests.arguments import API_KEY_VARIABLE, COMMAND, server_arguments
 from internvl_operator.manifests.labels import RESTARTED_ANNOTATION, child_labels, selector
-from internvl_operator.manifests.model_files import (
+from internvl_operator.manifests.objects.model_files import (
     download_of,
     keeps_files_in_pod,
     model_mount,
     model_volume,
 )
-from internvl_operator.manifests.platform import certificate_authorities, platform_environment
+from internvl_operator.manifests.objects.platform import certificate_authorities, platform_environment
+from internvl_operator.manifests.server_arguments import API_KEY_VARIABLE, COMMAND, server_arguments
 from internvl_operator.manifests.template import KubernetesObject, render
 from internvl_operator.planner.memory.host_memory import host_memory_mib, shared_memory_mib
 from internvl_operator.planner.nodes.placement import gpu_toleration
 from internvl_operator.planner.plan import Plan
+from internvl_operator.quantity import parse_quantity
 
 PRE_STOP_SECONDS = 10
 """Time for endpoints to forget a pod that is being stopped, before its engine gets SIGTERM."""

@@ -10,8 +10,8 @@ from typing import Any
 from internvl_operator.api.platform_defaults import PlatformDefaults
 from internvl_operator.api.spec import EnvVar
 from internvl_operator.api.v1alpha1 import InternVLDeployment, InternVLDeploymentSpec
-from internvl_operator.manifests.arguments import MODELS_DIRECTORY, model_directory
-from internvl_operator.manifests.platform import platform_environment
+from internvl_operator.manifests.objects.platform import platform_environment
+from internvl_operator.manifests.server_arguments import MODELS_DIRECTORY, model_directory
 from internvl_operator.planner.plan import Plan
 
 _NETWORK_VARIABLES = frozenset(
@@ -151,4 +151,4 @@ def _references(variable: Mapping[str, Any]) -> list[str]:
 
 @cache
 def _script() -> str:
-    return (files("internvl_operator.manifests") / "fetch_model.py").read_text(encoding="utf-8")
+    return (files("internvl_operator.init_container") / "fetch_model.py").read_text(encoding="utf-8")
