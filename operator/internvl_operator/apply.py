@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+from internvl_operator.api.reasons import Reason, invalid_child
 from internvl_operator.kube.cache import Cache, controller_of, key_of
 from internvl_operator.kube.port import (
     Cluster,
@@ -15,7 +16,7 @@ from internvl_operator.kube.port import (
     KubernetesObject,
 )
 from internvl_operator.manifests.drift import is_applied
-from internvl_operator.status import Problem
+from internvl_operator.problem import Problem
 
 CONFLICT_RETRY_SECONDS = 30.0
 COLLECTION_RETRY_SECONDS = 2.0
@@ -83,10 +84,10 @@ async def _try_to_apply(
     try:
         return await _apply_child(cluster, cache, owner, kind, child)
     except InvalidError as error:
-        reason = "InvalidPodTemplate" if kind.kind == "Deployment" else f"Invalid{kind.kind}"
-        return Problem(reason, f"the API server refuses the {kind.kind}: {error}", refusal=error)
+        message = f"the API server refuses the {kind.kind}: {error}"
+        return Problem(invalid_child(kind.kind), message, refusal=error)
     except ForbiddenError as error:
-        return Problem("Forbidden", f"the API server forbids the {kind.kind}: {error}", refusal=error)
+        return Problem(Reason.FORBIDDEN, f"the API server forbids the {kind.kind}: {error}", refusal=error)
 
 
 async def _apply_child(
@@ -111,7 +112,7 @@ def _not_ours(kind: Kind, live: Mapping[str, Any], owner: Mapping[str, Any]) -> 
     controller = controller_of(live)
     if controller and (controller["kind"], controller["name"]) == (owner["kind"], owner["metadata"]["name"]):
         message = f"waiting until the {kind.kind} of a deleted resource of the same name is collected"
-        return Problem("WaitingForDeletion", message, stalled=False, retry_after=COLLECTION_RETRY_SECONDS)
+        return Problem(Reason.WAITING_FOR_DELETION, message, retry_after=COLLECTION_RETRY_SECONDS)
     holder = f"{controller['kind']} {controller['name']}" if controller else "no controller"
     return _name_conflict(kind, live, f"its controller: {holder}")
 
@@ -121,7 +122,7 @@ def _name_conflict(kind: Kind, body: Mapping[str, Any], detail: str) -> Problem:
         f"a {kind.kind} named {body['metadata']['name']} exists and is not this resource's: "
         f"delete it, or give this resource another name ({detail})"
     )
-    return Problem("NameConflict", message, retry_after=CONFLICT_RETRY_SECONDS)
+    return Problem(Reason.NAME_CONFLICT, message, retry_after=CONFLICT_RETRY_SECONDS)
 
 
 async def _delete_child(cluster: Cluster, cache: Cache, owner: KubernetesObject, kind: Kind) -> None:

@@ -13,7 +13,8 @@ from internvl_operator.events import events_between
 from internvl_operator.kube.cache import Cache
 from internvl_operator.kube.kinds import DEPLOYMENT, PERSISTENT_VOLUME_CLAIM, RESOURCE
 from internvl_operator.kube.port import Cluster, Key, Kind, KubernetesObject, NotFoundError
-from internvl_operator.status import Problem, Status, condition, internal_error_status, status_of
+from internvl_operator.problem import Problem
+from internvl_operator.status import Status, condition, internal_error_status, status_of
 
 
 class _NewerSpecError(Exception):

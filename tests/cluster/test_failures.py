@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from internvl_operator.diagnosis.finding import Reason
+from internvl_operator.api.reasons import FROM_PODS
 from tests.cluster.conftest import CRD_DIRECTORY
 from tests.cluster.control_plane import LocalCluster
 from tests.cluster.custom_resources import install_crds
@@ -75,7 +75,7 @@ def test_a_failure_is_recognised_and_a_near_miss_is_told_as_what_it_is(
 
 
 def test_every_reason_is_brought_about_and_nearly_so() -> None:
-    reasons = {str(reason) for reason in Reason}
+    reasons = {str(reason) for reason in FROM_PODS}
     assert reasons <= {failure.reason for failure in FAILURES.values()}
     assert reasons == {miss for failure in FAILURES.values() for miss in failure.misses}
 

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from internvl_operator.diagnosis.finding import Finding, Outlook, Reason, finding
+from internvl_operator.api.reasons import Outlook, Reason
+from internvl_operator.diagnosis.finding import Finding, finding
 from internvl_operator.diagnosis.log_lines import (
     DOWNLOAD_ERRORS,
     ENGINE_PROCESS_DIED,

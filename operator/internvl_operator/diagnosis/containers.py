@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from internvl_operator.api.reasons import Outlook, Reason
 from internvl_operator.diagnosis.container_exits import (
     Expectation,
     ended_with,
@@ -9,7 +10,7 @@ from internvl_operator.diagnosis.container_exits import (
     why_download_failed,
     why_ended,
 )
-from internvl_operator.diagnosis.finding import Finding, Outlook, Reason, finding
+from internvl_operator.diagnosis.finding import Finding, finding
 from internvl_operator.diagnosis.pods import Container, Pod, Waiting
 
 ENGINE = "lmdeploy"

@@ -5,9 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import inf
 from typing import Any
 
+from internvl_operator.api.reasons import Outlook, Reason
 from internvl_operator.diagnosis.container_exits import Expectation
 from internvl_operator.diagnosis.containers import ENGINE, findings_of
-from internvl_operator.diagnosis.finding import Finding, Outlook, Reason, finding
+from internvl_operator.diagnosis.finding import Finding, finding
 from internvl_operator.diagnosis.lost_pods import findings_of_lost, is_lost
 from internvl_operator.diagnosis.pods import Pod, pods_of
 from internvl_operator.diagnosis.scheduling import Obstacle, scheduling_of
@@ -50,7 +51,7 @@ def _findings(pods: Sequence[Pod], expected: Expectation) -> Iterator[Finding]:
 
 
 def _most_telling(findings: Iterable[Finding]) -> Finding | None:
-    return min(findings, key=lambda found: found.reason.rank, default=None)
+    return min(findings, key=lambda found: found.rank, default=None)
 
 
 def _unscheduled(pods: Iterable[Pod], plan: Plan) -> Iterator[Finding]:

@@ -6,16 +6,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from internvl_operator.api.reasons import Reason
 from internvl_operator.measurement.configuration import Cell
 from internvl_operator.planner.outcome import Outcome
 
 INVALID = "Invalid"
 """The reason of a cell that the API server refuses."""
 
-_OUTCOMES = {
-    "OutOfGPUMemory": Outcome.OOM,
-    "WarmupHung": Outcome.NO_KV_FOR_SESSION,
-    "EngineRejectedFlags": Outcome.REJECTED,
+_OUTCOMES: Mapping[str, Outcome] = {
+    Reason.OUT_OF_GPU_MEMORY: Outcome.OOM,
+    Reason.WARMUP_HUNG: Outcome.NO_KV_FOR_SESSION,
+    Reason.ENGINE_REJECTED_FLAGS: Outcome.REJECTED,
 }
 """What a resource's reason says of the engine."""
 
