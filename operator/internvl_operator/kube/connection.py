@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import aiohttp
 import orjson
@@ -15,7 +15,6 @@ from internvl_operator.kube.fence import Fence
 from internvl_operator.kube.port import (
     ClusterError,
     ConflictError,
-    FieldConflictError,
     ForbiddenError,
     InvalidError,
     Kind,
@@ -201,11 +200,12 @@ def error_of(status: int, text: str, retry_after: float) -> ClusterError:
         message = str(answer["message"])
     except (ValueError, KeyError, TypeError):
         answer, message = {}, text[:300]
-    if status == 403 and "NamespaceTerminating" in _causes(answer):
+    if status == 403 and "NamespaceTerminating" in _causes(answer, "reason"):
         # The object is refused because its namespace is being deleted: soon it will not be found.
         return NotFoundError(message)
-    if status == 409 and "FieldManagerConflict" in _causes(answer):
-        return FieldConflictError(message)
+    if status == 422 and "metadata.uid" in _causes(answer, "field"):
+        # An apply to the object of a uid met another object of that name.
+        return ConflictError(message)
     if status == 429:
         return ThrottledError(message, retry_after)
     if message.startswith("failed to create typed patch object"):
@@ -214,7 +214,7 @@ def error_of(status: int, text: str, retry_after: float) -> ClusterError:
     return _ERRORS.get(status, UnavailableError)(message)
 
 
-def _causes(answer: Mapping[str, Any]) -> set[str]:
-    """Return the reasons of an error's causes (``metav1.StatusCause``)."""
+def _causes(answer: Mapping[str, Any], part: Literal["reason", "field"]) -> set[str]:
+    """Return the reasons or the fields of an error's causes (``metav1.StatusCause``)."""
     causes = (answer.get("details") or {}).get("causes") or ()
-    return {str(cause.get("reason")) for cause in causes}
+    return {str(cause.get(part)) for cause in causes}
