@@ -196,7 +196,9 @@ class KubernetesClient:
         while True:
             path = f"{kind.root}{scope}/{kind.plural}"
             page = await self._connection.request("GET", kind, path, parameters)
-            items += map(keep, page["items"])
+            for item in page["items"]:
+                with _each_by_itself(kind, item):
+                    items.append(keep(item))
             metadata = page["metadata"]
             if not metadata.get("continue"):
                 return ObjectList(items, int(metadata["resourceVersion"]))
@@ -209,6 +211,16 @@ def _noted(refused: dict[str, ForbiddenError], namespace: str) -> Iterator[None]
         yield
     except ForbiddenError as error:
         refused[namespace] = error
+
+
+@contextmanager
+def _each_by_itself(kind: Kind, item: Mapping[str, Any]) -> Iterator[None]:
+    """Leave out of a list what cannot be kept of it: somebody else wrote that one object."""
+    try:
+        yield
+    except Exception as error:
+        name = (item.get("metadata") or {}).get("name")
+        _log.warning("%s %s is left out: %s: %s", kind.kind, name, type(error).__name__, error)
 
 
 def _kind_of(manifest: Mapping[str, Any]) -> Kind:

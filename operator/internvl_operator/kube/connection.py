@@ -12,6 +12,7 @@ from aiohttp.abc import AbstractStreamWriter
 
 from internvl_operator.kube.credentials import Credentials
 from internvl_operator.kube.fence import Fence
+from internvl_operator.kube.nesting import decoded
 from internvl_operator.kube.port import (
     ClusterError,
     ConflictError,
@@ -81,7 +82,7 @@ class Connection:
         Raises:
             ClusterError: the API refused it or did not answer, or the fence is closed.
         """
-        data = None if body is None else orjson.dumps(body)
+        data = None if body is None else _encoded(body)
         status, content, retry_after = await self._send(method, kind, path, parameters, data, content_type)
         if status == 401:
             self._credentials = await self._reloaded()
@@ -91,7 +92,7 @@ class Connection:
         if status >= 400:
             raise error_of(status, content.decode(errors="replace"), retry_after)
         try:
-            answer: KubernetesObject = orjson.loads(content)
+            answer: KubernetesObject = decoded(content)
         except ValueError as error:
             raise UnavailableError(f"half an answer to {method} {path}") from error
         return answer
@@ -171,6 +172,13 @@ class _FencedBody(aiohttp.BytesPayload):
     async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
         self._fence.check()
         await super().write_with_length(writer, content_length)
+
+
+def _encoded(body: Mapping[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(body)
+    except TypeError as error:
+        raise InvalidError(f"{body.get('kind')} cannot be written as JSON: {error}") from error
 
 
 def _seconds(retry_after: str | None) -> float:

@@ -10,10 +10,10 @@ from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from typing import Any, Protocol
 
 import aiohttp
-import orjson
 from aiohttp.connector import Connection
 
 from internvl_operator.kube.cache import key_of
+from internvl_operator.kube.nesting import decoded, encoded
 from internvl_operator.kube.port import Key, Kind
 from internvl_operator.runtime.watch_stream import whole_events
 
@@ -30,6 +30,10 @@ class Observer(Protocol):
 
     def listed_by_informer(self, kind: Kind, namespace: str, keys: Collection[Key], version: int) -> None:
         """Take in which objects there were in a namespace (empty: in all) at a resourceVersion."""
+        ...
+
+    def skipped(self, kind: Kind, error: Exception) -> None:
+        """Take in that an event of a watch could not be read."""
         ...
 
 
@@ -55,12 +59,13 @@ def informer_response(kinds: Iterable[Kind], observer: Observer) -> type[aiohttp
             return self
 
         async def json(self, **_: Any) -> Any:
-            answer = orjson.loads(await self.read())
+            answer = decoded(await self.read())
             kind = by_plural.get(self.url.name)
             if kind is None or "items" not in answer:
                 return answer
             lists.add(kind, self.url.path, answer, is_first="continue" not in self.url.query)
-            return {**answer, "items": [item for item in answer["items"] if not observer.knows(kind, item)]}
+            unknown = (item for item in answer["items"] if not observer.knows(kind, item))
+            return {**answer, "items": [decoded(encoded(item)) for item in unknown]}
 
     return InformerResponse
 
@@ -118,10 +123,16 @@ class _News:
 
 def news_of(lines: bytes, kind: Kind, observer: Observer) -> bytes:
     """Return those events of a watch, a line each, that are not of a state that is known."""
-    return b"".join(
-        line for line in lines.splitlines(keepends=True) if not _is_known(orjson.loads(line), kind, observer)
-    )
+    return b"".join(_news(line, kind, observer) for line in lines.splitlines(keepends=True))
 
 
-def _is_known(event: Mapping[str, Any], kind: Kind, observer: Observer) -> bool:
-    return event["type"] in ("ADDED", "MODIFIED") and observer.knows(kind, event["object"])
+def _news(line: bytes, kind: Kind, observer: Observer) -> bytes:
+    """Return an event as Kopf can read it, or nothing if it is no news, or nobody can read it."""
+    try:
+        event = decoded(line)
+        if event["type"] in ("ADDED", "MODIFIED") and observer.knows(kind, event["object"]):
+            return b""
+        return encoded(event) + b"\n"
+    except Exception as error:
+        observer.skipped(kind, error)
+        return b""
