@@ -25,8 +25,8 @@ from internvl_operator.kube.port import Key, Kind
 from internvl_operator.reconcile import Reconciler
 from internvl_operator.runtime.controller import Controller
 from internvl_operator.runtime.discovery import known_children, until_discovered
-from internvl_operator.runtime.handlers import informer_registry, informer_settings
 from internvl_operator.runtime.health import serve_health
+from internvl_operator.runtime.informer.registration import informer_registry, informer_settings
 from internvl_operator.runtime.leadership import Leadership, LeaseHolder, SoleReplica, lead
 from internvl_operator.runtime.metrics import Metrics
 from internvl_operator.runtime.nodes import NodeInventory

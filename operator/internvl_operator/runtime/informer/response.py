@@ -15,7 +15,7 @@ from aiohttp.connector import Connection
 from internvl_operator.kube.cache import key_of
 from internvl_operator.kube.nesting import decoded, encoded
 from internvl_operator.kube.port import Key, Kind
-from internvl_operator.runtime.watch_stream import whole_events
+from internvl_operator.runtime.informer.watch_stream import whole_events
 
 _IN_PASSING = frozenset({408, 409, 421, 422, 425})
 """Refusals of a read that come from what stands between, such as a gateway, and not from the API server."""

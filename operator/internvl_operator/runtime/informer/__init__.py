@@ -1,0 +1,1 @@
+"""Kopf as informer: the only package that knows of it, and what of Kopf nobody promises."""
