@@ -11,6 +11,7 @@ from internvl_operator.api.reasons import Reason
 from internvl_operator.api.v1alpha1 import API_VERSION, KIND, InternVLDeployment, InvalidSpecError, parse
 from internvl_operator.diagnosis.pods import Pod
 from internvl_operator.diagnosis.surge import cramped_surge
+from internvl_operator.kube.nesting import too_deep
 from internvl_operator.manifests.children import render_children
 from internvl_operator.manifests.objects.persistentvolumeclaim import unmet_claim
 from internvl_operator.manifests.record import UnreadableRecordError, inputs_of, record_of
@@ -27,6 +28,9 @@ from internvl_operator.problem import Problem
 
 REPLAN_SECONDS = 60.0
 """A plan that failed for want of GPUs is tried again: nodes may have come."""
+
+DEEPEST_SPEC = 64
+"""Levels of a spec, several times what the fields have that Kubernetes's own types describe."""
 
 
 class InventorySource(Protocol):
@@ -97,6 +101,9 @@ async def desire(
         platform: the installation's defaults, which are no inputs: their change alone restarts nothing.
         claim: the resource's PersistentVolumeClaim, if there is one.
     """
+    if path := too_deep(body.get("spec") or {}, DEEPEST_SPEC):
+        message = f"spec.{path} is nested more than {DEEPEST_SPEC} levels deep, as no field of Kubernetes is: mend it"
+        return Desired(None, problem=Problem("InvalidSpec", message))
     try:
         given = parse(dict(body))
     except InvalidSpecError as error:

@@ -15,7 +15,7 @@ import yaml
 
 from internvl_operator import __version__
 from internvl_operator.__main__ import VERBS
-from internvl_operator.runtime.app import WatchEndedError
+from internvl_operator.runtime.informer.informer import WatchEndedError
 from internvl_operator.runtime.leadership import LeaseLostError
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ import threading
 from collections.abc import Sequence
 
 from internvl_operator.kube.credentials import load_credentials
-from internvl_operator.runtime.app import WatchEndedError, run
+from internvl_operator.runtime.app import run
+from internvl_operator.runtime.informer.informer import WatchEndedError
 from internvl_operator.runtime.leadership import LeaseLostError
 from internvl_operator.settings import Settings
 
@@ -25,7 +26,6 @@ def main(arguments: Sequence[str]) -> int:
     logging.basicConfig(
         level=options.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
     )
-    logging.getLogger("kopf").setLevel(logging.WARNING)
     try:
         settings = Settings.from_environment(os.environ)
         asyncio.run(_run(settings))

@@ -12,10 +12,12 @@ from typing import Any, Self
 import orjson
 
 from internvl_operator.kube.kinds import POD
+from internvl_operator.kube.nesting import LEFT_OUT, encoded
 from internvl_operator.kube.port import Key, Kind, KubernetesObject
 from internvl_operator.kube.slimming import kept
 from internvl_operator.manifests.labels import NAME_LABEL
 
+_LEFT_OUT = LEFT_OUT.encode()
 _FASTEST = 1
 """zlib's level: a Deployment shrinks to a fifth; more effort gains little."""
 
@@ -53,17 +55,21 @@ class _Entry:
         version: the object's resourceVersion.
         resource: key of the resource that it belongs to.
         content: the object without its resourceVersion.
+        is_incomplete: whether a part was nested too deep to be kept.
     """
 
     version: int
     resource: Key
     content: bytes
+    is_incomplete: bool
 
     @classmethod
     def of(cls, kind: Kind, body: Mapping[str, Any]) -> Self:
         slim = kept(kind, body)
         slim["metadata"].pop("resourceVersion", None)
-        return cls(version_of(body), resource_key(kind, slim), zlib.compress(orjson.dumps(slim), _FASTEST))
+        text = encoded(slim)
+        content = zlib.compress(text, _FASTEST)
+        return cls(version_of(body), resource_key(kind, slim), content, _LEFT_OUT in text)
 
     def object(self) -> KubernetesObject:
         found: KubernetesObject = orjson.loads(zlib.decompress(self.content))
@@ -91,6 +97,15 @@ class Cache:
     def count(self, kind: Kind) -> int:
         """Return the number of objects of a kind."""
         return len(self._objects.get(kind, {}))
+
+    def is_incomplete(self, kind: Kind, key: Key) -> bool:
+        """Return whether a part of an object was nested too deep to be kept."""
+        entry = self._objects.get(kind, {}).get(key)
+        return entry is not None and entry.is_incomplete
+
+    def incomplete(self, kind: Kind) -> int:
+        """Return the number of objects of a kind of which a part was nested too deep to be kept."""
+        return sum(entry.is_incomplete for entry in self._objects.get(kind, {}).values())
 
     def newest(self, key: Key) -> int:
         """Return the highest resourceVersion of the objects of a name, which are a resource and its children."""
