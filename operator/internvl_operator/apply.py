@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from internvl_operator.kube.cache import Cache, controller_of, key_of
+from internvl_operator.kube.cache import Cache
+from internvl_operator.kube.objects import controller_of, key_of
 from internvl_operator.kube.port import (
     Cluster,
     FieldConflictError,

@@ -14,6 +14,7 @@ from internvl_operator.api.pod_template import Quantity
 from internvl_operator.catalog.engines import DEFAULT_VERSION, SUPPORTED_VERSIONS, engine
 from internvl_operator.catalog.flags import OPERATOR_FLAGS, flag_of
 from internvl_operator.catalog.models import MODELS
+from internvl_operator.catalog.nvidia import GPU_RESOURCE, SHARED_SUFFIX
 from internvl_operator.quantity import parse_quantity
 
 
@@ -67,7 +68,7 @@ class Gpu(ApiModel):
 
     resource: Annotated[
         str, Field(max_length=63, pattern=r"^nvidia\.com/(gpu|mig-[1-9]g\.[0-9]+gb(\.me)?)$")
-    ] = "nvidia.com/gpu"
+    ] = GPU_RESOURCE
     """Extended resource to request: nvidia.com/gpu or a MIG profile such as nvidia.com/mig-3g.40gb."""
     product: (
         Annotated[str, Field(max_length=63, pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$")] | None
@@ -80,10 +81,10 @@ class Gpu(ApiModel):
 
     rules = (
         Rule(
-            "!has(self.product) || !self.product.endsWith('-SHARED')",
-            "gpu.product ends with -SHARED: a GPU shared in time cannot hold a planned amount of memory; "
+            f"!has(self.product) || !self.product.endsWith('{SHARED_SUFFIX}')",
+            f"gpu.product ends with {SHARED_SUFFIX}: a GPU shared in time cannot hold a planned amount of memory; "
             "name an unshared product or a MIG resource",
-            lambda g: not (g.product or "").endswith("-SHARED"),
+            lambda g: not (g.product or "").endswith(SHARED_SUFFIX),
         ),
         Rule(
             "!has(self.memory) || !isQuantity(self.memory) || quantity(self.memory).isGreaterThan(quantity('1Gi'))",

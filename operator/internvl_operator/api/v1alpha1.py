@@ -17,6 +17,7 @@ from internvl_operator.api.source import ModelSpec, SecretKeyReference
 from internvl_operator.api.spec import Engine, Gpu, Size
 from internvl_operator.catalog.engines import SUPPORTED_VERSIONS, engine
 from internvl_operator.catalog.models import MODELS
+from internvl_operator.catalog.nvidia import MIG_RESOURCE_PREFIX, is_mig
 
 GROUP = "internvl.dev"
 VERSION = "v1alpha1"
@@ -144,10 +145,10 @@ class InternVLDeploymentSpec(ApiModel):
             ),
         ),
         Rule(
-            "!(has(self.gpu) && has(self.gpu.resource) && self.gpu.resource.startsWith('nvidia.com/mig-') && "
+            f"!(has(self.gpu) && has(self.gpu.resource) && self.gpu.resource.startsWith('{MIG_RESOURCE_PREFIX}') && "
             "has(self.engine) && has(self.engine.tp) && self.engine.tp > 1)",
             "engine.tp must be 1 on a MIG resource: LMDeploy cannot spread a model over MIG slices",
-            lambda s: not (s.gpu.resource.startswith("nvidia.com/mig-") and (s.engine.tp or 1) > 1),
+            lambda s: not (is_mig(s.gpu.resource) and (s.engine.tp or 1) > 1),
         ),
         Rule(
             "!(has(self.engine) && has(self.engine.quantPolicy) && self.engine.quantPolicy != 0 && "

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from internvl_operator.catalog.engines import DEFAULT_VERSION
 from internvl_operator.catalog.models import MODELS, Backend, Model
+from internvl_operator.catalog.nvidia import GPU_RESOURCE
 from internvl_operator.planner.nodes.node_affinity import NodeTerm, required_terms
 from internvl_operator.quantity import memory_mib
 
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
 
 DEFAULT_SESSIONS = 4
 """Sessions of full length that a replica holds when nothing is said."""
-
-GPU_RESOURCE = "nvidia.com/gpu"
 
 
 @dataclass(frozen=True, slots=True)

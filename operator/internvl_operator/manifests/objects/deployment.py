@@ -7,7 +7,13 @@ from internvl_operator.api.platform_defaults import NO_DEFAULTS, PlatformDefault
 from internvl_operator.api.v1alpha1 import InternVLDeployment
 from internvl_operator.catalog.engines import engine
 from internvl_operator.catalog.models import Backend
-from internvl_operator.manifests.labels import RESTARTED_ANNOTATION, child_labels, selector
+from internvl_operator.manifests.labels import (
+    DOWNLOAD_CONTAINER,
+    ENGINE_CONTAINER,
+    RESTARTED_ANNOTATION,
+    child_labels,
+    selector,
+)
 from internvl_operator.manifests.objects.model_files import (
     download_of,
     keeps_files_in_pod,
@@ -57,6 +63,8 @@ def deployment(
             "container_security_context": _CONTAINER_SECURITY_CONTEXT,
             "tolerations": [gpu_toleration(plan.resource), *spec.pod_template.tolerations],
             "node_selector": {**plan.node_selector, **spec.pod_template.node_selector},
+            "engine_container": ENGINE_CONTAINER,
+            "download_container": DOWNLOAD_CONTAINER,
             "image": spec.engine.image or platform.engine.image_of(plan.engine, release.image),
             "command": list(COMMAND),
             "args": server_arguments(

@@ -13,7 +13,7 @@ import aiohttp
 import orjson
 from aiohttp.connector import Connection
 
-from internvl_operator.kube.cache import key_of
+from internvl_operator.kube.objects import key_of
 from internvl_operator.kube.port import Key, Kind
 from internvl_operator.runtime.informer.watch_stream import whole_events
 
