@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field
 
 from internvl_operator.api.base import ApiModel, Rule
 from internvl_operator.api.pod_template import Quantity
+from internvl_operator.catalog.engine_options import DEFAULT_OPTIONS, TENSOR_PARALLELISM
 from internvl_operator.catalog.engines import DEFAULT_VERSION, SUPPORTED_VERSIONS, engine
 from internvl_operator.catalog.flags import OPERATOR_FLAGS, flag_of
 from internvl_operator.catalog.models import MODELS
@@ -113,6 +114,9 @@ def _named_once(variables: list[EnvVar]) -> list[EnvVar]:
     return variables
 
 
+_TP_VALUES = f"{', '.join(map(str, TENSOR_PARALLELISM[:-1]))} or {TENSOR_PARALLELISM[-1]}"
+
+
 class Engine(ApiModel):
     """LMDeploy and its options, named as LMDeploy names them."""
 
@@ -124,13 +128,13 @@ class Engine(ApiModel):
     """Inference backend. Default: TurboMind where it runs the model, else PyTorch (4B)."""
     tp: int | None = None
     """Tensor parallelism, and so the number of GPUs of one replica. Default: derived."""
-    session_len: Annotated[int, Field(ge=512, le=1048576)] = 8192
+    session_len: Annotated[int, Field(ge=512, le=1048576)] = DEFAULT_OPTIONS.session_len
     """Longest session in tokens, prompt and answer; one image takes up to 3328. Default: 8192."""
     sessions: Annotated[int, Field(ge=1, le=4096)] | None = None
     """Sessions of full length that one replica must hold at once; decides the GPU count. Default: 4."""
     cache_max_entry_count: Annotated[float, Field(gt=0, lt=1)] | None = None
     """Share of the memory free after the weights that the KV cache takes. Default: derived, at most 0.8."""
-    max_batch_size: Annotated[int, Field(ge=1, le=4096)] = 128
+    max_batch_size: Annotated[int, Field(ge=1, le=4096)] = DEFAULT_OPTIONS.max_batch_size
     """Most requests computed at once. Default: 128."""
     quant_policy: Literal[0, 4, 8] = 0
     """Bits of the KV cache: 4, 8, or 0 for 16. Default: 0."""
@@ -148,8 +152,8 @@ class Engine(ApiModel):
 
     rules = (
         Rule(
-            "!has(self.tp) || self.tp in [1, 2, 4, 8, 16]",
-            "engine.tp must be 1, 2, 4, 8 or 16: it has to divide the model's attention heads and KV heads",
-            lambda e: e.tp in (None, 1, 2, 4, 8, 16),
+            f"!has(self.tp) || self.tp in {list(TENSOR_PARALLELISM)}",
+            f"engine.tp must be {_TP_VALUES}: it has to divide the model's attention heads and KV heads",
+            lambda e: e.tp is None or e.tp in TENSOR_PARALLELISM,
         ),
     )

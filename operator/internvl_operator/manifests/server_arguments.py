@@ -45,12 +45,12 @@ def server_arguments(
         "--backend": plan.backend.value,
         "--server-port": str(port),
         "--tp": str(plan.tp),
-        "--session-len": str(plan.session_len),
-        "--max-batch-size": str(plan.max_batch_size),
+        "--session-len": str(plan.options.session_len),
+        "--max-batch-size": str(plan.options.max_batch_size),
         "--cache-max-entry-count": f"{plan.memory.cache_max_entry_count:g}",
     }
-    if plan.quant_policy:
-        flags["--quant-policy"] = str(plan.quant_policy)
+    if plan.options.quant_policy:
+        flags["--quant-policy"] = str(plan.options.quant_policy)
     if plan.awq:
         flags["--model-format"] = "awq"
     # Where the release would go by the directory's name, which a fine-tune's repository chooses.

@@ -197,7 +197,7 @@ def _server_variables(resource: InternVLDeployment) -> dict[str, dict[str, Any]]
 def _requests(resource: InternVLDeployment, plan: Plan) -> dict[str, str]:
     requests = {
         "cpu": str(_CPUS_PER_GPU * plan.gpus),
-        "memory": f"{host_memory_mib(plan.backend, plan.tp, plan.engine, plan.max_batch_size)}Mi",
+        "memory": f"{host_memory_mib(plan.backend, plan.tp, plan.engine, plan.options.max_batch_size)}Mi",
         plan.resource: str(plan.gpus),
     }
     if keeps_files_in_pod(resource):
