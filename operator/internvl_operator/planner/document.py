@@ -6,7 +6,6 @@ are compared by their bytes: what stands elsewhere or is written in another way 
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
-from enum import StrEnum
 from typing import Any
 
 from internvl_operator.catalog.engine_options import EngineOptions
@@ -28,18 +27,15 @@ _DERIVED: Mapping[str, tuple[str, Callable[[Plan], Any]]] = {
 }
 """Entries that follow another entry, by its key."""
 
-_SHARED = ("outcome", "cache_max_entry_count")
-"""Fields of the memory that the plan has too."""
-
-_BESIDE_MEMORY = ("kv_tokens", "kv_bytes_per_token")
-"""Fields of the memory that follow it in the document."""
-
-_PARTS = tuple(
-    name
-    for name in (field.name for field in fields(MemoryEstimate))
-    if name not in (*_SHARED, *_BESIDE_MEMORY, "effective_session_len")
-)
-"""Fields of the memory that stand in it in the document."""
+_WRITERS: Mapping[str, Callable[[Any], Any]] = {
+    "outcome": lambda outcome: outcome.value,
+    "backend": lambda backend: backend.value,
+    "node_selector": dict,
+    "warnings": list,
+    "notes": list,
+    "alternatives": lambda items: list(map(_alternative_document, items)),
+}
+"""How a field's value is written, where it is not JSON already."""
 
 _READERS: Mapping[str, Callable[[Any], Any]] = {
     "outcome": Outcome,
@@ -48,7 +44,26 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "notes": tuple,
     "alternatives": lambda items: tuple(map(_alternative, items)),
 }
-"""How a value of the document becomes a field's, where it is not that already."""
+"""How it is read again."""
+
+
+def _keys(owner: type[Plan | EngineOptions | MemoryEstimate | Alternative]) -> dict[str, str]:
+    """Return the keys of a dataclass's fields by their names."""
+    return {field.name: to_kubernetes(field.name) for field in fields(owner)}
+
+
+def _split(keys: Mapping[str, str], *names: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the keys of these fields, and those of the others."""
+    return {name: keys[name] for name in names}, {name: keys[name] for name in keys if name not in names}
+
+
+_PLAN = _keys(Plan)
+_OPTIONS = _keys(EngineOptions)
+_DEFAULTS = {field.name: field.default for field in fields(EngineOptions)}
+_ALTERNATIVE: Mapping[str, str] = _keys(Alternative)
+# Some fields of the memory stand beside it in the document, or in the plan too.
+_OF_PLAN, _MEMORY = _split(_keys(MemoryEstimate), "outcome", "cache_max_entry_count", "effective_session_len")
+_BESIDE_MEMORY, _IN_MEMORY = _split(_MEMORY, "kv_tokens", "kv_bytes_per_token")
 
 
 def plan_document(plan: Plan) -> Document:
@@ -72,74 +87,47 @@ def plan_from_document(document: Document) -> Plan:
         KeyError: the document lacks a field.
         ValueError: a field is not what it should be.
     """
-    values: dict[str, Any] = {"memory": _memory(document), "options": _options(document)}
-    for field in fields(Plan):
-        if field.name in _FLAGS:
-            key, words = _FLAGS[field.name]
-            values[field.name] = document[key] == words[True]
-        elif field.name not in values:
-            values[field.name] = _read(field.name, document)
-    return Plan(**values)
+    memory = _read(document["memory"], _IN_MEMORY) | _read(document, _BESIDE_MEMORY | _OF_PLAN)
+    options = {name: document.get(key, _DEFAULTS[name]) for name, key in _OPTIONS.items()}
+    values: dict[str, Any] = {"memory": MemoryEstimate(**memory), "options": EngineOptions(**options)}
+    values |= {name: document[key] == words[True] for name, (key, words) in _FLAGS.items()}
+    return Plan(**values, **_read(document, {name: _PLAN[name] for name in _PLAN if name not in values}))
 
 
 def _entries(plan: Plan) -> Iterator[tuple[str, Any]]:
-    for field in fields(plan):
-        value = getattr(plan, field.name)
-        if field.name in _FLAGS:
-            key, words = _FLAGS[field.name]
-            yield key, words[value]
-        elif field.name == "options":
-            yield from _object(value).items()
-        elif field.name == "memory":
-            yield "memory", {_KEYS[name]: getattr(value, name) for name in _PARTS}
-            yield from ((_KEYS[name], getattr(value, name)) for name in _BESIDE_MEMORY)
+    for name, key in _PLAN.items():
+        value = getattr(plan, name)
+        if name in _FLAGS:
+            flag, words = _FLAGS[name]
+            yield flag, words[value]
+        elif name == "options":
+            yield from _written(value, _OPTIONS).items()
+        elif name == "memory":
+            yield key, _written(value, _IN_MEMORY)
+            yield from _written(value, _BESIDE_MEMORY).items()
         else:
-            yield _KEYS[field.name], _plain(value)
+            yield key, _WRITERS[name](value) if name in _WRITERS else value
 
 
-def _plain(value: Any) -> Any:
-    """Return a field's value as JSON."""
-    match value:
-        case StrEnum():
-            return value.value
-        case Alternative():
-            return _object(value)
-        case tuple():
-            return [_plain(item) for item in value]
-        case Mapping():
-            return dict(value)
-        case _:
-            return value
-
-
-def _object(value: EngineOptions | Alternative) -> Document:
-    return {_KEYS[field.name]: _plain(getattr(value, field.name)) for field in fields(value)}
-
-
-def _read(name: str, document: Document) -> Any:
-    value = document[_KEYS[name]]
-    return _READERS[name](value) if name in _READERS else value
+def _alternative_document(alternative: Alternative) -> Document:
+    return _written(alternative, _ALTERNATIVE)
 
 
 def _alternative(document: Document) -> Alternative:
-    return Alternative(**{field.name: _read(field.name, document) for field in fields(Alternative)})
+    return Alternative(**_read(document, _ALTERNATIVE))
 
 
-def _options(document: Document) -> EngineOptions:
-    return EngineOptions(
-        **{field.name: document.get(_KEYS[field.name], field.default) for field in fields(EngineOptions)}
-    )
+def _written(value: object, keys: Mapping[str, str]) -> Document:
+    """Return some fields of an object as JSON."""
+    return {
+        key: _WRITERS[name](getattr(value, name)) if name in _WRITERS else getattr(value, name)
+        for name, key in keys.items()
+    }
 
 
-def _memory(document: Document) -> MemoryEstimate:
-    parts = {name: document["memory"][_KEYS[name]] for name in _PARTS}
-    others = {field.name for field in fields(MemoryEstimate)} - parts.keys()
-    return MemoryEstimate(**parts, **{name: _read(name, document) for name in others})
-
-
-_KEYS = {
-    field.name: to_kubernetes(field.name)
-    for owner in (Plan, EngineOptions, MemoryEstimate, Alternative)
-    for field in fields(owner)
-}
-"""The keys of all fields by name."""
+def _read(document: Document, keys: Mapping[str, str]) -> dict[str, Any]:
+    """Return some fields by their names."""
+    return {
+        name: _READERS[name](document[key]) if name in _READERS else document[key]
+        for name, key in keys.items()
+    }
