@@ -13,9 +13,10 @@ from internvl_operator.api.base import ApiModel, Rule
 from internvl_operator.api.pod_template import Quantity
 from internvl_operator.catalog.engine_options import DEFAULT_OPTIONS, TENSOR_PARALLELISM
 from internvl_operator.catalog.engines import DEFAULT_VERSION, SUPPORTED_VERSIONS, engine
-from internvl_operator.catalog.flags import OPERATOR_FLAGS, flag_of
+from internvl_operator.catalog.flags import flag_of
 from internvl_operator.catalog.models import MODELS
 from internvl_operator.catalog.nvidia import GPU_RESOURCE, SHARED_SUFFIX
+from internvl_operator.catalog.spec_flags import OPERATOR_FLAGS
 from internvl_operator.quantity import parse_quantity
 
 

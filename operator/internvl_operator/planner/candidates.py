@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from internvl_operator.catalog.engine import Engine
 from internvl_operator.catalog.engine_options import TENSOR_PARALLELISM, EngineOptions
 from internvl_operator.catalog.engines import engine
-from internvl_operator.catalog.flags import check_extra_args
+from internvl_operator.catalog.flags import check_extra_args, check_plain_flags
 from internvl_operator.catalog.models import IMAGE_TOKENS, Backend
 from internvl_operator.planner.memory.estimate import MemoryEstimate, MemoryRequest, estimate
 from internvl_operator.planner.nodes.inventory import GpuPool, Inventory
@@ -156,7 +156,11 @@ def _refusal(
     if _quantizes_kv_in_vain(request, backend):
         width = model.language.head_dim
         return f"quantPolicy must be 0: TurboMind has no quantized KV cache for heads of width {width}"
-    return " ".join(check_extra_args(release, backend, request.extra_args)) or None
+    problems = (
+        *check_plain_flags(release, backend, request.plain_args),
+        *check_extra_args(release, backend, request.extra_args),
+    )
+    return " ".join(problems) or None
 
 
 def _quantizes_kv_in_vain(request: PlanRequest, backend: Backend) -> bool:

@@ -8,6 +8,7 @@ from internvl_operator.catalog.engine_options import DEFAULT_OPTIONS, EngineOpti
 from internvl_operator.catalog.engines import DEFAULT_VERSION
 from internvl_operator.catalog.models import MODELS, Backend, Model
 from internvl_operator.catalog.nvidia import GPU_RESOURCE
+from internvl_operator.catalog.spec_flags import plain_arguments
 from internvl_operator.planner.nodes.node_affinity import NodeTerm, required_terms
 from internvl_operator.quantity import memory_mib
 
@@ -44,6 +45,8 @@ class PlanRequest:
     Args:
         quantized: whether the weights are AWQ; None leaves it to the planner.
         has_own_files: whether the files come from a claim or an image, which holds one set of weights.
+        plain_args: flags that the spec's fields write as they are; they change no memory.
+        extra_args: further arguments as the spec gives them.
         autoscaled: whether the replicas follow the requests that wait; it changes no plan.
         sessions: full-length sessions to hold at once; None asks for DEFAULT_SESSIONS, or for one with a given tp.
         options: the engine's options, of which those that are None are derived.
@@ -58,6 +61,7 @@ class PlanRequest:
     options: EngineOptions = DEFAULT_OPTIONS
     repository: str | None = None
     has_own_files: bool = False
+    plain_args: tuple[str, ...] = ()
     extra_args: tuple[str, ...] = ()
     autoscaled: bool = False
     gpu: GpuRequest = GpuRequest()
@@ -73,6 +77,11 @@ class PlanRequest:
         if self.sessions is not None:
             return self.sessions
         return DEFAULT_SESSIONS if self.tp is None else 1
+
+    @property
+    def further_args(self) -> tuple[str, ...]:
+        """What the spec adds to the server's arguments beside what the plan decides."""
+        return (*self.plain_args, *self.extra_args)
 
     def with_options(self, **changes: Any) -> "PlanRequest":
         """Return the request with other options of the engine."""
@@ -109,6 +118,7 @@ def request_of(spec: "InternVLDeploymentSpec") -> PlanRequest:
         options=EngineOptions.of(engine),
         repository=spec.model.repository,
         has_own_files=bool(spec.model.source.persistent_volume_claim or spec.model.source.image),
+        plain_args=plain_arguments(spec),
         extra_args=tuple(engine.extra_args),
         autoscaled=spec.autoscaling.max_replicas is not None,
         gpu=GpuRequest(

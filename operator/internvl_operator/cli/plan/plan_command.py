@@ -106,7 +106,7 @@ def _planned(request: PlanRequest) -> Plan:
 
 def _formatted(planned: list[tuple[Plan, _Asked]], output: str) -> str:
     arguments = [
-        [*COMMAND, *server_arguments(plan, each.model_name, each.port, each.request.extra_args)]
+        [*COMMAND, *server_arguments(plan, each.model_name, each.port, each.request.further_args)]
         for plan, each in planned
     ]
     if output == "table":

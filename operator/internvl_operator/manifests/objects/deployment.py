@@ -7,6 +7,7 @@ from internvl_operator.api.platform_defaults import NO_DEFAULTS, PlatformDefault
 from internvl_operator.api.v1alpha1 import InternVLDeployment
 from internvl_operator.catalog.engines import engine
 from internvl_operator.catalog.models import Backend
+from internvl_operator.catalog.spec_flags import API_KEY_VARIABLE, plain_arguments
 from internvl_operator.manifests.labels import (
     DOWNLOAD_CONTAINER,
     ENGINE_CONTAINER,
@@ -21,7 +22,7 @@ from internvl_operator.manifests.objects.model_files import (
     model_volume,
 )
 from internvl_operator.manifests.objects.platform import certificate_authorities, platform_environment
-from internvl_operator.manifests.server_arguments import API_KEY_VARIABLE, COMMAND, server_arguments
+from internvl_operator.manifests.server_arguments import COMMAND, server_arguments
 from internvl_operator.manifests.template import KubernetesObject, render
 from internvl_operator.planner.memory.host_memory import host_memory_mib, shared_memory_mib
 from internvl_operator.planner.nodes.placement import gpu_toleration
@@ -71,7 +72,7 @@ def deployment(
                 plan,
                 spec.server.model_name or "",
                 spec.server.port,
-                spec.engine.extra_args,
+                (*plain_arguments(spec), *spec.engine.extra_args),
                 has_api_key=spec.server.api_key_secret_ref is not None,
                 has_tls=spec.server.tls_secret_ref is not None,
             ),
