@@ -6,7 +6,8 @@ from itertools import groupby
 from typing import Any
 
 from internvl_operator.api.reasons import Reason, invalid_child
-from internvl_operator.kube.cache import Cache, controller_of, key_of
+from internvl_operator.kube.cache import Cache
+from internvl_operator.kube.objects import controller_of, key_of
 from internvl_operator.kube.port import (
     Cluster,
     ConflictError,

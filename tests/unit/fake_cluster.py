@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from itertools import count
 from typing import Any
 
-from internvl_operator.kube.cache import key_of
+from internvl_operator.kube.objects import key_of
 from internvl_operator.kube.port import (
     ClusterError,
     ClusterEvent,

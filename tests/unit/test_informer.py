@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from kopf._cogs.clients import api as kopf_client
 
-from internvl_operator.kube.cache import Cache, key_of
+from internvl_operator.kube.cache import Cache
 from internvl_operator.kube.credentials import Credentials
 from internvl_operator.kube.kinds import RESOURCE, SERVICE
+from internvl_operator.kube.objects import key_of
 from internvl_operator.kube.port import Key
 from internvl_operator.runtime.informer.informer import Informer, WatchEndedError
 from tests.unit.fake_watches import END, FakeWatches, event, page

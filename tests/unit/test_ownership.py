@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from internvl_operator.kube.cache import key_of
 from internvl_operator.kube.kinds import CHILDREN, RESOURCE, SERVICE
+from internvl_operator.kube.objects import key_of
 from internvl_operator.kube.port import ConflictError, Key, Kind, KubernetesObject
 from internvl_operator.manifests.labels import child_labels
 from internvl_operator.status import condition

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from internvl_operator.kube.cache import Cache, key_of
+from internvl_operator.kube.cache import Cache
 from internvl_operator.kube.kinds import BUILT_IN_CHILDREN, DEPLOYMENT, POD, RESOURCE
+from internvl_operator.kube.objects import key_of
 from internvl_operator.kube.port import (
     Key,
     Kind,

@@ -15,8 +15,10 @@ from internvl_operator.api.pod_template import (
 )
 from internvl_operator.api.source import ModelSpec, SecretKeyReference
 from internvl_operator.api.spec import Engine, Gpu, Size
+from internvl_operator.catalog.engine_options import TENSOR_PARALLELISM
 from internvl_operator.catalog.engines import SUPPORTED_VERSIONS, engine
 from internvl_operator.catalog.models import MODELS
+from internvl_operator.catalog.nvidia import MIG_RESOURCE_PREFIX, is_mig
 
 GROUP = "internvl.dev"
 VERSION = "v1alpha1"
@@ -31,9 +33,14 @@ _TURBOMIND_ARCHITECTURES = {
 _PYTORCH_ONLY = [
     size for size, model in MODELS.items() if model.language.architecture not in _TURBOMIND_ARCHITECTURES
 ]
-_WITHOUT_KV_QUANTIZATION = [size for size, model in MODELS.items() if model.language.head_dim == 64]
+_WITHOUT_KV_QUANTIZATION = [
+    size
+    for size, model in MODELS.items()
+    if size not in _PYTORCH_ONLY and not model.language.has_quantized_kv_on_turbomind
+]
+_NARROW_HEADS = sorted({MODELS[size].language.head_dim for size in _WITHOUT_KV_QUANTIZATION})
 _MAX_TP = {
-    size: max(tp for tp in (1, 2, 4, 8, 16) if model.language.num_attention_heads % tp == 0)
+    size: max(tp for tp in TENSOR_PARALLELISM if model.language.num_attention_heads % tp == 0)
     for size, model in MODELS.items()
 }
 
@@ -73,10 +80,10 @@ class NetworkPolicy(ApiModel):
 def _tp_rule(size: str, most: int) -> Rule:
     return Rule(
         f"!(self.size == '{size}' && has(self.engine) && has(self.engine.tp) && "
-        f"self.engine.tp in [1, 2, 4, 8, 16] && self.engine.tp > {most})",
+        f"self.engine.tp in {list(TENSOR_PARALLELISM)} && self.engine.tp > {most})",
         f"engine.tp for {size} is at most {most}: it has to divide the "
         f"{MODELS[size].language.num_attention_heads} attention heads",
-        lambda s: not (s.size == size and s.engine.tp in (1, 2, 4, 8, 16) and s.engine.tp > most),
+        lambda s: not (s.size == size and s.engine.tp in TENSOR_PARALLELISM and s.engine.tp > most),
     )
 
 
@@ -130,7 +137,7 @@ class InternVLDeploymentSpec(ApiModel):
             f"engine.backend TurboMind does not run {' and '.join(_PYTORCH_ONLY)}: write Auto or PyTorch",
             lambda s: not (s.engine.backend == "TurboMind" and s.size in _PYTORCH_ONLY),
         ),
-        *(_tp_rule(size, tp) for size, tp in _MAX_TP.items() if tp < 16),
+        *(_tp_rule(size, tp) for size, tp in _MAX_TP.items() if tp < max(TENSOR_PARALLELISM)),
         Rule(
             "!(has(self.engine) && has(self.engine.tp) && has(self.gpu) && has(self.gpu.maxCount) && "
             "self.engine.tp > self.gpu.maxCount)",
@@ -144,17 +151,17 @@ class InternVLDeploymentSpec(ApiModel):
             ),
         ),
         Rule(
-            "!(has(self.gpu) && has(self.gpu.resource) && self.gpu.resource.startsWith('nvidia.com/mig-') && "
+            f"!(has(self.gpu) && has(self.gpu.resource) && self.gpu.resource.startsWith('{MIG_RESOURCE_PREFIX}') && "
             "has(self.engine) && has(self.engine.tp) && self.engine.tp > 1)",
             "engine.tp must be 1 on a MIG resource: LMDeploy cannot spread a model over MIG slices",
-            lambda s: not (s.gpu.resource.startswith("nvidia.com/mig-") and (s.engine.tp or 1) > 1),
+            lambda s: not (is_mig(s.gpu.resource) and (s.engine.tp or 1) > 1),
         ),
         Rule(
             "!(has(self.engine) && has(self.engine.quantPolicy) && self.engine.quantPolicy != 0 && "
             "!(has(self.engine.backend) && self.engine.backend == 'PyTorch') && "
             f"self.size in {_WITHOUT_KV_QUANTIZATION})",
             f"engine.quantPolicy must be 0 for {' and '.join(_WITHOUT_KV_QUANTIZATION)} on TurboMind: "
-            "it has no quantized KV cache for heads of width 64",
+            f"it has no quantized KV cache for heads of width {' and '.join(map(str, _NARROW_HEADS))}",
             lambda s: (
                 not (
                     s.engine.quant_policy != 0

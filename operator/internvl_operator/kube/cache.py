@@ -13,6 +13,7 @@ import orjson
 
 from internvl_operator.kube.kinds import POD
 from internvl_operator.kube.nesting import LEFT_OUT, encoded
+from internvl_operator.kube.objects import key_of, version_of
 from internvl_operator.kube.port import Key, Kind, KubernetesObject
 from internvl_operator.kube.slimming import kept
 from internvl_operator.manifests.labels import NAME_LABEL
@@ -22,29 +23,12 @@ _FASTEST = 1
 """zlib's level: a Deployment shrinks to a fifth; more effort gains little."""
 
 
-def key_of(body: Mapping[str, Any]) -> Key:
-    """Return an object's namespace and name."""
-    metadata = body["metadata"]
-    return Key(metadata.get("namespace", ""), metadata["name"])
-
-
 def resource_key(kind: Kind, body: Mapping[str, Any]) -> Key:
     """Return the key of the resource that an object belongs to: a child has its name, a pod its label."""
     key = key_of(body)
     if kind != POD:
         return key
     return Key(key.namespace, (body["metadata"].get("labels") or {}).get(NAME_LABEL, ""))
-
-
-def version_of(body: Mapping[str, Any]) -> int:
-    """Return an object's resourceVersion, which Kubernetes defines as an increasing number."""
-    return int(body["metadata"].get("resourceVersion") or 0)
-
-
-def controller_of(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return the owner reference of an object's controller."""
-    owners = body["metadata"].get("ownerReferences") or []
-    return next((owner for owner in owners if owner.get("controller")), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from internvl_operator.kube.objects import condition_of, is_true
 from internvl_operator.kube.port import ClusterError, InvalidError, ThrottledError, UnavailableError
 from internvl_operator.measurement.configuration import Cell
 from internvl_operator.measurement.gpu_memory import ReadingError
@@ -103,13 +104,12 @@ class Campaign:
                 # What takes minutes to start is not given up for an API server that is away for seconds.
                 status = {}
                 self.tell(cell, str(error))
-            conditions = {item["type"]: item for item in status.get("conditions", ())}
-            ready, stalled = conditions.get("Ready", {}), conditions.get("Stalled", {})
+            ready = condition_of(status, "Ready") or {}
             seconds, plan = self.clock() - started, status.get("plan")
-            if ready.get("status") == "True":
+            if is_true(status, "Ready"):
                 return await self._read(cell, plan, seconds)
             reason, message = ready.get("reason", "Unseen"), ready.get("message", "")
-            if stalled.get("status") == "True":
+            if is_true(status, "Stalled"):
                 return Measurement(cell, plan, reason=reason, message=message)
             if seconds > self.timeout_seconds:
                 late = f"not ready after {self.timeout_seconds:g} s: {message}"

@@ -12,7 +12,7 @@ from internvl_operator.kube.client import KubernetesClient
 from internvl_operator.kube.kinds import POD, RESOURCE
 from internvl_operator.kube.port import Key, NotFoundError
 from internvl_operator.kube.streams import PodStreams
-from internvl_operator.manifests.labels import NAME_LABEL
+from internvl_operator.manifests.labels import ENGINE_CONTAINER, NAME_LABEL
 from internvl_operator.measurement.configuration import MEASUREMENT_LABEL, Cell, manifest
 from internvl_operator.measurement.gpu_memory import (
     NVIDIA_SMI,
@@ -22,7 +22,6 @@ from internvl_operator.measurement.gpu_memory import (
     prometheus_query,
 )
 
-_CONTAINER = "lmdeploy"
 _FIELD_MANAGER = "internvl-memory"
 _POLL_SECONDS = 1.0
 _SCRAPE_SECONDS = 120.0
@@ -57,7 +56,7 @@ class NvidiaSmi:
 
     async def read(self, pod: Key) -> tuple[int, ...]:
         """Return the MiB that each GPU uses."""
-        return nvidia_smi_memory(await self._streams.run(pod, _CONTAINER, NVIDIA_SMI))
+        return nvidia_smi_memory(await self._streams.run(pod, ENGINE_CONTAINER, NVIDIA_SMI))
 
 
 class Prometheus:

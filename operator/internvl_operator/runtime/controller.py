@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from internvl_operator.kube.cache import Cache, key_of, resource_key
+from internvl_operator.kube.cache import Cache, resource_key
 from internvl_operator.kube.kinds import POD, RESOURCE
+from internvl_operator.kube.objects import key_of
 from internvl_operator.kube.port import (
     Cluster,
     ClusterError,

@@ -4,7 +4,8 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from internvl_operator.kube.cache import Cache, key_of
+from internvl_operator.kube.cache import Cache
+from internvl_operator.kube.objects import key_of
 from internvl_operator.kube.port import Kind
 from internvl_operator.runtime.log_limit import LogLimit
 from internvl_operator.runtime.metrics import Metrics

@@ -13,6 +13,7 @@ from internvl_operator.cli.options import (
     add_engine_options,
     add_gpu_options,
     add_platform_option,
+    given,
     positive,
     ratio,
     read_resources,
@@ -85,9 +86,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _asked(options: argparse.Namespace) -> list[_Asked]:
     """Return what is asked for: by the size, or by a file; the options win over the file."""
-    given = {name: value for name in _REQUEST_OPTIONS if (value := getattr(options, name)) is not None}
+    changes = given(options, ("tp", "sessions"))
     if options.quantization is not None:
-        given["quantized"] = quantized(options.quantization)
+        changes["quantized"] = quantized(options.quantization)
     if options.file is None:
         asked = [_Asked(PlanRequest(size=options.size))]
     else:
@@ -96,25 +97,16 @@ def _asked(options: argparse.Namespace) -> list[_Asked]:
         platform = read_platform_defaults(options.platform_defaults)
         specs = [platform.applied_to(resource).spec for resource in read_resources(options.file)]
         asked = [_Asked(request_of(spec), spec.server.model_name or "", spec.server.port) for spec in specs]
-    return [
-        replace(
-            each,
-            request=replace(with_options(each.request, options), **given),
-        )
-        for each in asked
-    ]
+    return [replace(each, request=replace(with_options(each.request, options), **changes)) for each in asked]
 
 
 def _planned(request: PlanRequest) -> Plan:
     return with_autoscaling_warning(make_plan(request, given_gpu(request.gpu)), request)
 
 
-_REQUEST_OPTIONS = ("tp", "sessions", "cache_max_entry_count")
-
-
 def _formatted(planned: list[tuple[Plan, _Asked]], output: str) -> str:
     arguments = [
-        [*COMMAND, *server_arguments(plan, each.model_name, each.port, each.request.extra_args)]
+        [*COMMAND, *server_arguments(plan, each.model_name, each.port, each.request.further_args)]
         for plan, each in planned
     ]
     if output == "table":

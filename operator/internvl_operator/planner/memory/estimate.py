@@ -33,7 +33,7 @@ _LARGEST_GPU_MIB = 1 << 24
 """Where the search for a GPU that is large enough ends: 16 TiB."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryEstimate:
     """The memory of one GPU, MiB.
 
@@ -51,10 +51,10 @@ class MemoryEstimate:
         free_mib: the rest of the GPU.
         free_after_weights_mib: what the engine finds free when it sizes the KV cache.
         reserve_mib: what must stay free after the KV cache for the first requests.
+        shortfall_mib: how much more a GPU needs for outcome ok; 0 when it is.
         kv_tokens: tokens that the KV cache holds without the PyTorch backend's shortened prefill.
         kv_bytes_per_token: bytes of one token in it.
         effective_session_len: tokens of a session after the engine's shortening.
-        shortfall_mib: how much more a GPU needs for outcome ok; 0 when it is.
     """
 
     outcome: Outcome
@@ -67,10 +67,10 @@ class MemoryEstimate:
     free_mib: int
     free_after_weights_mib: int
     reserve_mib: int
+    shortfall_mib: int
     kv_tokens: int
     kv_bytes_per_token: int
     effective_session_len: int
-    shortfall_mib: int
 
 
 def estimate(request: MemoryRequest) -> MemoryEstimate:
@@ -96,7 +96,7 @@ def estimate(request: MemoryRequest) -> MemoryEstimate:
         free_after_weights_mib=max(0, sizing.free_mib),
         reserve_mib=ceil(demand.reserve),
         kv_tokens=sizing.kv_tokens,
-        kv_bytes_per_token=kv_bytes_per_token(request.language, request.tp, request.quant_policy),
+        kv_bytes_per_token=kv_bytes_per_token(request.language, request.tp, request.options),
         effective_session_len=sizing.session_len(request),
         shortfall_mib=0 if outcome is Outcome.OK else _shortfall(request, demand),
     )
@@ -114,15 +114,19 @@ class _Sizing:
     @classmethod
     def of(cls, request: MemoryRequest, demand: Demand, total_mib: int) -> "_Sizing":
         free = total_mib - DRIVER_MIB - round(demand.overhead) - round(demand.weights)
-        ratio = request.cache_max_entry_count
+        ratio = request.options.cache_max_entry_count
         if ratio is None:
             ratio = _derived_percent(free, demand) / 100
-        block = kv_block_bytes(request.language, request.tp, request.quant_policy)
+        block = kv_block_bytes(request.language, request.tp, request.options)
         blocks = int(demand.sure_kv_cache(free, ratio)) * MIB // block
         return cls(free, ratio, int(demand.kv_cache(free, ratio)), blocks * KV_BLOCK_TOKENS)
 
     def session_len(self, request: MemoryRequest) -> int:
-        return min(request.session_len, self.kv_tokens) if request.truncates_session else request.session_len
+        return (
+            min(request.options.session_len, self.kv_tokens)
+            if request.truncates_session
+            else request.options.session_len
+        )
 
     def outcome(self, request: MemoryRequest, demand: Demand) -> Outcome:
         left = self.free_mib - self.kv_cache_mib
@@ -153,10 +157,10 @@ def _least_tokens(request: MemoryRequest) -> int:
     the greatest prefill that a session can have; the PyTorch backend just opens its port.
     """
     if request.truncates_session:
-        return min(request.session_len, IMAGE_TOKENS)
+        return min(request.options.session_len, IMAGE_TOKENS)
     if request.backend is Backend.PYTORCH:
         return 0
-    return min(request.session_len, request.max_prefill_token_num)
+    return min(request.options.session_len, request.max_prefill_token_num)
 
 
 def _shortfall(request: MemoryRequest, demand: Demand) -> int:

@@ -73,7 +73,7 @@ def _pytorch_demand(
 ) -> Demand:
     steady = constants.runtime_mib + working_memory.logits_bytes(request) / MIB
     image = working_memory.image_bytes(request.vision) / MIB
-    block = kv_block_bytes(request.language, request.tp, request.quant_policy) / MIB
+    block = kv_block_bytes(request.language, request.tp, request.options) / MIB
     return Demand(
         weights=weights_mib,
         overhead=overhead,

@@ -12,8 +12,8 @@ from typing import Any
 import aiohttp
 from aiohttp.connector import Connection
 
-from internvl_operator.kube.cache import key_of, version_of
 from internvl_operator.kube.nesting import decoded, encoded
+from internvl_operator.kube.objects import key_of, version_of
 from internvl_operator.kube.port import Key, Kind
 from internvl_operator.runtime.informer.observer import Observer
 from internvl_operator.runtime.informer.watch_stream import whole_events
