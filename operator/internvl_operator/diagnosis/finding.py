@@ -1,4 +1,7 @@
-"""What is told of a resource that is not ready: a reason for programs, a message for people."""
+"""What is told of a resource that is not ready: a reason for programs, a message for people.
+
+Why: docs/design/008-no-durations-in-status.md
+"""
 
 from dataclasses import dataclass
 from enum import Enum, StrEnum

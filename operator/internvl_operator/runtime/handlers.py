@@ -1,6 +1,8 @@
 """Kopf as informer: its watches feed the controller, and nothing else of it is used.
 
 No handler state, timers, daemons, indices, finalizers or patches by Kopf: a resource carries no trace of it.
+
+Why: docs/design/001-kopf-as-informer.md
 """
 
 import asyncio
