@@ -12,7 +12,7 @@ import yaml
 
 from internvl_operator.api.v1alpha1 import parse
 from internvl_operator.manifests import template
-from internvl_operator.manifests.deployment import deployment
+from internvl_operator.manifests.objects.deployment import deployment
 from tests.cluster.specs.table import resource
 from tests.rendering import plan_of
 
