@@ -1,4 +1,7 @@
-"""Brings the children of one resource to what was rendered: writes what differs, touches nothing else."""
+"""Brings the children of one resource to what was rendered: writes what differs, touches nothing else.
+
+Why: docs/design/009-apply-and-ownership.md
+"""
 
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence

@@ -103,7 +103,7 @@ async def desire(
     """
     if path := too_deep(body.get("spec") or {}, DEEPEST_SPEC):
         message = f"spec.{path} is nested more than {DEEPEST_SPEC} levels deep, as no field of Kubernetes is: mend it"
-        return Desired(None, problem=Problem("InvalidSpec", message))
+        return Desired(None, problem=Problem(Reason.INVALID_SPEC, message))
     try:
         given = parse(dict(body))
     except InvalidSpecError as error:

@@ -1,6 +1,8 @@
 """The status: a pure function of the plan, the observed Deployment and pods, the previous status and the time.
 
 Nothing in it changes with time alone, so that a resource at rest is never written.
+
+Why: docs/design/008-no-durations-in-status.md
 """
 
 from collections.abc import Mapping, Sequence

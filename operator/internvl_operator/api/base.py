@@ -1,4 +1,7 @@
-"""The base of the resource's models: frozen, strict about names, and with rules stated once."""
+"""The base of the resource's models: frozen, strict about names, and with rules stated once.
+
+Why: docs/design/006-no-webhook.md
+"""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

@@ -1,4 +1,7 @@
-"""Why a resource's pods are not ready: a reason for programs, a message for people."""
+"""Why a resource's pods are not ready: a reason for programs, a message for people.
+
+Why: docs/design/008-no-durations-in-status.md
+"""
 
 from dataclasses import dataclass
 

@@ -2,6 +2,8 @@
 
 It is fed by the watches, by full lists, and by the answers to the operator's own writes, so that a write is seen
 at once by who made it. An older state never replaces a newer one.
+
+Why: docs/design/010-full-lists.md
 """
 
 import zlib

@@ -1,4 +1,7 @@
-"""The port to Kubernetes: what the reconciler asks, as requests to the API server."""
+"""The port to Kubernetes: what the reconciler asks, as requests to the API server.
+
+Why: docs/design/002-own-api-client.md
+"""
 
 import asyncio
 import logging

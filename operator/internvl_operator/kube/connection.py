@@ -1,4 +1,7 @@
-"""HTTP to the API server on aiohttp, which Kopf brings and which costs a quarter of the generated clients' CPU."""
+"""HTTP to the API server on aiohttp, which Kopf brings and which costs a quarter of the generated clients' CPU.
+
+Why: docs/design/002-own-api-client.md
+"""
 
 import asyncio
 import json

@@ -1,4 +1,7 @@
-"""The port between the reconciler and Kubernetes: six methods, and typed errors."""
+"""The port between the reconciler and Kubernetes: six methods, and typed errors.
+
+Why: docs/design/002-own-api-client.md
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,7 @@
-"""The command line of ``lmdeploy serve api_server``."""
+"""The command line of ``lmdeploy serve api_server``.
+
+Why: docs/design/007-no-right-on-secrets.md
+"""
 
 from collections.abc import Sequence
 

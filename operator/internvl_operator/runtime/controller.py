@@ -1,4 +1,7 @@
-"""The controller: keeps the cache, hands keys to workers, and tells whether it makes progress."""
+"""The controller: keeps the cache, hands keys to workers, and tells whether it makes progress.
+
+Why: docs/design/010-full-lists.md
+"""
 
 import asyncio
 import logging

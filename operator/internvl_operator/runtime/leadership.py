@@ -2,6 +2,8 @@
 
 A process leads at most once. When it loses the lease it ends, and a fresh one stands by: nothing that it knew or had
 begun before the loss reaches a later leadership.
+
+Why: docs/design/005-write-fence.md
 """
 
 import asyncio

@@ -1,6 +1,8 @@
 """The informer: tells an observer of every object of some kinds that is there, changes or goes.
 
 Kopf lists and watches. What is leaned on of Kopf, and promised by nobody, is held by ``tests/unit/test_informer.py``.
+
+Why: docs/design/001-kopf-as-informer.md
 """
 
 import asyncio

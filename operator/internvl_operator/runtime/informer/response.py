@@ -4,6 +4,8 @@ Every write of the operator comes back as an event, after the answer that told o
 and copies its object, which costs more than the rest of the work on it.
 
 Kopf tells of what a list has, and not of what it lacks: what was deleted while a watch was broken is found here.
+
+Why: docs/design/001-kopf-as-informer.md
 """
 
 from collections.abc import AsyncIterator, Iterable, Mapping
