@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import csv
 import signal
 import sys
 import time
@@ -23,8 +22,9 @@ from internvl_operator.cli.cluster import (
     namespace_of,
     resource_of,
 )
-from internvl_operator.cli.options import NOT_READY, USAGE_ERROR, listed, positive, ratio, seconds, size
-from internvl_operator.cli.table.table_command import DEFAULT_RATIOS, markdown
+from internvl_operator.cli.exit_codes import INTERRUPTED, NOT_READY, exit_code_of, failed
+from internvl_operator.cli.options import DEFAULT_RATIOS, listed, positive, ratio, seconds, size
+from internvl_operator.cli.text_table import markdown, write_csv
 from internvl_operator.kube.client import KubernetesClient
 from internvl_operator.kube.port import ClusterError, Key
 from internvl_operator.kube.streams import PodStreams
@@ -48,24 +48,19 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     if (options.name is None) == (options.sizes is None):
         parser.error("give either the name of a resource or --sizes")
+    return exit_code_of("memory", lambda: _measured(options), (ReadingError, ClusterError))
+
+
+def _measured(options: argparse.Namespace) -> int:
     try:
         measurements = asyncio.run(_one(options) if options.name else _many(options))
-    except (ReadingError, ClusterError) as error:
-        print(f"internvl memory: {error}", file=sys.stderr)
-        return NOT_READY
-    except (ValueError, OSError) as error:
-        print(f"internvl memory: {error}", file=sys.stderr)
-        return USAGE_ERROR
     except (KeyboardInterrupt, asyncio.CancelledError):
-        print(
-            "internvl memory: interrupted; the same command goes on with the cells that are left",
-            file=sys.stderr,
-        )
-        return 130
+        left = "interrupted; the same command goes on with the cells that are left"
+        return failed("memory", left, INTERRUPTED)
     print(markdown(report_rows(measurements)))
     if options.csv is not None:
         with options.csv.open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file, lineterminator="\n").writerows(report_csv(measurements))
+            write_csv(report_csv(measurements), file)
     return 0 if all(each.is_settled for each in measurements) else NOT_READY
 
 
