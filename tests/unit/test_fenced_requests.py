@@ -10,8 +10,8 @@ from aiohttp import web
 
 from internvl_operator.kube.client import KubernetesClient
 from internvl_operator.kube.credentials import Credentials
-from internvl_operator.kube.fence import Fence
 from internvl_operator.kube.kinds import SERVICE
+from internvl_operator.kube.leader_election.fence import Fence
 from internvl_operator.kube.port import NotLeaderError, UnavailableError
 
 MANIFEST = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "captions", "namespace": "vision"}}

@@ -16,33 +16,21 @@ from internvl_operator.api.pod_template import (
 from internvl_operator.api.source import ModelSpec, SecretKeyReference
 from internvl_operator.api.spec import Engine, Gpu, Size
 from internvl_operator.catalog.engine_options import TENSOR_PARALLELISM
-from internvl_operator.catalog.engines import SUPPORTED_VERSIONS, engine
 from internvl_operator.catalog.models import MODELS
 from internvl_operator.catalog.nvidia import MIG_RESOURCE_PREFIX, is_mig
+from internvl_operator.catalog.size_limits import (
+    MAX_TP,
+    NARROW_HEADS,
+    PYTORCH_ONLY,
+    WITHOUT_AWQ,
+    WITHOUT_QUANTIZED_KV,
+)
 
 GROUP = "internvl.dev"
 VERSION = "v1alpha1"
 KIND = "InternVLDeployment"
 PLURAL = "internvldeployments"
 API_VERSION = f"{GROUP}/{VERSION}"
-
-_WITHOUT_AWQ = [size for size, model in MODELS.items() if model.awq_repository is None]
-_TURBOMIND_ARCHITECTURES = {
-    name for version in SUPPORTED_VERSIONS for name in engine(version).turbomind_architectures
-}
-_PYTORCH_ONLY = [
-    size for size, model in MODELS.items() if model.language.architecture not in _TURBOMIND_ARCHITECTURES
-]
-_WITHOUT_KV_QUANTIZATION = [
-    size
-    for size, model in MODELS.items()
-    if size not in _PYTORCH_ONLY and not model.language.has_quantized_kv_on_turbomind
-]
-_NARROW_HEADS = sorted({MODELS[size].language.head_dim for size in _WITHOUT_KV_QUANTIZATION})
-_MAX_TP = {
-    size: max(tp for tp in TENSOR_PARALLELISM if model.language.num_attention_heads % tp == 0)
-    for size, model in MODELS.items()
-}
 
 
 class Server(ApiModel):
@@ -121,9 +109,9 @@ class InternVLDeploymentSpec(ApiModel):
 
     rules = (
         Rule(
-            f"!(has(self.quantization) && self.quantization == 'AWQ' && self.size in {_WITHOUT_AWQ})",
-            f"quantization AWQ: there are no AWQ weights for {' and '.join(_WITHOUT_AWQ)}; write None or Auto",
-            lambda s: not (s.quantization == "AWQ" and s.size in _WITHOUT_AWQ),
+            f"!(has(self.quantization) && self.quantization == 'AWQ' && self.size in {WITHOUT_AWQ})",
+            f"quantization AWQ: there are no AWQ weights for {' and '.join(WITHOUT_AWQ)}; write None or Auto",
+            lambda s: not (s.quantization == "AWQ" and s.size in WITHOUT_AWQ),
         ),
         Rule(
             "!(has(self.quantization) && self.quantization == 'AWQ' && has(self.engine) && "
@@ -133,11 +121,11 @@ class InternVLDeploymentSpec(ApiModel):
         ),
         Rule(
             "!(has(self.engine) && has(self.engine.backend) && self.engine.backend == 'TurboMind' && "
-            f"self.size in {_PYTORCH_ONLY})",
-            f"engine.backend TurboMind does not run {' and '.join(_PYTORCH_ONLY)}: write Auto or PyTorch",
-            lambda s: not (s.engine.backend == "TurboMind" and s.size in _PYTORCH_ONLY),
+            f"self.size in {PYTORCH_ONLY})",
+            f"engine.backend TurboMind does not run {' and '.join(PYTORCH_ONLY)}: write Auto or PyTorch",
+            lambda s: not (s.engine.backend == "TurboMind" and s.size in PYTORCH_ONLY),
         ),
-        *(_tp_rule(size, tp) for size, tp in _MAX_TP.items() if tp < max(TENSOR_PARALLELISM)),
+        *(_tp_rule(size, tp) for size, tp in MAX_TP.items() if tp < max(TENSOR_PARALLELISM)),
         Rule(
             "!(has(self.engine) && has(self.engine.tp) && has(self.gpu) && has(self.gpu.maxCount) && "
             "self.engine.tp > self.gpu.maxCount)",
@@ -159,14 +147,14 @@ class InternVLDeploymentSpec(ApiModel):
         Rule(
             "!(has(self.engine) && has(self.engine.quantPolicy) && self.engine.quantPolicy != 0 && "
             "!(has(self.engine.backend) && self.engine.backend == 'PyTorch') && "
-            f"self.size in {_WITHOUT_KV_QUANTIZATION})",
-            f"engine.quantPolicy must be 0 for {' and '.join(_WITHOUT_KV_QUANTIZATION)} on TurboMind: "
-            f"it has no quantized KV cache for heads of width {' and '.join(map(str, _NARROW_HEADS))}",
+            f"self.size in {WITHOUT_QUANTIZED_KV})",
+            f"engine.quantPolicy must be 0 for {' and '.join(WITHOUT_QUANTIZED_KV)} on TurboMind: "
+            f"it has no quantized KV cache for heads of width {' and '.join(map(str, NARROW_HEADS))}",
             lambda s: (
                 not (
                     s.engine.quant_policy != 0
                     and s.engine.backend != "PyTorch"
-                    and s.size in _WITHOUT_KV_QUANTIZATION
+                    and s.size in WITHOUT_QUANTIZED_KV
                 )
             ),
         ),

@@ -12,6 +12,7 @@ from internvl_operator.catalog.engine_options import COMMAND_LINE_OPTIONS, OPTIO
 from internvl_operator.catalog.engines import DEFAULT_VERSION, SUPPORTED_VERSIONS
 from internvl_operator.catalog.gpus import find_gpu
 from internvl_operator.catalog.models import MODELS
+from internvl_operator.planner.nodes.inventory import Inventory, NoGpuKnownError, given_gpu
 from internvl_operator.planner.request import BACKENDS, GpuRequest, PlanRequest, backend
 from internvl_operator.quantity import memory_mib
 
@@ -21,9 +22,8 @@ if TYPE_CHECKING:
 Number = TypeVar("Number", int, float)
 T = TypeVar("T")
 
-NOT_READY = 1
-USAGE_ERROR = 2
-NO_PLAN = 3
+DEFAULT_RATIOS = (0.8, 0.2, 0.1, 0.05)
+"""The shares of the KV cache that the project's own measurements have."""
 
 
 def add_gpu_options(parser: argparse.ArgumentParser) -> None:
@@ -81,6 +81,18 @@ def given(options: argparse.Namespace, names: Iterable[str]) -> dict[str, Any]:
     """Return those of some options that the verb has and its user gave."""
     values = {name: getattr(options, name, None) for name in names}
     return {name: value for name, value in values.items() if value is not None}
+
+
+def gpus_of(request: GpuRequest) -> Inventory:
+    """Return the GPUs that a request names.
+
+    Raises:
+        ValueError: it names none; the message names the options that do.
+    """
+    try:
+        return given_gpu(request)
+    except NoGpuKnownError:
+        raise ValueError("no GPU is known to plan for: give --gpu or --gpu-memory") from None
 
 
 def with_gpu_options(request: GpuRequest, options: argparse.Namespace) -> GpuRequest:

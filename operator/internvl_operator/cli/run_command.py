@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Sequence
 
+from internvl_operator.cli.exit_codes import exit_code_of
 from internvl_operator.kube.credentials import load_credentials
 from internvl_operator.runtime.app import run
 from internvl_operator.runtime.informer.informer import WatchEndedError
@@ -26,17 +27,15 @@ def main(arguments: Sequence[str]) -> int:
     logging.basicConfig(
         level=options.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
     )
+    return exit_code_of("run", _until_stopped, (LeaseLostError, WatchEndedError))
+
+
+def _until_stopped() -> int:
+    settings = Settings.from_environment(os.environ)
     try:
-        settings = Settings.from_environment(os.environ)
         asyncio.run(_run(settings))
-    except (ValueError, OSError) as error:
-        print(f"internvl run: {error}", file=sys.stderr)
-        return 2
     except asyncio.CancelledError:
         logging.getLogger(__name__).info("stopped before it had started")
-    except (LeaseLostError, WatchEndedError) as error:
-        print(f"internvl run: {error}", file=sys.stderr)
-        return 1
     return 0
 
 

@@ -14,8 +14,8 @@ from typing import Any, Self
 from internvl_operator.kube.connection import Connection
 from internvl_operator.kube.credentials import Credentials
 from internvl_operator.kube.event import FIELD_MANAGER, event_body
-from internvl_operator.kube.fence import Fence, open_fence
 from internvl_operator.kube.kinds import CHILDREN, EVENT, RESOURCE
+from internvl_operator.kube.leader_election.fence import Fence, open_fence
 from internvl_operator.kube.port import (
     ClusterError,
     ClusterEvent,

@@ -14,7 +14,7 @@ import orjson
 from aiohttp.abc import AbstractStreamWriter
 
 from internvl_operator.kube.credentials import Credentials
-from internvl_operator.kube.fence import Fence
+from internvl_operator.kube.leader_election.fence import Fence
 from internvl_operator.kube.nesting import decoded
 from internvl_operator.kube.port import (
     ClusterError,

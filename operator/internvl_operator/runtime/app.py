@@ -15,9 +15,9 @@ from internvl_operator.kube.cache import Cache
 from internvl_operator.kube.client import KubernetesClient
 from internvl_operator.kube.connection import Connection
 from internvl_operator.kube.credentials import Credentials
-from internvl_operator.kube.fence import Fence, open_fence, unpausable_clock
 from internvl_operator.kube.kinds import POD
-from internvl_operator.kube.lease import ANSWER_WITHIN, LeaseStore
+from internvl_operator.kube.leader_election.fence import Fence, open_fence, unpausable_clock
+from internvl_operator.kube.leader_election.lease import ANSWER_WITHIN, LeaseStore
 from internvl_operator.kube.port import Key, Kind
 from internvl_operator.reconcile import Reconciler
 from internvl_operator.runtime.controller import Controller

@@ -12,8 +12,8 @@ from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from internvl_operator.kube.fence import Fence
-from internvl_operator.kube.lease import (
+from internvl_operator.kube.leader_election.fence import Fence
+from internvl_operator.kube.leader_election.lease import (
     FREE_AFTER,
     RENEW_AFTER,
     RETRY_AFTER,

@@ -1,19 +1,18 @@
 """``internvl plan``: what a model needs, before a pod exists."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from internvl_operator.catalog.models import MODELS
+from internvl_operator.cli.exit_codes import NO_PLAN, exit_code_of
 from internvl_operator.cli.options import (
-    NO_PLAN,
-    USAGE_ERROR,
     add_engine_options,
     add_gpu_options,
     add_platform_option,
     given,
+    gpus_of,
     positive,
     ratio,
     read_resources,
@@ -23,7 +22,6 @@ from internvl_operator.cli.plan.plan_text import plan_text
 from internvl_operator.manifests.server_arguments import COMMAND, DEFAULT_PORT, server_arguments
 from internvl_operator.planner.autoscaling import with_autoscaling_warning
 from internvl_operator.planner.document import plan_document
-from internvl_operator.planner.nodes.inventory import NoGpuKnownError, given_gpu
 from internvl_operator.planner.plan import Plan, make_plan
 from internvl_operator.planner.request import QUANTIZATIONS, PlanRequest, quantized, request_of
 
@@ -34,15 +32,12 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     if (options.size is None) == (options.file is None):
         parser.error("give either a size or -f FILE")
-    try:
-        asked = _asked(options)
-        plans = [_planned(each.request) for each in asked]
-    except NoGpuKnownError:
-        print("internvl plan: no GPU is known to plan for: give --gpu or --gpu-memory", file=sys.stderr)
-        return USAGE_ERROR
-    except (ValueError, OSError) as error:
-        print(f"internvl plan: {error}", file=sys.stderr)
-        return USAGE_ERROR
+    return exit_code_of("plan", lambda: _printed(options))
+
+
+def _printed(options: argparse.Namespace) -> int:
+    asked = _asked(options)
+    plans = [_planned(each.request) for each in asked]
     print(_formatted(list(zip(plans, asked, strict=True)), options.output))
     return 0 if all(plan.is_ok for plan in plans) else NO_PLAN
 
@@ -101,7 +96,7 @@ def _asked(options: argparse.Namespace) -> list[_Asked]:
 
 
 def _planned(request: PlanRequest) -> Plan:
-    return with_autoscaling_warning(make_plan(request, given_gpu(request.gpu)), request)
+    return with_autoscaling_warning(make_plan(request, gpus_of(request.gpu)), request)
 
 
 def _formatted(planned: list[tuple[Plan, _Asked]], output: str) -> str:

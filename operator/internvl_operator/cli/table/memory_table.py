@@ -6,8 +6,8 @@ from itertools import groupby
 
 from internvl_operator.catalog.engine_options import TENSOR_PARALLELISM
 from internvl_operator.catalog.engines import engine
+from internvl_operator.cli.options import gpus_of
 from internvl_operator.planner.candidates import Candidate, evaluate
-from internvl_operator.planner.nodes.inventory import given_gpu
 from internvl_operator.planner.outcome import Outcome
 from internvl_operator.planner.request import PlanRequest
 
@@ -32,10 +32,10 @@ def memory_cells(request: PlanRequest, ratios: Sequence[float]) -> Iterator[Memo
     """Yield the cells of one size, row by row.
 
     Raises:
-        NoGpuKnownError: the request names no GPU.
+        ValueError: the request names no GPU.
     """
     release = engine(request.engine)
-    (pool,) = given_gpu(request.gpu).pools
+    (pool,) = gpus_of(request.gpu).pools
     for awq in (False, True) if request.model.awq_repository else (False,):
         for tp in TENSOR_PARALLELISM:
             if tp <= pool.count:
