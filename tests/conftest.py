@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from internvl_operator.__main__ import main
+from tests import lanes
 from tests.fake_api import FakeApi
 
 Internvl = Callable[..., tuple[int, str, str]]
@@ -31,6 +32,10 @@ settings.load_profile("reproducible")
 # A shell's background job ignores SIGINT, and would hand that on to the programs that tests interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(lanes)
 
 
 @pytest.fixture

@@ -10,7 +10,16 @@ import pytest
 import yaml
 
 from tests.cluster.operator_process import resource
-from tests.cluster.waiting import apply, condition, eventually, get, get_all, wait_ready, wait_stalled
+from tests.cluster.waiting import (
+    apply,
+    condition,
+    delete,
+    eventually,
+    get,
+    get_all,
+    wait_ready,
+    wait_stalled,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,13 +105,14 @@ def test_the_rendered_manifests_are_exactly_what_is_applied(
         assert after["metadata"]["resourceVersion"] == live["metadata"]["resourceVersion"]
 
 
+@pytest.mark.undisturbed
 def test_a_deleted_service_is_back_within_two_seconds(cluster: LocalCluster, namespace: str) -> None:
     apply(cluster, resource("back", namespace))
     wait_ready(cluster, "back", namespace)
     before = get(cluster, "service", "back", namespace)
     assert before is not None
 
-    cluster.kubectl("delete", "service", "back", "-n", namespace, "--wait=false")
+    delete(cluster, "service", "back", namespace)
     deleted = time.monotonic()
 
     def replaced() -> bool:

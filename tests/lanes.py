@@ -1,0 +1,94 @@
+"""Tests side by side: which of them one process runs after each other, in which order, and which run alone.
+
+`make test` starts several processes (pytest-xdist). Each runs whole modules, so that what a module shares is made once;
+a test or module with the mark ``xdist_group`` goes with those of that group. Tests with the mark ``undisturbed`` hold
+their measures against bounds in seconds: they come last, and no other test runs meanwhile.
+"""
+
+from __future__ import annotations
+
+import fcntl
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+UNDISTURBED = "undisturbed"
+
+# What waits longest, from its start to its end: it begins first, and what computes fills the time beside it.
+FIRST = (
+    "tests/node/",
+    "tests/cluster/test_failures.py",
+    "tests/cluster/test_rollout.py",
+    "tests/cluster/test_crashes.py",
+    "tests/cluster/test_removal.py",
+    "tests/chart/test_install.py",
+    "tests/cluster/",
+    "tests/chart/",
+)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", f"{UNDISTURBED}: measures time: no other test runs meanwhile")
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the undisturbed tests last and what waits longest first; modules stay together."""
+    for item in items:
+        if item.get_closest_marker(UNDISTURBED):
+            item.add_marker(pytest.mark.xdist_group(UNDISTURBED))
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    if item.get_closest_marker(UNDISTURBED):
+        return len(FIRST) + 1
+    return next((place for place, prefix in enumerate(FIRST) if item.nodeid.startswith(prefix)), len(FIRST))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give each process whole groups, or whole modules."""
+    from xdist.scheduler import LoadGroupScheduling
+
+    class Lanes(LoadGroupScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            group: str = super()._split_scope(nodeid)
+            return group.split("::")[0]
+
+    return Lanes(config, log)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Let an undisturbed test begin when no other process runs a test, and none begin before it has ended."""
+    if not hasattr(item.config, "workerinput"):
+        return (yield)
+    # Each process of a run has a directory of its own in that of the run.
+    directory = Path(item.config.option.basetemp).parent
+    with room(directory, alone=item.get_closest_marker(UNDISTURBED) is not None):
+        return (yield)
+
+
+@contextmanager
+def room(directory: Path, alone: bool) -> Iterator[None]:
+    """Be in a room, with others or alone.
+
+    Who waits to be alone holds the door, so that nobody comes in any more.
+
+    Args:
+        directory: Where the locks are.
+        alone: Whether nobody else may be in the room.
+    """
+    with ExitStack() as stack:
+        door, room = (stack.enter_context((directory / name).open("w")) for name in ("door", "room"))
+        fcntl.flock(door, fcntl.LOCK_EX)
+        fcntl.flock(room, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        if not alone:
+            fcntl.flock(door, fcntl.LOCK_UN)
+        yield
