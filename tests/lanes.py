@@ -1,8 +1,8 @@
 """Tests side by side: which of them one process runs after each other, in which order, and which run alone.
 
-`make test` starts several processes (pytest-xdist). Each runs whole modules, so that what a module shares is made once;
-a test or module with the mark ``xdist_group`` goes with those of that group. Tests with the mark ``undisturbed`` hold
-their measures against bounds in seconds: they come last, and no other test runs meanwhile.
+`make test` starts several processes (pytest-xdist), each of which runs whole modules in the order that is made here.
+Modules with the mark ``undisturbed`` hold what they measure against bounds in seconds: they come last, and no other
+test runs meanwhile.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -36,12 +36,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", f"{UNDISTURBED}: measures time: no other test runs meanwhile")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the undisturbed tests last and what waits longest first; modules stay together."""
-    for item in items:
-        if item.get_closest_marker(UNDISTURBED):
-            item.add_marker(pytest.mark.xdist_group(UNDISTURBED))
+    """Put the undisturbed modules last, and what waits longest first."""
     items.sort(key=_place)
 
 
@@ -49,19 +45,6 @@ def _place(item: pytest.Item) -> int:
     if item.get_closest_marker(UNDISTURBED):
         return len(FIRST) + 1
     return next((place for place, prefix in enumerate(FIRST) if item.nodeid.startswith(prefix)), len(FIRST))
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Give each process whole groups, or whole modules."""
-    from xdist.scheduler import LoadGroupScheduling
-
-    class Lanes(LoadGroupScheduling):  # type: ignore[misc]
-        def _split_scope(self, nodeid: str) -> str:
-            group: str = super()._split_scope(nodeid)
-            return group.split("::")[0]
-
-    return Lanes(config, log)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

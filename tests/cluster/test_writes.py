@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.cluster.operator_process import USER, resource, spawn_operator
-from tests.cluster.waiting import apply, delete, eventually, get, get_all, wait_ready
+from tests.cluster.waiting import apply, eventually, get_all, wait_ready
 
 if TYPE_CHECKING:
     from tests.cluster.audit import AuditEvent
@@ -66,37 +66,6 @@ def test_a_quiet_minute_and_a_restart_cost_nothing(
             successor.stop()
     finally:
         operator.start()
-
-
-@pytest.mark.undisturbed
-def test_a_deleted_service_is_back_within_two_seconds_by_one_write(
-    cluster: LocalCluster, namespace: str, operator: Process
-) -> None:
-    assert operator.running
-    apply(cluster, resource("rested", namespace))
-    wait_ready(cluster, "rested", namespace)
-    eventually(lambda: _events(cluster, namespace) >= 2, "Planned and Ready")
-    before = len(_writes(cluster, namespace))
-
-    delete(cluster, "service", "rested", namespace)
-    deleted = time.monotonic()
-    eventually(lambda: get(cluster, "service", "rested", namespace) is not None, "the Service", timeout=2.0)
-    assert time.monotonic() - deleted < 2.0
-
-    eventually(lambda: len(_writes(cluster, namespace)) == before + 1, "one write for the Service")
-
-
-@pytest.mark.undisturbed
-def test_sigterm_stops_the_operator_cleanly_and_at_once(cluster: LocalCluster, namespace: str) -> None:
-    process = spawn_operator(cluster, "stopping")
-    apply(cluster, *(resource(f"just-created-{number}", namespace) for number in range(10)))
-    started = time.monotonic()
-
-    process.stop()
-
-    assert process.exit_code == 0
-    assert time.monotonic() - started < 3.0
-    assert "Traceback" not in process.log_tail(200)
 
 
 def test_events_tell_of_the_plan_and_of_ready(

@@ -61,10 +61,6 @@ import pytest
 
 RUNNING = Path({running!r})
 
-@pytest.mark.undisturbed
-def test_measures():
-    assert list(RUNNING.iterdir()) == []
-
 @pytest.mark.parametrize("number", range(5))
 def test_works(number):
     here = RUNNING / f"{{__name__}}-{{number}}"
@@ -74,17 +70,27 @@ def test_works(number):
 """
 
 
+MEASURES = """
+from pathlib import Path
+import pytest
+
+pytestmark = pytest.mark.undisturbed
+
+def test_measures():
+    assert list(Path({running!r}).iterdir()) == []
+"""
+
+
 def test_each_process_runs_whole_modules_and_what_measures_runs_alone_and_last(tmp_path: Path) -> None:
     (tmp_path / "running").mkdir()
     (tmp_path / "pytest.ini").touch()
     (tmp_path / "conftest.py").write_text("from tests.lanes import *")
-    for name in ("one", "two", "three"):
-        module = MODULE.format(running=str(tmp_path / "running"))
-        (tmp_path / f"test_{name}.py").write_text(module)
+    for name, module in {"measures": MEASURES, "one": MODULE, "two": MODULE, "three": MODULE}.items():
+        (tmp_path / f"test_{name}.py").write_text(module.format(running=str(tmp_path / "running")))
     options = [
         "-n",
         "2",
-        "--dist=loadgroup",
+        "--dist=loadfile",
         "-v",
         "--no-loadscope-reorder",
         "-p",
@@ -105,14 +111,12 @@ def test_each_process_runs_whole_modules_and_what_measures_runs_alone_and_last(t
     )
     assert done.returncode == 0, done.stdout + done.stderr
     ran = re.findall(r"^\[(gw\d)\] .* PASSED (\S+)::(\w+)", done.stdout, re.MULTILINE)
-    assert len(ran) == 18
-    groups: dict[str, set[str]] = {}
-    for process, module, test in ran:
-        groups.setdefault(test if test == "test_measures" else module, set()).add(process)
-    assert [len(processes) for processes in groups.values()] == [1, 1, 1, 1], groups
-    for process in ("gw0", "gw1"):
-        tests = [test for its, _, test in ran if its == process]
-        assert tests == sorted(tests, reverse=True), "what measures comes last"
+    assert len(ran) == 16
+    processes: dict[str, set[str]] = {}
+    for process, module, _ in ran:
+        processes.setdefault(module, set()).add(process)
+    assert [len(of_module) for of_module in processes.values()] == [1] * 4, processes
+    assert list(processes)[-1] == "test_measures.py"
 
 
 def test_no_port_is_given_to_two_programs(monkeypatch: pytest.MonkeyPatch) -> None:
