@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from tests.cluster.waiting import apply, eventually
+from tests.cluster.api import APPLY
+from tests.cluster.waiting import eventually
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +28,9 @@ def install_crds(cluster: LocalCluster, *files: Path) -> None:
     """
     for file in files:
         definition = yaml.safe_load(file.read_text())
-        apply(cluster, definition)
+        path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{definition['metadata']['name']}"
+        options = {"fieldManager": "tests", "force": "true"}
+        cluster.api.request("PATCH", path, definition, content_type=APPLY, **options).granted()
         eventually(partial(_is_served, cluster, definition["spec"]), f"{file.name} served", SERVED_SECONDS)
 
 

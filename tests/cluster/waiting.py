@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import urllib3
 
-from tests.cluster.api import APPLY, MERGE, RefusedError
+from tests.cluster.api import MERGE, RefusedError
 from tests.cluster.kubectl import KubectlError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Object = dict[str, Any]
 T = TypeVar("T")
 
-FIELD_MANAGER = "tests"
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 # What is said when the API server, or its etcd, took too long.
 PASSING = ("TLS handshake timeout", "etcdserver: request timed out", "i/o timeout", "Read timed out")
 
@@ -110,23 +110,33 @@ def states_since(cluster: LocalCluster, path: str, name: str, resource_version: 
 
 
 def apply(cluster: LocalCluster, *manifests: Object) -> None:
-    """Apply manifests by server-side apply, each field strictly checked; what others own is taken over.
+    """Apply manifests as kubectl does: what is new is created here by the same request, the rest is left to kubectl.
 
     Raises:
-        RefusedError: the API server refused one.
+        RefusedError: the API server refused one that is new.
+        KubectlError: the API server refused another.
     """
-    for manifest in manifests:
-        metadata, group = manifest["metadata"], manifest["apiVersion"].rpartition("/")[0]
-        kind = cluster.api.kinds[f"{manifest['kind']}.{group}"]
-        cluster.api.request(
-            "PATCH",
-            kind.path(metadata.get("namespace", "default"), metadata["name"]),
-            manifest,
-            content_type=APPLY,
-            fieldManager=FIELD_MANAGER,
-            fieldValidation="Strict",
-            force="true",
-        ).granted()
+    known = [manifest for manifest in manifests if not _created(cluster, manifest)]
+    if known:
+        listed = {"apiVersion": "v1", "kind": "List", "items": known}
+        cluster.kubectl("apply", "-f", "-", input=json.dumps(listed))
+
+
+def _created(cluster: LocalCluster, manifest: Object) -> bool:
+    """Create an object, with the annotation from which kubectl sees the next time what is no longer wanted."""
+    metadata, group = manifest["metadata"], manifest["apiVersion"].rpartition("/")[0]
+    annotations = {**metadata.get("annotations", {}), LAST_APPLIED: json.dumps(manifest)}
+    answer = cluster.api.request(
+        "POST",
+        cluster.api.kinds[f"{manifest['kind']}.{group}"].path(metadata.get("namespace", "default")),
+        {**manifest, "metadata": {**metadata, "annotations": annotations}},
+        fieldManager="kubectl-client-side-apply",
+        fieldValidation="Strict",
+    )
+    if answer.body.get("reason") == "AlreadyExists":
+        return False
+    answer.granted()
+    return True
 
 
 def create_namespace(cluster: LocalCluster, name: str) -> None:
