@@ -3,9 +3,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock fmt lint types test test-node binaries demo cluster cluster-down crds reference golden customizations argocd accuracy bench chaos soak lease e2e rbac clean
+.PHONY: help install lock fmt lint types check test test-node binaries demo cluster cluster-down crds reference golden customizations argocd accuracy bench chaos soak lease e2e rbac clean
 
 CRD := crds/internvl.dev_internvldeployments.yaml
+# Modules side by side, in the order of tests/lanes.py: most tests wait longer than they compute.
+LANES ?= 4
+SIDE_BY_SIDE = -n $(LANES) --dist loadfile --no-loadscope-reorder
+
 CHART := charts/internvl-operator
 
 help: ## Show the targets
@@ -42,8 +46,11 @@ lint: install ## Check style and the direction of imports
 types: install ## Check types
 	$(BIN)/mypy
 
-test: install ## Run every test; what the tests need is downloaded or built
-	$(BIN)/python -m pytest
+check: lint types ## Run what a change is checked with all day: lint, types, unit tests and golden files
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/unit tests/golden
+
+test: install ## Run every test, LANES=4 modules at a time; what the tests need is downloaded or built
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) --durations=40
 
 test-node: install ## Run the tests on real nodes, with the pods of a stub; as root on Linux
 	$(BIN)/python -m pytest tests/node
