@@ -78,6 +78,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for directory in (*KINDS, *sorted((ran | skipped).keys() - KINDS.keys())):
         exempt = f"  ({skipped[directory]} skipped)" if skipped[directory] else ""
         terminalreporter.line(f"{KINDS.get(directory, directory):16} {ran[directory]:5}{exempt}")
+    if not ran["e2e"]:
+        terminalreporter.line("The image and the chart on kind are a command of their own: make e2e")
 
 
 def _directories(terminalreporter: pytest.TerminalReporter, skipped: bool) -> Iterator[str]:
