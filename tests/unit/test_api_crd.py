@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from internvl_operator.api.crd import custom_resource_definition
-from internvl_operator.cli import crd as command
+from internvl_operator.cli import crd_command as command
 from tests.cluster.specs.schema import nodes, resource_schema
 
 COMMITTED = Path(__file__).parents[2] / "crds" / "internvl.dev_internvldeployments.yaml"

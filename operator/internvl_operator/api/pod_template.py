@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from internvl_operator.api.model import ApiModel, Rule
-from internvl_operator.api.quantity import PATTERN
+from internvl_operator.api.base import ApiModel, Rule
+from internvl_operator.quantity import PATTERN
 
 KubernetesObject = Annotated[
     dict[str, Any], Field(json_schema_extra={"x-kubernetes-preserve-unknown-fields": True})

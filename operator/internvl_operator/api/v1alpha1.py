@@ -5,8 +5,8 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from internvl_operator.api.base import ApiModel, Rule, broken_rules
 from internvl_operator.api.lifecycle import Autoscaling, Monitoring, Rollout
-from internvl_operator.api.model import ApiModel, Rule, broken_rules
 from internvl_operator.api.pod_template import (
     KubernetesObject,
     LocalObjectReference,
