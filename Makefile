@@ -49,7 +49,7 @@ types: install ## Check types
 check: lint types ## Run what a change is checked with all day: lint, types, unit tests and golden files
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/unit tests/golden
 
-test: install ## Run every test, LANES=4 modules at a time; what the tests need is downloaded or built
+test: install ## Run every test but those on kind, LANES=4 modules at a time; what the tests need is downloaded or built
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) --durations=40
 
 test-node: install ## Run the tests on real nodes, with the pods of a stub; as root on Linux
@@ -85,8 +85,8 @@ golden: install ## Write the golden files again
 customizations: install ## Write the generated files of examples/argocd/ again
 	$(BIN)/python -m tests.argocd
 
-e2e: install ## Run the chart and the images on kind (needs docker, kind, kubectl and helm)
-	$(BIN)/python -m tests.e2e
+e2e: install ## Run the chart and the images on kind; what that needs is started, pulled or built (KEEP_CLUSTER=1)
+	$(BIN)/python -m pytest tests/e2e -m e2e --verbose --durations=0 --durations-min=1
 
 rbac: install ## Withhold one right of the operator after the other, and see a test fail (ONLY="delete": some)
 	$(BIN)/python -m tests.rights $(ONLY)

@@ -92,6 +92,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         exempt = f"  ({skipped[directory]} skipped)" if skipped[directory] else ""
         name = KINDS.get(directory, directory)
         terminalreporter.line(f"{name:16} {ran[directory]:5} {seconds[directory]:6.0f} s{exempt}")
+    if not ran["e2e"]:
+        terminalreporter.line("The image and the chart on kind are a command of their own: make e2e")
 
 
 def _reports(terminalreporter: pytest.TerminalReporter) -> Iterator[pytest.TestReport]:

@@ -10,7 +10,7 @@ from tests.cluster.binaries import MissingBinariesError, locate
 from tests.cluster.detached import StateDirectory, Wanted, down, supervise, up
 from tests.cluster.kubectl import KubectlError
 from tests.cluster.processes import ProcessError
-from tests.cluster.versions import NODE_PROGRAMS, RELEASE_OF
+from tests.cluster.versions import END_TO_END_PROGRAMS, NODE_PROGRAMS, RELEASE_OF
 
 
 def main(arguments: list[str]) -> int:
@@ -37,8 +37,9 @@ def main(arguments: list[str]) -> int:
 
 
 def _runnable() -> list[str]:
-    """The programs that this system can run: a node's are for Linux alone."""
-    return [name for name in RELEASE_OF if sys.platform == "linux" or name not in NODE_PROGRAMS]
+    """The programs of `make test` that this system can run: a node's are for Linux alone."""
+    elsewhere = END_TO_END_PROGRAMS if sys.platform == "linux" else END_TO_END_PROGRAMS + NODE_PROGRAMS
+    return [name for name in RELEASE_OF if name not in elsewhere]
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -94,6 +94,8 @@ class Downloads:
     def _published(self, release: Release, name: str) -> tuple[str, str]:
         """URL and SHA-256 of the official build."""
         place = {"version": release.version, "number": release.number, **self._platform}
+        if not release.github and not release.url:
+            raise UnobtainableError("no build is published")
         if not release.github:
             url = release.url.format(name=name, **place)
             return url, self._text(f"{url}.sha256").split()[0]

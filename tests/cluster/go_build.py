@@ -42,6 +42,8 @@ def build(release: Release, name: str, directory: Path) -> Path:
     workspace.mkdir(exist_ok=True)
     go_mod = go_mod_for(release, Path(_downloaded(release, workspace)["GoMod"]).read_text())
     (workspace / "go.mod").write_text(go_mod)
+    if release.main:
+        (workspace / "main.go").write_text(release.main)
     program = directory / name
     environment, linker_flags = PURE_GO, release.linker_flags
     if release.c_libraries:
@@ -90,6 +92,7 @@ def go_mod_for(release: Release, upstream: str) -> str:
             "module localcluster",
             directive.group() if directive else "",
             f"require {release.module} {release.module_version or release.version}",
+            *(f"require {module}" for module in release.newer_modules),
             *(f"replace {m} => {m} {staging_version}" for m in STAGING_REQUIREMENT.findall(upstream)),
             *(f"replace {replacement}" for replacement in PUBLISHED_REPLACEMENT.findall(upstream)),
             "",

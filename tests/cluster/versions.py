@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,10 +20,13 @@ class Release:
         linker_flags: For ``go build -ldflags``: what the project's own build stamps into the version.
         github: ``owner/name`` whose GitHub releases hold the programs; empty: they are at ``url``.
         asset: File of the GitHub release, with ``{version}``, ``{number}``, ``{os}`` and ``{arch}`` to fill in.
-        url: Of a program, with the same and ``{name}`` to fill in; ``.sha256`` behind it gives its checksum.
+        url: Of a program, with the same and ``{name}`` to fill in; ``.sha256`` behind it gives its checksum. Empty,
+            and no ``github`` either: programs of this release are not published.
         module_version: Version of the Go module, where it is not that of the tags.
         build_tags: For ``go build -tags``.
         c_libraries: C libraries that the commands need, by their pkg-config names; none: no C compiler either.
+        newer_modules: Modules, as ``path version``, that the build takes at a newer version than the release asks for.
+        main: Source of a command of this project's own, whose package is ``.``; empty: the commands are the release's.
     """
 
     version: str
@@ -36,6 +39,8 @@ class Release:
     module_version: str = ""
     build_tags: str = ""
     c_libraries: tuple[str, ...] = ()
+    newer_modules: tuple[str, ...] = ()
+    main: str = ""
 
     @property
     def number(self) -> str:
@@ -181,9 +186,72 @@ CNI_PLUGINS = Release(
     github="containernetworking/plugins",
     asset="cni-plugins-{os}-{arch}-{version}.tgz",
 )
+KIND = Release(
+    version="v0.33.0",
+    module="sigs.k8s.io/kind",
+    packages={"kind": "sigs.k8s.io/kind"},
+    github="kubernetes-sigs/kind",
+    asset="kind-{os}-{arch}",
+)
+# What follows is built only where no registry has kind's node image: the programs in it, beside those above.
+KUBEADM = replace(KUBERNETES, packages={"kubeadm": "k8s.io/kubernetes/cmd/kubeadm"})
+KIND_CNI_PLUGINS = replace(
+    CNI_PLUGINS,
+    packages={
+        plugin.rpartition("/")[2]: f"github.com/containernetworking/plugins/plugins/{plugin}"
+        for plugin in ("main/loopback", "main/ptp", "meta/portmap")
+    },
+)
+# Compiled already, for KUBERNETES: with libraries of their own these programs take several times as long.
+KUBERNETES_LIBRARIES = tuple(
+    f"k8s.io/{library} {KUBERNETES.version.replace('v1.', 'v0.')}"
+    for library in ("api", "apimachinery", "client-go", "component-base", "kubectl")
+)
+# The plugins of the Corefile that kubeadm writes. All of them would bring the clients of several clouds.
+COREDNS_PLUGINS = (
+    *("cache", "errors", "forward", "health", "kubernetes", "loadbalance", "loop", "metrics", "ready"),
+    "reload",
+)
+COREDNS = Release(
+    # As `kubeadm config images list` of KUBERNETES has it.
+    version="v1.14.6",
+    module="github.com/coredns/coredns",
+    packages={"coredns": "."},
+    url="",
+    newer_modules=KUBERNETES_LIBRARIES,
+    main="\n".join(
+        [
+            'package main\n\nimport "github.com/coredns/coredns/coremain"',
+            *(f'import _ "github.com/coredns/coredns/plugin/{plugin}"' for plugin in COREDNS_PLUGINS),
+            "\nfunc main() { coremain.Run() }\n",
+        ]
+    ),
+)
+LOCAL_PATH_PROVISIONER = Release(
+    version="v0.0.30",
+    module="github.com/rancher/local-path-provisioner",
+    packages={"local-path-provisioner": "github.com/rancher/local-path-provisioner"},
+    url="",
+    newer_modules=KUBERNETES_LIBRARIES,
+)
+NETWORK_POLICIES = Release(
+    version="v0.8.0",
+    module="sigs.k8s.io/kube-network-policies",
+    packages={"kube-network-policies": "sigs.k8s.io/kube-network-policies/cmd"},
+    url="",
+    newer_modules=KUBERNETES_LIBRARIES,
+)
+# What reads a Dockerfile that begins with "# syntax=docker/dockerfile:1".
+BUILDKIT = Release(
+    version="v0.34.2",
+    module="github.com/moby/buildkit",
+    packages={"dockerfile-frontend": "github.com/moby/buildkit/frontend/dockerfile/cmd/dockerfile-frontend"},
+    url="",
+)
 CLUSTER = (ETCD, KUBERNETES, KWOK)
 NODE = (CONTAINERD, RUNC, CNI_PLUGINS)
 TOOLS = (ARGO_CD, HELM, HELM_DOCS, HELM_UNITTEST, KUBECONFORM, KUBE_SCORE, PROMETHEUS, ACTIONLINT)
+KIND_NODE = (KIND, KUBEADM, KIND_CNI_PLUGINS, NETWORK_POLICIES, COREDNS, LOCAL_PATH_PROVISIONER, BUILDKIT)
 NODE_PROGRAMS = ("kubelet", "kube-proxy", *(name for release in NODE for name in release.packages))
 """What a real node runs: on Linux, as root."""
 
@@ -192,8 +260,11 @@ CLUSTER_PROGRAMS = tuple(
 )
 """What the local cluster itself runs; the tests use the others beside it."""
 
+END_TO_END_PROGRAMS = tuple(name for release in KIND_NODE for name in release.packages)
+"""What `make e2e` alone needs."""
+
 RELEASE_OF: Mapping[str, Release] = {
-    name: release for release in (*CLUSTER, *NODE, *TOOLS) for name in release.packages
+    name: release for release in (*CLUSTER, *NODE, *TOOLS, *KIND_NODE) for name in release.packages
 }
 
 

@@ -15,6 +15,7 @@ from internvl_operator.api.crd import custom_resource_definition
 from internvl_operator.api.v1alpha1 import KIND, parse
 from tests.chart.tools import CHART, ToolError, run
 from tests.cluster.versions import HELM
+from tests.e2e.cluster.workloads import model
 
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yaml"))
@@ -117,6 +118,6 @@ def test_the_operator_runs_with_what_its_image_installs(tmp_path: Path) -> None:
 
 
 def test_the_model_of_the_end_to_end_test_is_a_right_one() -> None:
-    documents = yaml.safe_load_all((ROOT / "tests" / "e2e" / "model.yaml").read_text())
-    (model,) = (document for document in documents if document["kind"] == KIND)
-    assert parse(model).spec.model.source.persistent_volume_claim is not None
+    body = model("captions", "default", replicas=2)
+    assert body["kind"] == KIND
+    assert parse(body).spec.model.source.persistent_volume_claim is not None

@@ -11,6 +11,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
     from concurrent.futures import Future
     from types import TracebackType
@@ -38,11 +39,25 @@ class Answer:
     problem: str = ""
 
 
-def ask(address: str, port: int, model: str, tokens: int, *, stream: bool = False, key: str = "") -> Answer:
-    """Ask for a chat answer of exactly so many tokens."""
+def ask(
+    address: str,
+    port: int,
+    model: str,
+    tokens: int,
+    *,
+    stream: bool = False,
+    key: str = "",
+    tls: ssl.SSLContext | None = None,
+) -> Answer:
+    """Ask for a chat answer of exactly so many tokens, by HTTPS if there are settings for it."""
     started_at = time.monotonic()
     status, received, problem = 0, 0, ""
-    connection = http.client.HTTPConnection(address, port, timeout=PATIENCE_SECONDS)
+    if tls:
+        connection: http.client.HTTPConnection = http.client.HTTPSConnection(
+            address, port, timeout=PATIENCE_SECONDS, context=tls
+        )
+    else:
+        connection = http.client.HTTPConnection(address, port, timeout=PATIENCE_SECONDS)
     try:
         connection.request("POST", "/v1/chat/completions", _body(model, tokens, stream), _headers(key))
         response = connection.getresponse()

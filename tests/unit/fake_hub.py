@@ -23,6 +23,7 @@ class FakeHub:
     Args:
         files: Content by name.
         address: Where it listens.
+        port: On which it listens; 0: a free one.
 
     Attributes:
         files: Content by name.
@@ -37,7 +38,7 @@ class FakeHub:
         clients: Processes that end with the hub.
     """
 
-    def __init__(self, files: dict[str, bytes], address: str = "127.0.0.1") -> None:
+    def __init__(self, files: dict[str, bytes], address: str = "127.0.0.1", port: int = 0) -> None:
         self.files = files
         self.told: dict[str, dict[str, Any]] = {}
         self.breaks_after: dict[str, int] = {}
@@ -49,7 +50,7 @@ class FakeHub:
         self.gate.set()
         self.closed = threading.Event()
         self.clients: list[subprocess.Popen[str]] = []
-        self._server = ThreadingHTTPServer((address, 0), _handler(self))
+        self._server = ThreadingHTTPServer((address, port), _handler(self))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
 

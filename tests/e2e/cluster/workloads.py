@@ -1,0 +1,166 @@
+"""What the tests put into the cluster: models that run the stub, and pods that run `tests.e2e.cluster.inside`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tests.cluster.operator_process import resource
+from tests.e2e.cluster.images import STUB
+from tests.e2e.machine.shell import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tests.e2e.cluster.kind_cluster import KindCluster, Object
+
+PORT = 23333
+CLAIM = "models"
+# The plan's are those of a real engine on a machine for it.
+SMALL = {"cpu": "10m", "memory": "96Mi", "ephemeral-storage": "16Mi"}
+FILES = ("tests/e2e/cluster/inside.py", "tests/node/client.py", "tests/unit/fake_hub.py")
+RESTRICTED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+
+
+def model(name: str, namespace: str, **spec: Any) -> Object:
+    """A resource of size 1B that runs the stub on an empty claim, unless the spec says otherwise."""
+    engine = {"image": STUB, "env": [{"name": "STUB_ALLOW_MISSING_MODEL", "value": "1"}]}
+    source = {"persistentVolumeClaim": {"name": CLAIM}}
+    small = {"resources": {"requests": SMALL}}
+    return resource(
+        name, namespace, **{"engine": engine, "model": {"source": source}, "podTemplate": small, **spec}
+    )
+
+
+def namespace_with_models(name: str, labels: Mapping[str, str] | None = None) -> list[Object]:
+    """A namespace, and in it a claim on a directory that every node has."""
+    metadata = {"name": CLAIM, "namespace": name}
+    size = {"storage": "1Gi"}
+    shared = {"accessModes": ["ReadWriteMany"], "storageClassName": ""}
+    return [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": dict(labels or {})}},
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolume",
+            "metadata": {"name": f"{name}-{CLAIM}"},
+            "spec": {
+                **shared,
+                "capacity": size,
+                "hostPath": {"path": "/var/models", "type": "DirectoryOrCreate"},
+                "claimRef": metadata,
+            },
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolumeClaim",
+            "metadata": metadata,
+            "spec": {**shared, "resources": {"requests": size}, "volumeName": f"{name}-{CLAIM}"},
+        },
+        program_files(name),
+    ]
+
+
+def program_files(namespace: str) -> Object:
+    """The ConfigMap with the files of `tests.e2e.cluster.inside`."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "programs", "namespace": namespace},
+        "data": {file.replace("/", "."): (ROOT / file).read_text() for file in FILES},
+    }
+
+
+def pod(name: str, namespace: str, *arguments: str, labels: Mapping[str, str] | None = None) -> Object:
+    """A pod that runs `tests.e2e.cluster.inside` with arguments or, without any, waits for `kubectl exec`."""
+    command = (
+        ["python3", "-m", "tests.e2e.cluster.inside", *arguments] if arguments else ["sleep", "infinity"]
+    )
+    items = [{"key": file.replace("/", "."), "path": file} for file in FILES]
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": namespace, "labels": dict(labels or {"app": name})},
+        "spec": {
+            "restartPolicy": "Never",
+            "terminationGracePeriodSeconds": 1,
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": 1000,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "containers": [
+                {
+                    "name": "python",
+                    "image": STUB,
+                    "command": command,
+                    "env": [{"name": "PYTHONPATH", "value": "/programs"}],
+                    "securityContext": RESTRICTED,
+                    "volumeMounts": [{"name": "programs", "mountPath": "/programs"}],
+                }
+            ],
+            "volumes": [{"name": "programs", "configMap": {"name": "programs", "items": items}}],
+        },
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A pod that asks from inside the cluster.
+
+    Attributes:
+        cluster: Where it runs.
+        namespace: In which it runs.
+        name: Of the pod.
+    """
+
+    cluster: KindCluster
+    namespace: str
+    name: str = "client"
+
+    def wait(self) -> None:
+        """Wait until it runs."""
+        self.cluster.kubectl(
+            "wait", "--for=condition=Ready", f"pod/{self.name}", "-n", self.namespace, "--timeout=90s"
+        )
+
+    def inside(self, *arguments: str) -> Any:
+        """Run `tests.e2e.cluster.inside` in it, and return what it prints."""
+        program = ("--", "python3", "-m", "tests.e2e.cluster.inside", *arguments)
+        return json.loads(self.cluster.kubectl("exec", self.name, "-n", self.namespace, *program))
+
+    def ask(self, target: str, *options: str) -> dict[str, Any]:
+        """Ask a model, given as HOST:PORT, and return how the request ended."""
+        answer: dict[str, Any] = self.inside("ask", target, *options)
+        return answer
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """A pod that asks without a pause, from `start` to `stop`.
+
+    Attributes:
+        cluster: Where it runs.
+        namespace: In which it runs.
+    """
+
+    cluster: KindCluster
+    namespace: str
+    name: str = "traffic"
+
+    def start(self, *targets: str) -> None:
+        """Begin to ask models, each given as HOST:PORT, by a client for each."""
+        self.cluster.apply(pod(self.name, self.namespace, "traffic", *targets))
+        wait = ("wait", "--for=condition=Ready", f"pod/{self.name}", "-n", self.namespace, "--timeout=90s")
+        self.cluster.kubectl(*wait)
+
+    def stop(self) -> dict[str, Any]:
+        """End it, and return the number of its requests, and what went wrong with those that failed."""
+        where = (self.name, "-n", self.namespace)
+        end = "import os, signal; os.kill(1, signal.SIGTERM)"
+        self.cluster.kubectl("exec", *where, "--", "python3", "-c", end)
+        finished = ("--for=jsonpath={.status.phase}=Succeeded", "--timeout=90s")
+        self.cluster.kubectl("wait", f"pod/{self.name}", "-n", self.namespace, *finished)
+        summary: dict[str, Any] = json.loads(self.cluster.kubectl("logs", *where).splitlines()[-1])
+        self.cluster.kubectl("delete", "pod", *where, "--wait=false")
+        return summary
