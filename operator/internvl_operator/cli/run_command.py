@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from internvl_operator.kube.credentials import load_credentials
 from internvl_operator.runtime.app import WatchEndedError, run
+from internvl_operator.runtime.configuration import checked_platform_defaults
 from internvl_operator.runtime.leadership import LeaseLostError
 from internvl_operator.settings import Settings
 
@@ -18,9 +19,12 @@ _LEAVE_SECONDS = 5.0
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the controller until it is told to stop."""
+    """Run the controller until it is told to stop, or check what it would run with."""
     parser = argparse.ArgumentParser(prog="internvl run", description=__doc__)
     parser.add_argument("--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"])
+    parser.add_argument(
+        "--check", action="store_true", help="check the settings and the platform defaults, and end"
+    )
     options = parser.parse_args(arguments)
     logging.basicConfig(
         level=options.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
@@ -28,6 +32,9 @@ def main(arguments: Sequence[str]) -> int:
     logging.getLogger("kopf").setLevel(logging.WARNING)
     try:
         settings = Settings.from_environment(os.environ)
+        if options.check:
+            checked_platform_defaults(settings)
+            return 0
         asyncio.run(_run(settings))
     except (ValueError, OSError) as error:
         print(f"internvl run: {error}", file=sys.stderr)
