@@ -35,7 +35,7 @@ def test_right_settings_pass_without_a_cluster_and_without_a_word(
 ) -> None:
     nowhere.setenv("INTERNVL_PLATFORM_DEFAULTS", defaults(tmp_path, RIGHT))
     nowhere.setenv("INTERNVL_DEFAULT_GPU", "L4")
-    nowhere.setenv("INTERNVL_INVENTORY", "NVIDIA-L4=8,NVIDIA-OF-TOMORROW=4")
+    nowhere.setenv("INTERNVL_INVENTORY", "NVIDIA-L4=8,NVIDIA-GH200-120GB=1,NVIDIA-OF-TOMORROW=4")
     assert internvl("run", "--check") == (0, "", "")
 
 

@@ -29,15 +29,15 @@ def _check_default_gpu(name: str | None) -> None:
 
 
 def _check_listed_product(name: str) -> None:
-    """Refuse another name of a known GPU: the models' pods select their nodes by the listed name.
+    """Refuse a nickname: the models' pods select their nodes by the listed name, as the label has it.
 
     A product that the catalogue does not know is allowed, as a resource may give its memory.
     """
     try:
-        product = find_gpu(name).product
+        gpu = find_gpu(name)
     except UnknownGpuError:
         return
-    if name != product:
+    if name in gpu.nicknames:
         raise ValueError(
-            f"INTERNVL_INVENTORY: write {product} in place of {name}: pods select nodes by the label's value"
+            f"INTERNVL_INVENTORY: write {gpu.product} in place of {name}: pods select nodes by the label's value"
         )
