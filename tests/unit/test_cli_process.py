@@ -66,7 +66,7 @@ def test_a_verb_without_its_package_says_how_to_install_it(
     assert internvl(verb, "captions") == (
         2,
         "",
-        f"internvl {verb}: {package} is missing: pip install 'internvl-operator[tools]'\n",
+        f"internvl {verb}: {package} is missing: pip install '.[tools]' in a checkout of the operator\n",
     )
 
 

@@ -156,7 +156,7 @@ def test_without_matplotlib_a_plot_says_how_to_get_it(
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     monkeypatch.delitem(sys.modules, "internvl_operator.cli.table.memory_plot", raising=False)
     assert main(["table", *ON_A100, "--plot", "x.png"]) == 2
-    assert "pip install 'internvl-operator[plot]'" in capsys.readouterr().err
+    assert "pip install '.[plot]' in a checkout" in capsys.readouterr().err
 
 
 class Drawing:

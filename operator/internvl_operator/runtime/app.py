@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
-from internvl_operator.api.platform_defaults import read_platform_defaults
+from internvl_operator.api.platform_defaults import PlatformDefaults
 from internvl_operator.kube.cache import Cache
 from internvl_operator.kube.client import KubernetesClient
 from internvl_operator.kube.connection import Connection
@@ -20,6 +20,7 @@ from internvl_operator.kube.leader_election.fence import Fence, open_fence, unpa
 from internvl_operator.kube.leader_election.lease import ANSWER_WITHIN, LeaseStore
 from internvl_operator.kube.port import Key, Kind
 from internvl_operator.reconcile import Reconciler
+from internvl_operator.runtime.configuration import checked_platform_defaults
 from internvl_operator.runtime.controller import Controller
 from internvl_operator.runtime.discovery import known_children
 from internvl_operator.runtime.health import serve_health
@@ -46,8 +47,9 @@ async def run(settings: Settings, load: Callable[[], Credentials]) -> None:
         LeaseLostError: this replica led, and does not any more.
         WatchEndedError: a kind that is watched was removed.
         OSError: the port of health and metrics is taken, or the file of the platform defaults cannot be read.
-        ValueError: the platform defaults are not what they should be.
+        ValueError: the platform defaults, or the settings' GPUs, are not what they should be.
     """
+    platform = checked_platform_defaults(settings)
     loop = asyncio.get_running_loop()
     _end_by_sigterm(loop, asyncio.current_task(loop))
     metrics = Metrics()
@@ -59,7 +61,7 @@ async def run(settings: Settings, load: Callable[[], Credentials]) -> None:
         kinds = await known_children(cluster)
         # Pods belong to the Deployment, and are only looked at.
         observed = (*kinds.values(), POD)
-        controller = _controller(settings, cluster, metrics, kinds, observed, loop.time)
+        controller = _controller(settings, platform, cluster, metrics, kinds, observed, loop.time)
         informer = Informer(
             controller, observed, namespaces=settings.namespaces, load=load, discovers=cluster.discovers
         )
@@ -79,6 +81,7 @@ def _end_by_sigterm(loop: asyncio.AbstractEventLoop, process: asyncio.Task[None]
 
 def _controller(
     settings: Settings,
+    platform: PlatformDefaults,
     cluster: KubernetesClient,
     metrics: Metrics,
     children: Mapping[str, Kind],
@@ -87,7 +90,6 @@ def _controller(
 ) -> Controller:
     cache = Cache()
     nodes = NodeInventory(cluster, settings, clock)
-    platform = read_platform_defaults(settings.platform_defaults)
     reconciler = Reconciler(cluster, cache, children, nodes, lambda: datetime.now(UTC), platform)
     queue = WorkQueue(clock, random.random)
     return Controller(cluster, cache, reconciler, queue, metrics, settings, observed, clock)

@@ -80,7 +80,9 @@ def _memory(options: argparse.Namespace) -> Table:
         try:
             from internvl_operator.cli.table.memory_plot import draw
         except ImportError:
-            raise PlotError("a plot needs matplotlib: pip install 'internvl-operator[plot]'") from None
+            raise PlotError(
+                "a plot needs matplotlib: pip install '.[plot]' in a checkout of the operator"
+            ) from None
         draw(cells, options.plot)
     return memory_csv(cells) if options.output == "csv" else memory_rows(cells)
 
