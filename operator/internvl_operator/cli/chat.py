@@ -15,6 +15,7 @@ from internvl_operator.chat.problems import ModelError
 from internvl_operator.cli.chat_turns import Turns
 from internvl_operator.cli.inputs import NOT_READY, USAGE_ERROR, positive
 from internvl_operator.cli.target import FAILURES, add_target_options, reached
+from internvl_operator.printable import printable
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -27,10 +28,10 @@ def main(arguments: Sequence[str]) -> int:
             return asyncio.run(_once(options))
         return _turns(options)
     except FAILURES as error:
-        print(f"internvl chat: {error}", file=sys.stderr)
+        print(printable(f"internvl chat: {error}"), file=sys.stderr)
         return NOT_READY
     except (ValueError, OSError) as error:
-        print(f"internvl chat: {error}", file=sys.stderr)
+        print(printable(f"internvl chat: {error}"), file=sys.stderr)
         return USAGE_ERROR
     except KeyboardInterrupt:
         return 130
@@ -75,9 +76,9 @@ async def _once(options: argparse.Namespace) -> int:
     messages = Question(text, tuple(options.image)).messages(options.system)
     async with reached(options, _sampling(options)) as model:
         if options.output == "json":
-            print(json.dumps(answer_document(await model.stream(messages)), ensure_ascii=False))
+            print(printable(json.dumps(answer_document(await model.stream(messages)), ensure_ascii=False)))
         else:
-            await model.stream(messages, lambda piece: print(piece, end="", flush=True))
+            await model.stream(messages, lambda piece: print(printable(piece), end="", flush=True))
             print()
     return 0
 
@@ -94,13 +95,13 @@ async def _batch(options: argparse.Namespace, questions: Sequence[Question]) -> 
         async for answer in answers(model, questions, options.at_once, options.system):
             number += 1
             if isinstance(answer, ModelError):
-                print(f"internvl chat: question {number}: {answer}", file=sys.stderr)
+                print(printable(f"internvl chat: question {number}: {answer}"), file=sys.stderr)
                 code = NOT_READY
             elif options.output == "json":
                 document = {"question": number, **answer_document(answer)}
-                print(json.dumps(document, ensure_ascii=False), flush=True)
+                print(printable(json.dumps(document, ensure_ascii=False)), flush=True)
             else:
-                print(f"{number}: {answer.text}", flush=True)
+                print(printable(f"{number}: {answer.text}"), flush=True)
     return code
 
 

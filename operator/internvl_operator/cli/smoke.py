@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from internvl_operator.chat.checks import CHECKS, Result, run_checks
 from internvl_operator.cli.inputs import NOT_READY, USAGE_ERROR
 from internvl_operator.cli.target import FAILURES, add_target_options, reached
+from internvl_operator.printable import printable
 
 _SAMPLING = {"temperature": 0.8, "top_p": 0.8, "max_tokens": 64}
 """Temperature and top_p of the guide's example."""
@@ -20,10 +21,10 @@ def main(arguments: Sequence[str]) -> int:
     try:
         results = asyncio.run(_run(options))
     except FAILURES as error:
-        print(f"internvl smoke: {error}", file=sys.stderr)
+        print(printable(f"internvl smoke: {error}"), file=sys.stderr)
         return NOT_READY
     except (ValueError, OSError) as error:
-        print(f"internvl smoke: {error}", file=sys.stderr)
+        print(printable(f"internvl smoke: {error}"), file=sys.stderr)
         return USAGE_ERROR
     return 0 if all(result.problem is None for result in results) else NOT_READY
 
@@ -57,11 +58,13 @@ async def _run(options: argparse.Namespace) -> list[Result]:
     results = []
     async with reached(options, _SAMPLING) as model:
         if options.output == "table":
-            print(f"{model.name}\n{'check':15} {'result':6} {'first token':>11} {'answer':>8} {'prompt':>12}")
+            print(
+                f"{printable(model.name)}\n{'check':15} {'result':6} {'first token':>11} {'answer':>8} {'prompt':>12}"
+            )
         async for result in run_checks(model, options.check or list(CHECKS), options.check_answers):
             results.append(result)
             if options.output == "table":
-                print(_row(result), flush=True)
+                print(printable(_row(result)), flush=True)
     passed = sum(result.problem is None for result in results)
     if options.output == "json":
         document = {
@@ -69,7 +72,7 @@ async def _run(options: argparse.Namespace) -> list[Result]:
             "passed": passed == len(results),
             "checks": [_document(each) for each in results],
         }
-        print(json.dumps(document, indent=2, ensure_ascii=False))
+        print(printable(json.dumps(document, indent=2, ensure_ascii=False)))
     else:
         print(f"{passed} of {len(results)} passed")
     return results
