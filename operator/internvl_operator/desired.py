@@ -13,7 +13,7 @@ from internvl_operator.diagnosis.surge import cramped_surge
 from internvl_operator.kube.nesting import too_deep
 from internvl_operator.manifests.children import render_children
 from internvl_operator.manifests.persistentvolumeclaim import unmet_claim
-from internvl_operator.manifests.record import UnreadableRecordError, inputs_of, record_of
+from internvl_operator.manifests.record import UnreadableRecordError, carries_record, inputs_of, record_of
 from internvl_operator.manifests.revision import Update
 from internvl_operator.manifests.rollout import Strategy, terminate_first_revision
 from internvl_operator.manifests.template import KubernetesObject
@@ -67,6 +67,8 @@ class Desired:
         look_again_after: seconds after which time alone may change what is desired.
         problem: why there are no children.
         unmet: what of the spec the children cannot become.
+        is_record_newer: whether a newer operator says what the pods are made from, whatever the spec.
+        is_record_distrusted: whether the Deployment has a record that the operator did not write, and plans anew.
     """
 
     resource: InternVLDeployment | None
@@ -78,6 +80,8 @@ class Desired:
     look_again_after: float | None = None
     problem: Problem | None = None
     unmet: Problem | None = None
+    is_record_newer: bool = False
+    is_record_distrusted: bool = False
 
 
 async def desire(
@@ -113,6 +117,10 @@ async def desire(
         stored = record_of(deployment)
     except UnreadableRecordError as error:
         return Desired(resource, problem=Problem("NewerOperator", _NEWER_OPERATOR.format(error)))
+    if stored is not None and not stored.is_of((body.get("status") or {}).get("revision")):
+        # Somebody else's; or the operator ended before it wrote the status, and makes the same plan again.
+        stored = None
+    is_distrusted = stored is None and carries_record(deployment)
     request = request_of(resource.spec)
     if stored is not None and resource.spec.suspend:
         # What is wanted afterwards is planned then: the GPUs become free whether or not there will be a plan.
@@ -139,6 +147,8 @@ async def desire(
         children.strategy,
         look_again_after,
         unmet=_unmet(given, claim),
+        is_record_newer=stored is not None and stored.is_newer,
+        is_record_distrusted=is_distrusted,
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from internvl_operator.api.v1alpha1 import InternVLDeployment
+from internvl_operator.conditions import Condition, update_available
 from internvl_operator.diagnosis.diagnose import diagnose
 from internvl_operator.diagnosis.finding import Finding
 from internvl_operator.manifests.arguments import served_name
@@ -19,6 +20,11 @@ from internvl_operator.planner.document import plan_document
 from internvl_operator.planner.plan import Plan
 
 Status = dict[str, Any]
+
+_PAUSED = (
+    "somebody paused the Deployment, and its pods do not become what they should be: "
+    "kubectl rollout resume deployment/{}"
+)
 
 LONGEST_MESSAGE = 32768
 """Characters that a condition's message may have (``metav1.Condition``)."""
@@ -43,16 +49,6 @@ class Problem:
     refusal: Exception | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """A condition before it is compared with the previous one."""
-
-    type: str
-    is_true: bool
-    reason: str
-    message: str
-
-
 def status_of(
     generation: int,
     resource: InternVLDeployment | None,
@@ -65,6 +61,8 @@ def status_of(
     strategy: Strategy | None,
     previous: Mapping[str, Any],
     now: str,
+    *,
+    is_record_newer: bool = False,
 ) -> Status:
     """Return the status of a resource.
 
@@ -80,9 +78,13 @@ def status_of(
         strategy: how the pod template is rolled out.
         previous: the status so far, from which transition times are kept.
         now: the time, in RFC 3339.
+        is_record_newer: whether a newer operator says what the pods are made from, whatever the spec.
     """
     found = diagnose(plan, deployment, pods, revision) if plan is not None and problem is None else None
-    conditions = [*_conditions(resource, plan, deployment, problem, found), _update_available(update)]
+    conditions = [
+        *_conditions(resource, plan, deployment, problem, found),
+        update_available(update, is_record_newer),
+    ]
     observed = (deployment or {}).get("status", {})
     status: Status = {
         "observedGeneration": generation,
@@ -144,7 +146,8 @@ def _conditions(
     found: Finding | None,
 ) -> list[Condition]:
     ready = _ready(resource, deployment, problem, found)
-    must_act = problem.stalled if problem else found is not None and found.is_stalled
+    is_paused = ready.reason == "DeploymentPaused"
+    must_act = problem.stalled if problem else is_paused or (found is not None and found.is_stalled)
     stalled = not ready.is_true and must_act
     reconciling = not ready.is_true and not must_act
     return [
@@ -178,6 +181,8 @@ def _ready(
         return Condition("Ready", True, "Ready", f"{wanted} of {wanted} replicas answer")
     if wanted == 0:
         return Condition("Ready", False, "Stopping", "the pods are being stopped, as asked")
+    if (deployment or {}).get("spec", {}).get("paused"):
+        return Condition("Ready", False, "DeploymentPaused", _PAUSED.format(resource.metadata.name))
     if found is not None:
         return Condition("Ready", False, found.reason.value, found.message)
     have = (deployment or {}).get("status", {}).get("readyReplicas", 0)
@@ -215,16 +220,6 @@ def _available(deployment: Mapping[str, Any] | None) -> Condition:
     if ready:
         return Condition("Available", True, "Serving", "at least one replica answers")
     return Condition("Available", False, "NotServing", "no replica answers")
-
-
-def _update_available(update: Update | None) -> Condition:
-    if update is None:
-        return Condition("UpdateAvailable", False, "UpToDate", "")
-    message = (
-        f"this operator would restart the pods as revision {update.revision}: accept it with "
-        f"rollout.acceptedRevision: {update.revision}; changes: {'; '.join(update.changes)}"
-    )
-    return Condition("UpdateAvailable", True, "NewPodTemplate", message)
 
 
 def _deployment_condition(deployment: Mapping[str, Any] | None, type_: str) -> Mapping[str, Any] | None:

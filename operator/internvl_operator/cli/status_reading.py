@@ -113,34 +113,38 @@ async def _listed(cluster: KubernetesClient, kind: Kind, **options: Any) -> list
 
 
 async def _installation(cluster: KubernetesClient) -> Installation:
-    """Return what the operator's Deployment says, if it may be read, else what this environment does."""
+    """Return what the operator's Deployment says, if it may be read, else what this environment does.
+
+    Raises:
+        ValueError: the defaults of the only one are wrong.
+    """
+    wrong_defaults: ValueError | None = None
     for deployment in await _listed(cluster, DEPLOYMENT, selector=_OPERATORS) or ():
+        namespace, pod = deployment["metadata"]["namespace"], deployment["spec"]["template"]["spec"]
         try:
-            return await _installation_of(cluster, deployment)
+            settings = Settings.from_environment(_variables(pod))
         except ValueError as error:
-            # Whoever may make Deployments may give one these labels.
-            metadata = deployment["metadata"]
-            name = f"{metadata['namespace']}/{metadata['name']}"
-            _log.warning("Deployment %s has the operator's labels, and is none: %s", name, error)
+            # No operator runs so: whoever may make Deployments may give one these labels.
+            _log.warning("a Deployment in %s has the operator's labels, and is none: %s", namespace, error)
+            continue
+        try:
+            return Installation(settings, await _defaults(cluster, namespace, pod))
+        except ValueError as error:
+            wrong_defaults = error
+    if wrong_defaults:
+        raise wrong_defaults
     settings = Settings.from_environment(os.environ)
     return Installation(settings, read_platform_defaults(settings.platform_defaults))
 
 
-async def _installation_of(cluster: KubernetesClient, deployment: Mapping[str, Any]) -> Installation:
-    """Return what a Deployment of the operator says.
-
-    Raises:
-        ValueError: it is not the operator's.
-    """
-    pod = deployment["spec"]["template"]["spec"]
-    variables = {
+def _variables(pod: Mapping[str, Any]) -> dict[str, str]:
+    """Return the environment of a pod's containers, as far as it is written there."""
+    return {
         item["name"]: item["value"]
         for container in pod["containers"]
         for item in container.get("env") or ()
         if "value" in item
     }
-    settings = Settings.from_environment(variables)
-    return Installation(settings, await _defaults(cluster, deployment["metadata"]["namespace"], pod))
 
 
 async def _defaults(cluster: KubernetesClient, namespace: str, pod: Mapping[str, Any]) -> PlatformDefaults:

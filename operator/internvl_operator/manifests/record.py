@@ -16,6 +16,7 @@ from internvl_operator.manifests.labels import (
     MANIFEST_ANNOTATION,
     PLAN_ANNOTATION,
     RECORD_VERSION_ANNOTATION,
+    REVISION_LABEL,
     TEMPLATE_ANNOTATION,
 )
 from internvl_operator.manifests.template import KubernetesObject
@@ -24,6 +25,8 @@ from internvl_operator.planner.plan import Plan
 
 RECORD_VERSION = 1
 """Raised when another operator could no longer compare its inputs with these."""
+
+_MOST_DIGITS = 9
 
 _INPUT_FIELDS: Any = {
     "size": True,
@@ -63,6 +66,18 @@ class Record:
     is_newer: bool
     annotations: Mapping[str, str]
 
+    @property
+    def revision(self) -> str:
+        """The revision that the pod template says that it is."""
+        return str(self.pod_template["metadata"]["labels"][REVISION_LABEL])
+
+    def is_of(self, revision: str | None) -> bool:
+        """Return whether this is the record of a revision that the resource's status tells of, if it tells of one.
+
+        Whoever may change Deployments may write a record, but not the status of the resource.
+        """
+        return revision is None or self.revision == revision
+
     def holds_for(self, inputs: str) -> bool:
         """Return whether what runs follows from these inputs, as far as this operator can tell."""
         return self.is_newer or self.inputs == inputs
@@ -88,8 +103,14 @@ def inputs_of(spec: InternVLDeploymentSpec) -> str:
     return digest({field: value for field, value in given.items() if value})
 
 
+def carries_record(deployment: Mapping[str, Any] | None) -> bool:
+    """Return whether a Deployment carries a record, be it one that nobody can read."""
+    annotations = (deployment or {}).get("metadata", {}).get("annotations") or {}
+    return TEMPLATE_ANNOTATION in annotations
+
+
 def record_of(deployment: Mapping[str, Any] | None) -> Record | None:
-    """Return what a Deployment was made from, or None when it carries no record that can be read.
+    """Return what a Deployment was made from, or None when it carries no record that an operator wrote.
 
     Raises:
         UnreadableRecordError: a newer operator wrote the record, in a way that this one does not know.
@@ -97,17 +118,28 @@ def record_of(deployment: Mapping[str, Any] | None) -> Record | None:
     annotations = (deployment or {}).get("metadata", {}).get("annotations") or {}
     is_newer = _version(annotations) > RECORD_VERSION
     try:
-        return Record(
+        record = Record(
             inputs=annotations[INPUTS_ANNOTATION],
             plan=plan_from_document(json.loads(annotations[PLAN_ANNOTATION])),
             pod_template=json.loads(annotations[TEMPLATE_ANNOTATION]),
             is_newer=is_newer,
             annotations={name: annotations[name] for name in _RECORD_ANNOTATIONS if name in annotations},
         )
-    except (KeyError, TypeError, ValueError) as error:
+        is_whole = record.revision == template_digest(record.pod_template)
+    except Exception as error:
+        # Whatever somebody wrote there.
         if is_newer:
             raise UnreadableRecordError(f"cannot read {error}") from error
         return None
+    # A newer operator may have another hash.
+    return record if is_whole or is_newer else None
+
+
+def template_digest(template: Mapping[str, Any]) -> str:
+    """Return the hash of a pod template without the label that tells it."""
+    metadata = template["metadata"]
+    labels = {name: value for name, value in metadata["labels"].items() if name != REVISION_LABEL}
+    return digest({**template, "metadata": {**metadata, "labels": labels}})
 
 
 def with_record(
@@ -143,7 +175,7 @@ def annotated(manifest: KubernetesObject, annotations: Mapping[str, str]) -> Kub
 
 def _version(annotations: Mapping[str, str]) -> int:
     text = annotations.get(RECORD_VERSION_ANNOTATION, "")
-    return int(text) if text.isdecimal() else 0
+    return int(text[:_MOST_DIGITS]) if text.isdecimal() else 0
 
 
 def _compact(value: Any) -> str:
