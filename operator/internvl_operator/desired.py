@@ -13,7 +13,14 @@ from internvl_operator.diagnosis.surge import cramped_surge
 from internvl_operator.kube.nesting import too_deep
 from internvl_operator.manifests.children import render_children
 from internvl_operator.manifests.persistentvolumeclaim import unmet_claim
-from internvl_operator.manifests.record import UnreadableRecordError, carries_record, inputs_of, record_of
+from internvl_operator.manifests.record import (
+    MOST_ANNOTATION_BYTES,
+    UnreadableRecordError,
+    carries_record,
+    inputs_of,
+    record_bytes,
+    record_of,
+)
 from internvl_operator.manifests.revision import Update
 from internvl_operator.manifests.rollout import Strategy, terminate_first_revision
 from internvl_operator.manifests.template import KubernetesObject
@@ -138,6 +145,13 @@ async def desire(
     without_room, look_again_after = _revision_without_room(resource, plan, pods, now)
     terminate_first = without_room or terminate_first_revision(deployment)
     children = render_children(resource, plan, inputs, stored, terminate_first, platform, claim)
+    if (size := record_bytes(children.manifests)) > MOST_ANNOTATION_BYTES:
+        message = (
+            f"the pod template and the plan take {size // 1024} KiB as JSON, and the Deployment keeps them in "
+            f"annotations, which may have {MOST_ANNOTATION_BYTES // 1024} KiB: shorten engine.env, "
+            "engine.extraArgs or podTemplate"
+        )
+        return Desired(resource, plan, problem=Problem("PodTemplateTooLarge", message))
     return Desired(
         resource,
         with_autoscaling_warning(children.plan, request),

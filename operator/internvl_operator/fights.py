@@ -49,8 +49,8 @@ class Fights:
             return timedelta()
         if fight.times < AT_ONCE:
             return timedelta()
-        longest = min(FIRST_PAUSE * 2 ** min(fight.times - AT_ONCE, 10), LONGEST_PAUSE)
-        return max(timedelta(), fight.last + longest - now)
+        pause = min(FIRST_PAUSE * float(2 ** min(fight.times - AT_ONCE, 10)), LONGEST_PAUSE)
+        return max(timedelta(), fight.last + pause - now)
 
     def put_back(self, kind: Kind, key: Key, now: datetime) -> bool:
         """Count that a child was put back; return whether that is a fight."""

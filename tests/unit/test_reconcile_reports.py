@@ -186,3 +186,16 @@ async def test_a_deployment_that_somebody_paused_is_said_to_be_so(world: World) 
         f"kubectl rollout resume deployment/{KEY.name}"
         in (condition(world.status, "Stalled") or {})["message"]
     )
+
+
+async def test_a_pod_template_that_is_too_large_to_be_kept_is_said_to_be_so(world: World) -> None:
+    variables = [{"name": f"V{number}", "value": "x" * 6600} for number in range(40)]
+    world.create(engine={"env": variables})
+
+    await world.reconcile()
+
+    assert world.condition("Stalled") == ("True", "PodTemplateTooLarge")
+    assert (
+        "which may have 256 KiB: shorten engine.env" in (condition(world.status, "Stalled") or {})["message"]
+    )
+    assert world.cluster.applied == []

@@ -6,7 +6,7 @@ promise that neither a newer operator nor a new node restarts a model.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,9 @@ from internvl_operator.planner.plan import Plan
 
 RECORD_VERSION = 1
 """Raised when another operator could no longer compare its inputs with these."""
+
+MOST_ANNOTATION_BYTES = 256 * 1024
+"""Of an object's annotations, names and values (Kubernetes: ``TotalAnnotationSizeLimitB``)."""
 
 _MOST_DIGITS = 9
 
@@ -140,6 +143,16 @@ def template_digest(template: Mapping[str, Any]) -> str:
     metadata = template["metadata"]
     labels = {name: value for name, value in metadata["labels"].items() if name != REVISION_LABEL}
     return digest({**template, "metadata": {**metadata, "labels": labels}})
+
+
+def record_bytes(manifests: Iterable[Mapping[str, Any]]) -> int:
+    """Return the bytes of the annotations of the Deployment among some manifests, or 0 when there is none."""
+    return sum(
+        len(name.encode()) + len(value.encode())
+        for manifest in manifests
+        if manifest["kind"] == "Deployment"
+        for name, value in manifest["metadata"]["annotations"].items()
+    )
 
 
 def with_record(
