@@ -1,4 +1,4 @@
-"""What this version would plan for a model that runs, on the GPUs that it has."""
+"""The plan of a model that already runs: it keeps its GPUs, parallelism and quantization."""
 
 from dataclasses import replace
 
