@@ -24,8 +24,8 @@ _LOADING_MIB_PER_SECOND = 200e6 / (1 << 20)
 """200 MB of weights per second and rank: what a modest network file system gives."""
 
 _START_SECONDS = {Backend.TURBOMIND: 20, Backend.PYTORCH: 60}
-"""From process start to an open port, without the loading of the weights: 1B and 4B, with their files in the page cache,
-need 14 and 61 seconds (tests/measurements/h200-lmdeploy-0.18.0.csv)."""
+"""From process start to an open port, without the loading of the weights: 1B and 4B, with their files in the page
+cache, need 14 and 61 seconds (tests/measurements/h200-lmdeploy-0.18.0.csv)."""
 
 
 def shared_memory_mib(tp: int) -> int:
