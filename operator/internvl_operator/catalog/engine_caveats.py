@@ -1,4 +1,4 @@
-"""What LMDeploy releases need beside their flags, and for which models: a table of sentences."""
+"""Known faults and needs of LMDeploy releases, and the models that each concerns: a table of sentences."""
 
 from internvl_operator.catalog.engine import Caveat, Release
 from internvl_operator.catalog.engine_options import EngineOptions

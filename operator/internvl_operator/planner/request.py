@@ -1,4 +1,4 @@
-"""What the planner is asked: the given values of a spec or of a command line. ``None`` means: derive it."""
+"""The input of the planner: the values that a spec or a command line gives. ``None`` means: derive it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

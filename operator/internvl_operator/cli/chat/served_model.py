@@ -100,7 +100,7 @@ async def reached(options: argparse.Namespace, sampling: Mapping[str, Any]) -> A
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """How an endpoint is reached, and what its resource tells of it."""
+    """How an endpoint is reached, with the key and the certificates that its resource names."""
 
     url: str
     api_key: str | None = None

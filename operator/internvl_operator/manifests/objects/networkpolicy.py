@@ -1,4 +1,4 @@
-"""The NetworkPolicy that lets only the namespace, and who is named, reach the replicas."""
+"""The NetworkPolicy: only pods of the namespace and the peers of ``spec.networkPolicy.from`` reach the replicas."""
 
 from internvl_operator.api.v1alpha1 import InternVLDeployment
 from internvl_operator.manifests.labels import child_labels, selector
