@@ -10,7 +10,7 @@ import pytest
 
 from tests.cluster.waiting import condition, eventually
 from tests.e2e.cluster.kind_cluster import CONTROL_PLANE, WORKER, restarts, uids
-from tests.e2e.cluster.workloads import PORT, Traffic, model, namespace_with_models
+from tests.e2e.cluster.workloads import PORT, Traffic, model, namespace_with_models, remove_namespace
 from tests.e2e.machine.shell import CommandError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def traffic(cluster: KindCluster, operator: OperatorRelease) -> Iterator[Traffic
     )
     cluster.wait_ready("captions", NAMESPACE)
     yield Traffic(cluster, NAMESPACE)
-    cluster.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
+    remove_namespace(cluster, NAMESPACE)
     operator.install()
 
 

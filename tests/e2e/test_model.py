@@ -9,7 +9,7 @@ import pytest
 import trustme
 
 from internvl_operator.chat.checks import CHECKS
-from tests.e2e.cluster.workloads import PORT, Client, model, namespace_with_models, pod
+from tests.e2e.cluster.workloads import PORT, Client, model, namespace_with_models, pod, remove_namespace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +48,7 @@ def client(cluster: KindCluster, authority: trustme.CA) -> Iterator[Client]:
     client = Client(cluster, NAMESPACE)
     client.wait()
     yield client
-    cluster.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
+    remove_namespace(cluster, NAMESPACE)
 
 
 def secret(name: str, content: dict[str, str]) -> dict[str, object]:

@@ -9,7 +9,15 @@ import pytest
 
 from tests.cluster.waiting import eventually
 from tests.e2e.cluster.operator_release import OperatorRelease
-from tests.e2e.cluster.workloads import PORT, Client, model, namespace_with_models, pod, program_files
+from tests.e2e.cluster.workloads import (
+    PORT,
+    Client,
+    model,
+    namespace_with_models,
+    pod,
+    program_files,
+    remove_namespace,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -56,7 +64,7 @@ def clients(cluster: KindCluster) -> Iterator[dict[str, Client]]:
         cluster.wait_ready(name, OWN)
     yield clients
     for namespace in (OWN, GUEST, STRANGER):
-        cluster.kubectl("delete", "namespace", namespace, "--wait=false")
+        remove_namespace(cluster, namespace)
 
 
 def matrix(clients: Mapping[str, Client], targets: Mapping[str, str]) -> Matrix:

@@ -10,7 +10,7 @@ import pytest
 from tests.cluster.waiting import eventually
 from tests.e2e.cluster.inside import HUB_PORT, MODEL
 from tests.e2e.cluster.kind_cluster import WORKER, uids
-from tests.e2e.cluster.workloads import PORT, Client, model, namespace_with_models, pod
+from tests.e2e.cluster.workloads import PORT, Client, model, namespace_with_models, pod, remove_namespace
 from tests.unit.fake_hub import REPOSITORY
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def client(cluster: KindCluster) -> Iterator[Client]:
     client = Client(cluster, NAMESPACE)
     client.wait()
     yield client
-    cluster.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
+    remove_namespace(cluster, NAMESPACE)
     cluster.kubectl("delete", "persistentvolume", "shared-cache", "--wait=false", "--ignore-not-found")
 
 

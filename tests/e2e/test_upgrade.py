@@ -11,7 +11,7 @@ from tests.cluster.waiting import condition, eventually
 from tests.e2e.cluster.images import PREVIOUS_TAG, previous_release
 from tests.e2e.cluster.kind_cluster import restarts, uids
 from tests.e2e.cluster.operator_release import OperatorRelease
-from tests.e2e.cluster.workloads import PORT, Traffic, model, namespace_with_models
+from tests.e2e.cluster.workloads import PORT, Traffic, model, namespace_with_models, remove_namespace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,7 +74,7 @@ def test_an_upgrade_and_the_way_back_fail_no_request_and_restart_no_model(
     assert summary["requests"] > 100
     assert uids(now) == uids(served)
     assert restarts(now) == 0
-    cluster.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
+    remove_namespace(cluster, NAMESPACE)
     release.install()
 
 

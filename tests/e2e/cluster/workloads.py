@@ -61,6 +61,12 @@ def namespace_with_models(name: str, labels: Mapping[str, str] | None = None) ->
     ]
 
 
+def remove_namespace(cluster: KindCluster, name: str) -> None:
+    """Begin to delete a namespace of `namespace_with_models`; nobody waits for its pods to end."""
+    cluster.kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
+    cluster.kubectl("delete", "persistentvolume", f"{name}-{CLAIM}", "--wait=false", "--ignore-not-found")
+
+
 def program_files(namespace: str) -> Object:
     """The ConfigMap with the files of `tests.e2e.cluster.inside`."""
     return {

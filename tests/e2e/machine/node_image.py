@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 BUILT = f"internvl-e2e/node:{KUBERNETES.version}"
 BASE = "internvl-e2e/node-base"
+DEFAULT_IMAGE = re.compile(rb"kindest/node:v[0-9.]+@sha256:[0-9a-f]{64}")
 PULL_SECONDS = 600.0
 BUILD_SECONDS = 900.0
 # As in kind's own Dockerfile, without network storage and what runs without root.
@@ -71,10 +72,11 @@ def _pulled(shell: Shell, image: str) -> bool:
 
 
 def _default_image() -> str:
-    """The image that kind itself would take, by its digest."""
-    described = Shell().run(locate(["kind"])["kind"], "create", "cluster", "--help")
-    found = re.search(r"kindest/node:\S+@sha256:[0-9a-f]+", described)
-    return found[0] if found else "kindest/node:latest"
+    """The image that kind itself would take, by its digest: only the program holds it."""
+    found = DEFAULT_IMAGE.search(locate(["kind"])["kind"].read_bytes())
+    if found is None:
+        raise CommandError("this kind has no default image: name a version in KUBERNETES_VERSION")
+    return found[0].decode()
 
 
 def _build(shell: Shell, home: Path, scratch: Path) -> None:
