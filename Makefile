@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock fmt lint types test test-node binaries demo cluster cluster-down crds reference golden customizations argocd accuracy bench chaos soak lease e2e rbac clean
+.PHONY: help install lock fmt lint types test test-node binaries demo cluster cluster-down crds kubernetes-types reference golden customizations argocd accuracy bench chaos soak lease e2e rbac clean
 
 CRD := crds/internvl.dev_internvldeployments.yaml
 CHART := charts/internvl-operator
@@ -65,6 +65,9 @@ cluster-down: install ## Stop that cluster and the operator
 crds: install ## Write crds/ from the models, and the chart's copy
 	$(BIN)/internvl crd > $(CRD)
 	$(BIN)/python -m tests.chart.crd_template $(CRD) $(CHART)/templates/crd.yaml
+
+kubernetes-types: install binaries ## Write the schemas of Kubernetes's types from a local API server's OpenAPI; then make crds
+	$(BIN)/python -m tests.kubernetes_types
 
 reference: install ## Write docs/api-reference.md, the plans and the failures into their pages, the chart's README.md
 	$(BIN)/python -m tests.docs.api_reference > docs/api-reference.md

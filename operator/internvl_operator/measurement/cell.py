@@ -62,7 +62,7 @@ def manifest(cell: Cell, base: Mapping[str, Any], namespace: str) -> dict[str, A
     """
     spec = deepcopy(dict(base.get("spec", {})))
     spec |= {"size": cell.size, "quantization": "AWQ" if cell.awq else "None", "replicas": 1}
-    spec["engine"] = spec.get("engine", {}) | {"tp": cell.tp}
+    spec["engine"] = (spec.get("engine") or {}) | {"tp": cell.tp}
     if cell.ratio is not None:
         spec["engine"]["cacheMaxEntryCount"] = cell.ratio
     return {
