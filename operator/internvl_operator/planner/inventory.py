@@ -9,7 +9,7 @@ from typing import Any
 
 from internvl_operator.api.quantity import parse_quantity
 from internvl_operator.catalog.gpus import UnknownGpuError, find_gpu, mig_profile
-from internvl_operator.planner.left_out import left_out_notes
+from internvl_operator.planner.left_out import implausible_notes, left_out_notes
 from internvl_operator.planner.node_labels import (
     PRODUCT_LABEL,
     labelled_capability,
@@ -17,6 +17,7 @@ from internvl_operator.planner.node_labels import (
     obstacle,
 )
 from internvl_operator.planner.placement import misplacement
+from internvl_operator.planner.plausibility import MOST_GPUS, implausible_labels
 from internvl_operator.planner.request import GPU_RESOURCE, GpuRequest
 
 _CLOUD_LABELS = (
@@ -112,10 +113,13 @@ def _read_nodes(
         return (), _UNREADABLE
     pools: dict[tuple[str, int], GpuPool] = {}
     left_out: dict[str, list[str]] = {}
+    implausible: dict[str, list[str]] = {}
     for node in nodes:
         count = _allocatable(node, request.resource)
         if count < 1:
             continue
+        for label in implausible_labels(node["metadata"].get("labels") or {}):
+            implausible.setdefault(label, []).append(node["metadata"]["name"])
         pool = _pool_of(node, count, request)
         if isinstance(pool, str):
             left_out.setdefault(pool, []).append(node["metadata"]["name"])
@@ -123,7 +127,8 @@ def _read_nodes(
             known = pools.get((pool.product, pool.memory_mib))
             if known is None or known.count < pool.count:
                 pools[pool.product, pool.memory_mib] = pool
-    return tuple(pools[key] for key in sorted(pools)), left_out_notes(left_out)
+    notes = (*left_out_notes(left_out), *implausible_notes(implausible))
+    return tuple(pools[key] for key in sorted(pools)), notes
 
 
 def _allocatable(node: Mapping[str, Any], resource: str) -> int:
@@ -137,6 +142,8 @@ def _allocatable(node: Mapping[str, Any], resource: str) -> int:
 def _pool_of(node: Mapping[str, Any], count: int, request: GpuRequest) -> GpuPool | str:
     """Return the GPUs of a node, or why they are left out."""
     labels = node["metadata"].get("labels") or {}
+    if count > MOST_GPUS:
+        return f"{count} of {request.resource} cannot be true"
     if why := obstacle(node, labels, request) or misplacement(node, request):
         return why
     if request.resource != GPU_RESOURCE:

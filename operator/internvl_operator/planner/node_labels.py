@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from internvl_operator.planner.plausibility import plausible_number
 from internvl_operator.planner.request import GPU_RESOURCE, GpuRequest
 
 PRODUCT_LABEL = "nvidia.com/gpu.product"
@@ -36,14 +37,11 @@ def obstacle(node: Mapping[str, Any], labels: Mapping[str, str], request: GpuReq
 
 def labelled_memory(labels: Mapping[str, str]) -> int | None:
     """Return the memory of one GPU in MiB, if a label tells it."""
-    return next((int(labels[key]) for key in _MEMORY_LABELS if _is_whole(labels.get(key, ""))), None)
+    known = (plausible_number(labels, key) for key in _MEMORY_LABELS)
+    return next((memory for memory in known if memory is not None), None)
 
 
 def labelled_capability(labels: Mapping[str, str]) -> tuple[int, int] | None:
     """Return the compute capability of a node's GPUs, if labels tell it."""
-    major, minor = (labels.get(f"nvidia.com/gpu.compute.{part}", "") for part in ("major", "minor"))
-    return (int(major), int(minor)) if _is_whole(major) and _is_whole(minor) else None
-
-
-def _is_whole(text: str) -> bool:
-    return text.isascii() and text.isdigit()
+    major, minor = (plausible_number(labels, f"nvidia.com/gpu.compute.{part}") for part in ("major", "minor"))
+    return None if major is None or minor is None else (major, minor)
