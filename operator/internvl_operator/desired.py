@@ -20,6 +20,7 @@ from internvl_operator.planner.autoscaling import with_autoscaling_warning
 from internvl_operator.planner.inventory import Inventory, NoGpuKnownError
 from internvl_operator.planner.outcome import Outcome
 from internvl_operator.planner.plan import Plan, make_plan
+from internvl_operator.planner.remote_code import with_branch_warning
 from internvl_operator.planner.replan import replanned
 from internvl_operator.planner.request import GpuRequest, PlanRequest, request_of
 from internvl_operator.status import Problem
@@ -125,7 +126,7 @@ async def desire(
     children = render_children(resource, plan, inputs, stored, terminate_first, platform, claim)
     return Desired(
         resource,
-        with_autoscaling_warning(children.plan, request),
+        with_branch_warning(with_autoscaling_warning(children.plan, request), request),
         tuple(_owned(manifest, body) for manifest in children.manifests),
         children.revision,
         children.update,

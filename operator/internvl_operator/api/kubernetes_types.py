@@ -108,7 +108,7 @@ def _wrong(schema: Schema, value: Any) -> str:
         return f"must be {_WORDS[schema['type']]}"
     match value:
         case list() | dict():
-            most = schema.get("maxItems", schema.get("maxProperties", len(value)))
+            most: int = schema.get("maxItems") or schema.get("maxProperties") or len(value)
             return f"must have at most {most} items" if len(value) > most else ""
         case str() if len(value) > schema["maxLength"]:
             return f"must have at most {schema['maxLength']} characters"

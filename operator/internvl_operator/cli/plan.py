@@ -24,6 +24,7 @@ from internvl_operator.planner.autoscaling import with_autoscaling_warning
 from internvl_operator.planner.document import plan_document
 from internvl_operator.planner.inventory import NoGpuKnownError, given_gpu
 from internvl_operator.planner.plan import Plan, make_plan
+from internvl_operator.planner.remote_code import with_branch_warning
 from internvl_operator.planner.request import QUANTIZATIONS, PlanRequest, quantized, request_of
 
 
@@ -106,7 +107,8 @@ def _asked(options: argparse.Namespace) -> list[_Asked]:
 
 
 def _planned(request: PlanRequest) -> Plan:
-    return with_autoscaling_warning(make_plan(request, given_gpu(request.gpu)), request)
+    plan = make_plan(request, given_gpu(request.gpu))
+    return with_branch_warning(with_autoscaling_warning(plan, request), request)
 
 
 _REQUEST_OPTIONS = ("tp", "sessions", "cache_max_entry_count")

@@ -44,6 +44,7 @@ class PlanRequest:
     Args:
         quantized: whether the weights are AWQ; None leaves it to the planner.
         has_own_files: whether the files come from a claim or an image, which holds one set of weights.
+        keeps_files: whether the files come from a claim or an image, or are kept in a claim: all pods have the same.
         autoscaled: whether the replicas follow the requests that wait; it changes no plan.
         sessions: full-length sessions to hold at once; None asks for DEFAULT_SESSIONS, or for one with a given tp.
     """
@@ -60,6 +61,8 @@ class PlanRequest:
     quant_policy: int = 0
     repository: str | None = None
     has_own_files: bool = False
+    revision: str | None = None
+    keeps_files: bool = False
     extra_args: tuple[str, ...] = ()
     autoscaled: bool = False
     gpu: GpuRequest = GpuRequest()
@@ -110,6 +113,10 @@ def request_of(spec: "InternVLDeploymentSpec") -> PlanRequest:
         quant_policy=engine.quant_policy,
         repository=spec.model.repository,
         has_own_files=bool(spec.model.source.persistent_volume_claim or spec.model.source.image),
+        revision=spec.model.revision,
+        keeps_files=bool(
+            spec.model.source.persistent_volume_claim or spec.model.source.image or spec.model.cache.is_given
+        ),
         extra_args=tuple(engine.extra_args),
         autoscaled=spec.autoscaling.max_replicas is not None,
         gpu=GpuRequest(
