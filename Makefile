@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock fmt lint types test test-node binaries demo cluster cluster-down crds kubernetes-types reference golden customizations argocd accuracy bench chaos soak lease e2e rbac clean
+.PHONY: help install lock fmt lint types test test-node binaries demo cluster cluster-down crds kubernetes-types reference golden customizations argocd accuracy bench chaos soak fuzz lease e2e rbac clean
 
 CRD := crds/internvl.dev_internvldeployments.yaml
 CHART := charts/internvl-operator
@@ -101,6 +101,9 @@ chaos: install binaries ## Disturb the operator in every way: each run must end 
 
 soak: install binaries ## Random edits, node changes and faults for 30 minutes (SECONDS=180, N=300, SEED=1)
 	$(BIN)/python -m tests.soak $(if $(SECONDS),--seconds $(SECONDS)) $(if $(N),--resources $(N)) $(if $(SEED),--seed $(SEED))
+
+fuzz: install ## Reconcile random specs on random nodes (N=10000, SECONDS=3600, SEED=1)
+	$(BIN)/python -m tests.fuzz $(if $(N),--resources $(N)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
 lease: install ## Kill and pause the leader of two operators 20 times each: how soon the other takes over
 	@LEASE_ROUNDS=20 $(BIN)/python -m pytest tests/cluster/test_lease.py -q -s -k "killed or paused"

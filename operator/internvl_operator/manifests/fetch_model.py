@@ -149,7 +149,7 @@ def fetch(repository: str, revision: str, model: Path, checksums: bool) -> list[
 
 
 def unsafe_names(model: Path, names: Iterable[str]) -> list[str]:
-    """Return the names that lead out of the model's directory, by themselves or by a link, or into what is kept there."""
+    """Return the names that lead out of the model's directory, also by a link, or to the downloader's own files."""
     return [name for name in names if not _stays_in(model, name)]
 
 
