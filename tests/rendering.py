@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from internvl_operator.api.v1alpha1 import parse
 from internvl_operator.manifests.children import render_children
 from internvl_operator.manifests.record import inputs_of
-from internvl_operator.planner.inventory import Inventory, inventory_for
+from internvl_operator.planner.nodes.inventory import Inventory, inventory_for
 from internvl_operator.planner.plan import Plan, make_plan
 from internvl_operator.planner.request import GpuRequest, request_of
 from tests.cluster.simulated_nodes import gpu_node

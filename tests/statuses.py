@@ -7,7 +7,7 @@ from typing import Any
 from internvl_operator.api.v1alpha1 import parse
 from internvl_operator.manifests.revision import Update
 from internvl_operator.manifests.rollout import Strategy
-from internvl_operator.planner.inventory import inventory_for
+from internvl_operator.planner.nodes.inventory import inventory_for
 from internvl_operator.planner.plan import make_plan
 from internvl_operator.planner.request import request_of
 from internvl_operator.status import Problem, Status, status_of

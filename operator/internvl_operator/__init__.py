@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from internvl_operator.catalog.gpus import GPUS, Gpu, UnknownGpuError, find_gpu
     from internvl_operator.catalog.models import MODELS, Backend, Model
     from internvl_operator.library import plan, plan_resource, render
-    from internvl_operator.manifests.arguments import server_arguments
+    from internvl_operator.manifests.server_arguments import server_arguments
     from internvl_operator.planner.document import plan_document
     from internvl_operator.planner.explain import Alternative
-    from internvl_operator.planner.inventory import NoGpuKnownError
-    from internvl_operator.planner.memory import MemoryEstimate
+    from internvl_operator.planner.memory.estimate import MemoryEstimate
+    from internvl_operator.planner.nodes.inventory import NoGpuKnownError
     from internvl_operator.planner.outcome import Outcome
     from internvl_operator.planner.plan import Plan
 
@@ -64,11 +64,11 @@ _MODULES = {
     "catalog.gpus": ("GPUS", "Gpu", "UnknownGpuError", "find_gpu"),
     "catalog.models": ("MODELS", "Backend", "Model"),
     "library": ("plan", "plan_resource", "render"),
-    "manifests.arguments": ("server_arguments",),
+    "manifests.server_arguments": ("server_arguments",),
     "planner.document": ("plan_document",),
     "planner.explain": ("Alternative",),
-    "planner.inventory": ("NoGpuKnownError",),
-    "planner.memory": ("MemoryEstimate",),
+    "planner.nodes.inventory": ("NoGpuKnownError",),
+    "planner.memory.estimate": ("MemoryEstimate",),
     "planner.outcome": ("Outcome",),
     "planner.plan": ("Plan",),
 }

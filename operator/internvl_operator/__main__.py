@@ -21,6 +21,8 @@ VERBS = {
     "run": "the controller",
 }
 
+_FOLDERS = {"chat": "chat.", "plan": "plan.", "smoke": "chat.", "status": "status.", "table": "table."}
+"""Packages of the verbs that are more than one module."""
 
 EXTRA = ("openai", "tqdm")
 """The packages of the extra ``tools``, which the controller does without."""
@@ -39,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("verb", choices=VERBS, metavar="VERB", help="one of the verbs below")
     verb = parser.parse_args(given[:1]).verb
     try:
-        module = importlib.import_module(f"internvl_operator.cli.{verb}")
+        module = importlib.import_module(f"internvl_operator.cli.{_FOLDERS.get(verb, '')}{verb}_command")
     except ModuleNotFoundError as error:
         if error.name not in EXTRA:
             raise

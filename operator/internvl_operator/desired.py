@@ -11,18 +11,18 @@ from internvl_operator.api.v1alpha1 import API_VERSION, KIND, InternVLDeployment
 from internvl_operator.diagnosis.pods import Pod
 from internvl_operator.diagnosis.surge import cramped_surge
 from internvl_operator.manifests.children import render_children
-from internvl_operator.manifests.persistentvolumeclaim import unmet_claim
+from internvl_operator.manifests.objects.persistentvolumeclaim import unmet_claim
 from internvl_operator.manifests.record import UnreadableRecordError, inputs_of, record_of
 from internvl_operator.manifests.revision import Update
 from internvl_operator.manifests.rollout import Strategy, terminate_first_revision
 from internvl_operator.manifests.template import KubernetesObject
 from internvl_operator.planner.autoscaling import with_autoscaling_warning
-from internvl_operator.planner.inventory import Inventory, NoGpuKnownError
+from internvl_operator.planner.nodes.inventory import Inventory, NoGpuKnownError
 from internvl_operator.planner.outcome import Outcome
 from internvl_operator.planner.plan import Plan, make_plan
 from internvl_operator.planner.remote_code import with_branch_warning
-from internvl_operator.planner.replan import replanned
 from internvl_operator.planner.request import GpuRequest, PlanRequest, request_of
+from internvl_operator.planner.sticky_plan import replanned
 from internvl_operator.status import Problem
 
 REPLAN_SECONDS = 60.0

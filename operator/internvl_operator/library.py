@@ -4,14 +4,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from internvl_operator.api.quantity import memory_mib
 from internvl_operator.catalog.engines import DEFAULT_VERSION, engine
 from internvl_operator.catalog.gpus import find_gpu
 from internvl_operator.catalog.models import MODELS
-from internvl_operator.planner.inventory import Inventory, given_gpu, inventory_for
+from internvl_operator.planner.nodes.inventory import Inventory, given_gpu, inventory_for
 from internvl_operator.planner.plan import Plan, make_plan
 from internvl_operator.planner.request import GpuRequest, PlanRequest, quantized, request_of
 from internvl_operator.planner.request import backend as backend_of
+from internvl_operator.quantity import memory_mib
 
 if TYPE_CHECKING:
     from internvl_operator.api.v1alpha1 import InternVLDeployment

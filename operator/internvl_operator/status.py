@@ -10,11 +10,11 @@ from typing import Any
 from internvl_operator.api.v1alpha1 import InternVLDeployment
 from internvl_operator.diagnosis.diagnose import diagnose
 from internvl_operator.diagnosis.finding import Finding
-from internvl_operator.manifests.arguments import served_name
 from internvl_operator.manifests.labels import selector
+from internvl_operator.manifests.objects.service import endpoint
 from internvl_operator.manifests.revision import Update
 from internvl_operator.manifests.rollout import Strategy
-from internvl_operator.manifests.service import endpoint
+from internvl_operator.manifests.server_arguments import served_name
 from internvl_operator.planner.document import plan_document
 from internvl_operator.planner.plan import Plan
 

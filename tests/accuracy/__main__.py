@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from internvl_operator.catalog.models import Backend
-from internvl_operator.planner.memory import estimate
+from internvl_operator.planner.memory.estimate import estimate
 from tests.accuracy.cells import TABLES, Cell, read_cells
 from tests.accuracy.comparison import Comparison, Errors, compare, leave_one_size_out
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from internvl_operator.catalog.engine import Engine
 from internvl_operator.catalog.engines import engine
 from internvl_operator.catalog.models import MODELS, Backend
-from internvl_operator.planner.memory import MemoryRequest
+from internvl_operator.planner.memory.estimate import MemoryRequest
 from internvl_operator.planner.outcome import Outcome
 
 MEASUREMENTS = Path(__file__).parent.parent / "measurements"

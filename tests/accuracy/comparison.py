@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import mean
 
-from internvl_operator.planner.constants import Calibration
-from internvl_operator.planner.memory import estimate
+from internvl_operator.planner.memory.constants import Calibration
+from internvl_operator.planner.memory.estimate import estimate
 from internvl_operator.planner.outcome import Outcome
 from internvl_operator.planner.parallelism import check_parallelism
 from tests.accuracy.cells import Cell

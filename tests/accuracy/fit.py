@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from internvl_operator.catalog.models import Backend
-from internvl_operator.planner.constants import Calibration, calibration
-from internvl_operator.planner.demand import demand_of
+from internvl_operator.planner.memory.constants import Calibration, calibration
+from internvl_operator.planner.memory.footprint import demand_of
 from internvl_operator.planner.outcome import Outcome
 from tests.accuracy.cells import TABLES, Cell, read_cells
 

@@ -16,7 +16,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from images.stub.lmdeploy_stub.load import Load
 from images.stub.lmdeploy_stub.metrics import Metrics as EngineMetrics
 from internvl_operator.catalog.engines import engine
-from internvl_operator.manifests.horizontalpodautoscaler import WAITING_REQUESTS_METRIC
+from internvl_operator.manifests.objects.horizontalpodautoscaler import WAITING_REQUESTS_METRIC
 from internvl_operator.runtime.metrics import Metrics
 from tests.chart.tools import CHART, ROOT, of_kind, rendered, run
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.usefixtures("operator"), pytest.mark.timeout(120)]
 
 USED_MIB = 66000
-USER_GUIDE = Path(__file__).parents[2] / "docs/user.md"
+PAGE = Path(__file__).parents[2] / "docs/user/memory.md"
 
 
 class _Prometheus(BaseHTTPRequestHandler):
@@ -119,8 +119,8 @@ def test_each_cell_runs_is_measured_and_is_gone(
 def test_the_user_guides_example_measures_every_combination(
     cluster: LocalCluster, namespace: str, start: Any, tmp_path: Path
 ) -> None:
-    (command,) = re.findall(r"^internvl memory (.*)$", USER_GUIDE.read_text(), re.MULTILINE)
-    (base,) = re.findall(r"^```yaml\n([^`]*  name: base\n[^`]*)```$", USER_GUIDE.read_text(), re.MULTILINE)
+    (command,) = re.findall(r"^internvl memory (.*)$", PAGE.read_text(), re.MULTILINE)
+    (base,) = re.findall(r"^```yaml\n([^`]*  name: base\n[^`]*)```$", PAGE.read_text(), re.MULTILINE)
     (tmp_path / "base.yaml").write_text(base)
     run = start(*shlex.split(command), "--at-once", "4")
     output, errors = run.communicate(timeout=100)

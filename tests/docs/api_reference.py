@@ -17,7 +17,7 @@ INTRODUCTION = """\
 
 `{api_version}`, plural `{plural}`, short name `{short_name}`, {scope}. Subresources: status and scale.
 
-This page is generated from the CRD by `make reference`. What the fields are for: [user.md](user.md).
+This page is generated from the CRD by `make reference`. What the fields are for: the [user guide](user/README.md).
 
 The API server checks the limits and the rules below the tables. The operator applies a default when it reads the
 resource: the stored resource keeps what was written, but for a default among the limits, which is stored."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from internvl_operator.__main__ import main
 
-PAGE = Path(__file__).parents[2] / "docs" / "user.md"
+PAGE = Path(__file__).parents[2] / "docs" / "user" / "memory.md"
 BEGIN = "<!-- internvl table --plans -->\n"
 END = "<!-- end of internvl table --plans -->\n"
 

@@ -15,11 +15,17 @@ from internvl_operator.__main__ import main
 from internvl_operator.api.v1alpha1 import API_VERSION, KIND
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+# Their commands need programs or a cluster of their own; their links are checked.
+OTHER_PAGES = sorted(
+    page for folder in ("charts", "examples", "images", "tests") for page in (ROOT / folder).rglob("*.md")
+)
 CODE = re.compile(r"`[^`\n]*`")
 # Commands whose examples need a cluster, a served model, or both: tests/docs/test_served_examples.py runs them.
 SERVED = re.compile(r"(^|\| )internvl (chat|smoke|status|memory)\b")
-LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
+LINK = re.compile(r"\]\(([^)#:]*)(?:#([^)]*))?\)")
+FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 
 
 class Block(NamedTuple):
@@ -37,7 +43,7 @@ def blocks(language: str) -> list[Block]:
     """The fenced blocks of a language in all pages."""
     fence = re.compile(rf"^```{language}\n(.*?)^```$", re.MULTILINE | re.DOTALL)
     return [
-        Block(page.name, number, text)
+        Block(str(page.relative_to(ROOT)), number, text)
         for page in PAGES
         for number, text in enumerate(fence.findall(page.read_text()), start=1)
     ]
@@ -85,8 +91,28 @@ def test_a_command_prints_what_a_page_shows(
     assert OutputChecker().check_output(shown, printed, ELLIPSIS), printed
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_the_files_that_a_page_links_to_exist(page: Path) -> None:
-    prose = CODE.sub("", page.read_text())
-    missing = [target for target in LINK.findall(prose) if not (page.parent / target).exists()]
+def prose(page: Path) -> str:
+    """A page's text without its fenced blocks and its inline code."""
+    return CODE.sub("", FENCED.sub("", page.read_text()))
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that GitHub gives to a page's headings."""
+    headings = HEADING.findall(FENCED.sub("", page.read_text()))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", [*PAGES, *OTHER_PAGES], ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_files_and_headings_that_a_page_links_to_exist(page: Path) -> None:
+    missing = []
+    for file, anchor in LINK.findall(prose(page)):
+        target = page.parent / file if file else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            missing.append(f"{file}#{anchor}")
     assert missing == []
+
+
+def test_the_user_guide_lists_each_of_its_pages() -> None:
+    index = ROOT / "docs/user/README.md"
+    linked = {file for file, _ in LINK.findall(prose(index)) if "/" not in file}
+    assert linked == {page.name for page in index.parent.glob("*.md")} - {index.name}

@@ -1,7 +1,7 @@
 """The plans in the user guide are those of the planner."""
 
 from internvl_operator.catalog.models import MODELS
-from internvl_operator.cli.plan_table import USUAL_GPUS
+from internvl_operator.cli.table.plan_table import USUAL_GPUS
 from tests.docs.plan_section import BEGIN, END, PAGE, with_plans
 
 

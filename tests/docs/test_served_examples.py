@@ -132,7 +132,7 @@ def test_a_program_of_a_page_gets_an_answer(program: Any, shell: Shell) -> None:
 
 
 def test_every_use_of_the_published_guide_has_an_example() -> None:
-    page = (ROOT / "docs/user.md").read_text()
+    page = (ROOT / "docs/user/serving.md").read_text()
     section = page.split("## Talk to a model\n")[1].split("## Check that")[0]
     for use in (
         "An image:",

@@ -6,9 +6,9 @@ from importlib.resources import files
 
 import pytest
 
-from internvl_operator.catalog.arguments import OPERATOR_FLAGS, check_extra_args
 from internvl_operator.catalog.engine import Engine, Flag, FlagGroup
 from internvl_operator.catalog.engines import engine
+from internvl_operator.catalog.flags import OPERATOR_FLAGS, check_extra_args
 from internvl_operator.catalog.models import Backend
 from tests.engines.generate import engine_data
 from tests.engines.parse import parse_errors

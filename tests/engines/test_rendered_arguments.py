@@ -7,9 +7,9 @@ import pytest
 
 from internvl_operator.catalog.engines import engine
 from internvl_operator.catalog.models import MODELS
-from internvl_operator.cli.plan_table import USUAL_GPUS
-from internvl_operator.manifests.arguments import server_arguments
-from internvl_operator.planner.inventory import given_gpu
+from internvl_operator.cli.table.plan_table import USUAL_GPUS
+from internvl_operator.manifests.server_arguments import server_arguments
+from internvl_operator.planner.nodes.inventory import given_gpu
 from internvl_operator.planner.parallelism import check_parallelism
 from internvl_operator.planner.plan import make_plan
 from internvl_operator.planner.request import GpuRequest, PlanRequest

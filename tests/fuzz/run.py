@@ -11,7 +11,7 @@ from time import monotonic, thread_time
 from typing import TYPE_CHECKING, Any
 
 from internvl_operator.kube.kinds import DEPLOYMENT as _DEPLOYMENT
-from internvl_operator.planner.inventory import Inventory, inventory_for
+from internvl_operator.planner.nodes.inventory import Inventory, inventory_for
 from tests.fuzz.nodes import random_nodes
 from tests.fuzz.specs import random_spec
 from tests.unit.world import KEY, World

@@ -17,7 +17,7 @@ from tests.rendering import children_of
 DIRECTORY = Path(__file__).parent
 EXAMPLES = DIRECTORY.parents[1] / "examples"
 
-_SCRIPT = (files("internvl_operator.manifests") / "fetch_model.py").read_text(encoding="utf-8")
+_SCRIPT = (files("internvl_operator.init_container") / "fetch_model.py").read_text(encoding="utf-8")
 _SCRIPT_SHOWN = "(the text of manifests/fetch_model.py)"
 _TEMPLATE_SHOWN = "(spec.template, as JSON)"
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from internvl_operator.catalog.models import MODELS
-from internvl_operator.manifests.fetch_model import is_whole
+from internvl_operator.init_container.fetch_model import is_whole
 from tests.cluster.waiting import eventually
 from tests.gpu import __main__ as command
 from tests.gpu.cases import CASES

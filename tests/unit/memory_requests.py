@@ -5,7 +5,7 @@ from typing import Any
 
 from internvl_operator.catalog.engines import engine
 from internvl_operator.catalog.models import MODELS, Backend
-from internvl_operator.planner.memory import MemoryRequest
+from internvl_operator.planner.memory.estimate import MemoryRequest
 
 
 def memory_request(

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from internvl_operator.api.crd import custom_resource_definition
-from internvl_operator.cli import crd as command
+from internvl_operator.cli import crd_command as command
 from tests.cluster.specs.kubernetes import KUBERNETES_PATHS
 from tests.cluster.specs.schema import nodes, resource_schema
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from internvl_operator.api.model import ApiModel
+from internvl_operator.api.base import ApiModel
 from internvl_operator.api.v1alpha1 import InternVLDeployment, InvalidSpecError, parse
-from internvl_operator.catalog.arguments import OPERATOR_FLAGS
+from internvl_operator.catalog.flags import OPERATOR_FLAGS
 from internvl_operator.desired import desire
 from internvl_operator.kube.kinds import CHILDREN
 from internvl_operator.manifests.record import inputs_of

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from internvl_operator.api.status import InternVLDeploymentStatus
+from internvl_operator.api.resource_status import InternVLDeploymentStatus
 from tests.statuses import STATUSES
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pytest
 
 from internvl_operator.kube.port import ForbiddenError, InvalidError, UnavailableError
 from internvl_operator.measurement.campaign import Campaign
-from internvl_operator.measurement.cell import Cell
+from internvl_operator.measurement.configuration import Cell
 from internvl_operator.measurement.gpu_memory import ReadingError
 
 CELLS = [Cell("8B", 1, False, ratio) for ratio in (0.8, 0.5, 0.2)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from internvl_operator.cli.capacity import Capacity, capacities, gpu_requests
+from internvl_operator.cli.status.capacity import Capacity, capacities, gpu_requests
 from tests.cluster.simulated_nodes import gpu_node
 
 

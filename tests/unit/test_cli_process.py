@@ -107,7 +107,7 @@ def test_an_end_that_takes_too_long_has_the_code_of_one_that_does_not(
         if end is not None:
             raise end
 
-    verb = import_module("internvl_operator.cli.run")
+    verb = import_module("internvl_operator.cli.run_command")
     monkeypatch.setattr(verb, "run", ended)
     monkeypatch.setattr(verb, "_leave_within", lambda _, code: forced.append(code))
     assert internvl("run")[0] == code

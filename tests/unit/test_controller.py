@@ -12,7 +12,7 @@ import pytest
 from internvl_operator.kube.cache import Cache
 from internvl_operator.kube.kinds import CHILDREN, DEPLOYMENT, RESOURCE, SERVICE
 from internvl_operator.kube.port import Keep, Key, Kind, ObjectList, UnavailableError, whole
-from internvl_operator.planner.inventory import Inventory
+from internvl_operator.planner.nodes.inventory import Inventory
 from internvl_operator.planner.request import GpuRequest
 from internvl_operator.reconcile import Reconciler
 from internvl_operator.runtime.controller import Controller

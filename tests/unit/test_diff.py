@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from internvl_operator.cli.diff import diff_text
+from internvl_operator.cli.diff_command import diff_text
 
 
 def test_an_update_is_shown_with_the_field_that_accepts_it() -> None:

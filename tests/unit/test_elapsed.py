@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from internvl_operator.cli.elapsed import short, since, with_elapsed
+from internvl_operator.cli.status.durations import short, since, with_elapsed
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def test_there_is_a_data_file_for_each_supported_release_and_no_other() -> None:
 
 def test_the_catalogue_imports_nothing_slow() -> None:
     program = (
-        "import sys; from internvl_operator.catalog import arguments, engines, gpus;"
+        "import sys; from internvl_operator.catalog import engines, flags, gpus;"
         "engines.engine(engines.DEFAULT_VERSION); print(*sys.modules)"
     )
     loaded = subprocess.run(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from internvl_operator.planner.inventory import given_gpu
+from internvl_operator.planner.nodes.inventory import given_gpu
 from internvl_operator.planner.outcome import Outcome
 from internvl_operator.planner.plan import Plan, make_plan
 from internvl_operator.planner.request import GpuRequest, PlanRequest

@@ -1,7 +1,7 @@
 import pytest
 
-from internvl_operator.catalog.arguments import OPERATOR_FLAGS, check_extra_args, flag_of
 from internvl_operator.catalog.engines import SUPPORTED_VERSIONS, engine
+from internvl_operator.catalog.flags import OPERATOR_FLAGS, check_extra_args, flag_of
 from internvl_operator.catalog.models import Backend
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from internvl_operator.manifests.fetch_model import broken_files, is_whole, main
+from internvl_operator.init_container.fetch_model import broken_files, is_whole, main
 from tests.cluster.specs.table import at
 from tests.rendering import children_of
 
@@ -119,7 +119,7 @@ def test_weights_in_pytorchs_own_format_are_taken_as_they_are(tmp_path: Path) ->
     assert broken_files(tmp_path) == []
 
 
-SCRIPT = (files("internvl_operator.manifests") / "fetch_model.py").read_text(encoding="utf-8")
+SCRIPT = (files("internvl_operator.init_container") / "fetch_model.py").read_text(encoding="utf-8")
 
 
 def test_the_init_container_runs_the_script() -> None:
@@ -131,5 +131,5 @@ def test_the_init_container_runs_the_script() -> None:
 
 
 def test_the_function_that_is_tested_is_the_one_that_the_script_runs() -> None:
-    assert main.__module__ == "internvl_operator.manifests.fetch_model"
+    assert main.__module__ == "internvl_operator.init_container.fetch_model"
     assert "sys.exit(main(*sys.argv[1:]))" in SCRIPT

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from internvl_operator.manifests.fetch_model import is_complete, remove_leftovers
+from internvl_operator.init_container.fetch_model import is_complete, remove_leftovers
 from tests.cluster.waiting import eventually
 from tests.unit.fake_hub import COMMIT, REPOSITORY, FakeHub
 from tests.unit.test_fetch_model import FIRST, SCRIPT, SECOND, safetensors
@@ -226,7 +226,9 @@ def test_a_model_that_does_not_fit_is_not_begun(hub: FakeHub, tmp_path: Path) ->
 
 def test_the_script_is_python_3_8() -> None:
     ast.parse(SCRIPT, feature_version=(3, 8))
-    assert (files("internvl_operator.manifests") / "fetch_model.py").read_text(encoding="utf-8") == SCRIPT
+    assert (files("internvl_operator.init_container") / "fetch_model.py").read_text(
+        encoding="utf-8"
+    ) == SCRIPT
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from internvl_operator.api.crd import custom_resource_definition
 from internvl_operator.api.v1alpha1 import InvalidSpecError, parse
 from internvl_operator.manifests.children import render_children
 from internvl_operator.manifests.record import inputs_of
-from internvl_operator.planner.inventory import NoGpuKnownError, inventory_for
+from internvl_operator.planner.nodes.inventory import NoGpuKnownError, inventory_for
 from internvl_operator.planner.plan import make_plan
 from internvl_operator.planner.request import request_of
 from tests.cluster.simulated_nodes import gpu_node

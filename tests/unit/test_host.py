@@ -3,7 +3,7 @@
 import pytest
 
 from internvl_operator.catalog.models import Backend
-from internvl_operator.planner.host import (
+from internvl_operator.planner.memory.host_memory import (
     expected_start_seconds,
     host_memory_mib,
     pinned_vision_mib,

@@ -12,7 +12,7 @@ from aiohttp import web
 from internvl_operator.kube.cache import Cache
 from internvl_operator.kube.kinds import DEPLOYMENT, SERVICE
 from internvl_operator.kube.port import Key
-from internvl_operator.runtime.informer_response import informer_response, news_of
+from internvl_operator.runtime.informer.informer_response import informer_response, news_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Mapping

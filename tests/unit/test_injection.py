@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 import pytest
 from pydantic import BaseModel
 
-from internvl_operator.api.quantity import parse_quantity
 from internvl_operator.api.v1alpha1 import InternVLDeployment, InternVLDeploymentSpec, parse
-from internvl_operator.manifests.deployment import deployment
-from internvl_operator.manifests.horizontalpodautoscaler import horizontal_pod_autoscaler
 from internvl_operator.manifests.labels import TEMPLATE_ANNOTATION
-from internvl_operator.manifests.networkpolicy import network_policy
-from internvl_operator.manifests.persistentvolumeclaim import owns_claim, persistent_volume_claim
-from internvl_operator.manifests.poddisruptionbudget import pod_disruption_budget
-from internvl_operator.manifests.podmonitor import pod_monitor
+from internvl_operator.manifests.objects.deployment import deployment
+from internvl_operator.manifests.objects.horizontalpodautoscaler import horizontal_pod_autoscaler
+from internvl_operator.manifests.objects.networkpolicy import network_policy
+from internvl_operator.manifests.objects.persistentvolumeclaim import owns_claim, persistent_volume_claim
+from internvl_operator.manifests.objects.poddisruptionbudget import pod_disruption_budget
+from internvl_operator.manifests.objects.podmonitor import pod_monitor
+from internvl_operator.manifests.objects.service import service
 from internvl_operator.manifests.record import with_record
-from internvl_operator.manifests.service import service
+from internvl_operator.quantity import parse_quantity
 from tests.cluster.specs.right import RICH
 from tests.cluster.specs.table import Spec, resource
 from tests.hostile import HOSTILE_TEXTS

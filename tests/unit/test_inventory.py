@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from internvl_operator.planner.inventory import (
+from internvl_operator.planner.nodes.inventory import (
     GpuPool,
     Inventory,
     NoGpuKnownError,
     inventory_for,
 )
-from internvl_operator.planner.node_affinity import NodeTerm, Requirement
+from internvl_operator.planner.nodes.node_affinity import NodeTerm, Requirement
 from internvl_operator.planner.request import GpuRequest
 
 if TYPE_CHECKING:

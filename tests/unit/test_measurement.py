@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from internvl_operator.api.v1alpha1 import parse
-from internvl_operator.measurement.cell import MEASUREMENT_LABEL, Cell, cells, manifest
+from internvl_operator.measurement.configuration import MEASUREMENT_LABEL, Cell, cells, manifest
 from internvl_operator.measurement.gpu_memory import (
     ReadingError,
     nvidia_smi_memory,

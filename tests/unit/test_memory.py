@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from internvl_operator.catalog.models import Backend
-from internvl_operator.planner.memory import MARGIN_MIB, estimate
+from internvl_operator.planner.memory.estimate import MARGIN_MIB, estimate
 from internvl_operator.planner.outcome import Outcome
 from tests.unit.memory_requests import memory_request
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from internvl_operator.catalog.engines import SUPPORTED_VERSIONS
 from internvl_operator.catalog.models import MODELS, Backend
-from internvl_operator.planner.memory import MemoryRequest, estimate
+from internvl_operator.planner.memory.estimate import MemoryRequest, estimate
 from internvl_operator.planner.outcome import Outcome
 from tests.unit.memory_requests import memory_request
 

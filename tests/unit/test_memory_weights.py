@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from internvl_operator.catalog.models import MODELS, Model
-from internvl_operator.planner.kv_cache import kv_bytes_per_token
-from internvl_operator.planner.weights import language_bytes, vision_bytes
+from internvl_operator.planner.memory.kv_cache import kv_bytes_per_token
+from internvl_operator.planner.memory.weights import language_bytes, vision_bytes
 
 CHECKPOINT_BYTES = {
     "1B": 1_876_317_952,

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from internvl_operator.planner.node_affinity import required_terms
-from internvl_operator.planner.placement import misplacement
+from internvl_operator.planner.nodes.node_affinity import required_terms
+from internvl_operator.planner.nodes.placement import misplacement
 from internvl_operator.planner.request import GpuRequest
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from internvl_operator.kube.port import ForbiddenError
-from internvl_operator.planner.inventory import NoGpuKnownError, inventory_for
-from internvl_operator.planner.node_affinity import NodeTerm, Requirement
+from internvl_operator.planner.nodes.inventory import NoGpuKnownError, inventory_for
+from internvl_operator.planner.nodes.node_affinity import NodeTerm, Requirement
 from internvl_operator.planner.request import GpuRequest
 from internvl_operator.runtime.nodes import ANEW_SECONDS, NodeInventory
 from internvl_operator.settings import Settings

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from internvl_operator.planner.placement import misplacement, tolerates
+from internvl_operator.planner.nodes.placement import misplacement, tolerates
 from internvl_operator.planner.request import GpuRequest
 
 KEYS = st.sampled_from(["dedicated", "spot", "nvidia.com/gpu", "node.kubernetes.io/not-ready"])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from internvl_operator.planner.document import plan_document, plan_from_document
-from internvl_operator.planner.inventory import GpuPool, Inventory
+from internvl_operator.planner.nodes.inventory import GpuPool, Inventory
 from internvl_operator.planner.outcome import Outcome
 from internvl_operator.planner.plan import Plan, make_plan
 from internvl_operator.planner.request import GpuRequest, PlanRequest

@@ -10,7 +10,7 @@ from internvl_operator.catalog.engines import SUPPORTED_VERSIONS, engine
 from internvl_operator.catalog.gpus import GPUS
 from internvl_operator.catalog.models import MODELS, Backend
 from internvl_operator.planner.document import plan_document
-from internvl_operator.planner.inventory import given_gpu
+from internvl_operator.planner.nodes.inventory import given_gpu
 from internvl_operator.planner.outcome import Outcome
 from internvl_operator.planner.plan import Plan, make_plan
 from internvl_operator.planner.request import GpuRequest, PlanRequest

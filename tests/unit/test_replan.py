@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from internvl_operator.api.v1alpha1 import parse
-from internvl_operator.planner.inventory import given_gpu
+from internvl_operator.planner.nodes.inventory import given_gpu
 from internvl_operator.planner.plan import make_plan
-from internvl_operator.planner.replan import replanned
 from internvl_operator.planner.request import GpuRequest, PlanRequest, request_of
+from internvl_operator.planner.sticky_plan import replanned
 from tests.cluster.specs.right import RIGHT
 from tests.cluster.specs.table import resource
 from tests.rendering import plan_of

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from internvl_operator.cli.screen import Screen
+from internvl_operator.cli.status.screen import Screen
 from tests.cluster.simulated_nodes import gpu_node
 from tests.cluster.specs.table import resource
 

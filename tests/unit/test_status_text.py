@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from internvl_operator.cli.capacity import Capacity
-from internvl_operator.cli.status_row import Row
-from internvl_operator.cli.status_text import status_text
+from internvl_operator.cli.status.capacity import Capacity
+from internvl_operator.cli.status.status_row import Row
+from internvl_operator.cli.status.status_text import status_text
 from internvl_operator.planner.document import plan_document
-from internvl_operator.planner.inventory import GpuPool, Inventory
+from internvl_operator.planner.nodes.inventory import GpuPool, Inventory
 from internvl_operator.planner.plan import Plan, make_plan
 from internvl_operator.planner.request import PlanRequest
 

@@ -15,8 +15,8 @@ import pytest
 from internvl_operator.__main__ import main
 from internvl_operator.catalog.gpus import find_gpu
 from internvl_operator.catalog.models import MODELS
-from internvl_operator.cli.plan_table import USUAL_GPUS
-from internvl_operator.planner.inventory import given_gpu
+from internvl_operator.cli.table.plan_table import USUAL_GPUS
+from internvl_operator.planner.nodes.inventory import given_gpu
 from internvl_operator.planner.plan import make_plan
 from internvl_operator.planner.request import GpuRequest, PlanRequest
 from tests.accuracy.cells import A100, read_cells
@@ -154,7 +154,7 @@ def test_without_matplotlib_a_plot_says_how_to_get_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    monkeypatch.delitem(sys.modules, "internvl_operator.cli.memory_plot", raising=False)
+    monkeypatch.delitem(sys.modules, "internvl_operator.cli.table.memory_plot", raising=False)
     assert main(["table", *ON_A100, "--plot", "x.png"]) == 2
     assert "pip install 'internvl-operator[plot]'" in capsys.readouterr().err
 
@@ -181,7 +181,7 @@ def test_a_plot_has_a_bar_for_each_cell(
     figure.__dict__["Figure"] = Drawing
     monkeypatch.setitem(sys.modules, "matplotlib", ModuleType("matplotlib"))
     monkeypatch.setitem(sys.modules, "matplotlib.figure", figure)
-    monkeypatch.delitem(sys.modules, "internvl_operator.cli.memory_plot", raising=False)
+    monkeypatch.delitem(sys.modules, "internvl_operator.cli.table.memory_plot", raising=False)
     path = str(tmp_path / "plot.png")
     arguments = (*ON_A100, "--sizes", "40B", "--max-gpus", "1", "--ratios", "0.8,0.2")
     table(*arguments, "--plot", path)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from internvl_operator.runtime.watch_stream import whole_events
+from internvl_operator.runtime.informer.watch_stream import whole_events
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence

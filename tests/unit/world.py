@@ -12,7 +12,7 @@ from internvl_operator.kube.port import (
     Key,
     KubernetesObject,
 )
-from internvl_operator.planner.inventory import GpuPool, Inventory, NoGpuKnownError
+from internvl_operator.planner.nodes.inventory import GpuPool, Inventory, NoGpuKnownError
 from internvl_operator.planner.request import GpuRequest
 from internvl_operator.reconcile import Reconciler
 from internvl_operator.status import condition

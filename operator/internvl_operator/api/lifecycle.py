@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from internvl_operator.api.model import ApiModel, Rule
+from internvl_operator.api.base import ApiModel, Rule
 
 
 class Rollout(ApiModel):

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 import yaml
 from pydantic import Field, ValidationError
 
+from internvl_operator.api.base import ApiModel
 from internvl_operator.api.kubernetes_types import NetworkPolicyPeer, Toleration
-from internvl_operator.api.model import ApiModel
 from internvl_operator.api.pod_template import (
     LocalObjectReference,
     Name,

@@ -10,13 +10,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from internvl_operator.api.base import ApiModel, Rule
 from internvl_operator.api.kubernetes_types import checked, schema_of
-from internvl_operator.api.model import ApiModel, Rule
 from internvl_operator.api.pod_template import Quantity
-from internvl_operator.api.quantity import parse_quantity
-from internvl_operator.catalog.arguments import OPERATOR_FLAGS, flag_of
 from internvl_operator.catalog.engines import DEFAULT_VERSION, SUPPORTED_VERSIONS, engine
+from internvl_operator.catalog.flags import OPERATOR_FLAGS, flag_of
 from internvl_operator.catalog.models import MODELS
+from internvl_operator.quantity import parse_quantity
 
 
 def _supported(version: str) -> str:

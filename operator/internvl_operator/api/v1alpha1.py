@@ -5,9 +5,9 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from internvl_operator.api.base import ApiModel, Rule, broken_rules
 from internvl_operator.api.kubernetes_types import NetworkPolicyPeer
 from internvl_operator.api.lifecycle import Autoscaling, Monitoring, Rollout
-from internvl_operator.api.model import ApiModel, Rule, broken_rules
 from internvl_operator.api.pod_template import (
     LocalObjectReference,
     PodTemplate,

@@ -1,1 +1,1 @@
-"""The command ``internvl``, one module per verb."""
+"""The command ``internvl``: one module per verb, ``VERB_command.py``, and what verbs share."""

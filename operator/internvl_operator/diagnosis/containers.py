@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from internvl_operator.diagnosis.endings import (
+from internvl_operator.diagnosis.container_exits import (
     Expectation,
     ended_with,
     was_ready,

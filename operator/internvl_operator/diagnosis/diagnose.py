@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import inf
 from typing import Any
 
+from internvl_operator.diagnosis.container_exits import Expectation
 from internvl_operator.diagnosis.containers import ENGINE, findings_of
-from internvl_operator.diagnosis.endings import Expectation
 from internvl_operator.diagnosis.finding import Finding, Outlook, Reason, finding
-from internvl_operator.diagnosis.lost import findings_of_lost, is_lost
+from internvl_operator.diagnosis.lost_pods import findings_of_lost, is_lost
 from internvl_operator.diagnosis.pods import Pod, pods_of
 from internvl_operator.diagnosis.scheduling import Obstacle, scheduling_of
 from internvl_operator.planner.plan import Plan

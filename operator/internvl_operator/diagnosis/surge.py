@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from internvl_operator.diagnosis.lost import is_lost
+from internvl_operator.diagnosis.lost_pods import is_lost
 from internvl_operator.diagnosis.pods import Pod
 from internvl_operator.diagnosis.scheduling import Obstacle, Unscheduled, scheduling_of
 

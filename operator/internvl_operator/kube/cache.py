@@ -11,9 +11,9 @@ from typing import Any, Self
 
 import orjson
 
-from internvl_operator.kube.kept import kept
 from internvl_operator.kube.kinds import POD
 from internvl_operator.kube.port import Key, Kind, KubernetesObject
+from internvl_operator.kube.slimming import kept
 from internvl_operator.manifests.labels import NAME_LABEL
 
 _FASTEST = 1

@@ -6,16 +6,19 @@ from typing import Any
 
 from internvl_operator.api.platform_defaults import NO_DEFAULTS, PlatformDefaults
 from internvl_operator.api.v1alpha1 import InternVLDeployment
-from internvl_operator.manifests.deployment import deployment
-from internvl_operator.manifests.horizontalpodautoscaler import autoscales, horizontal_pod_autoscaler
-from internvl_operator.manifests.networkpolicy import network_policy
-from internvl_operator.manifests.persistentvolumeclaim import owns_claim, persistent_volume_claim
-from internvl_operator.manifests.poddisruptionbudget import has_several_replicas, pod_disruption_budget
-from internvl_operator.manifests.podmonitor import is_monitored, pod_monitor
+from internvl_operator.manifests.objects.deployment import deployment
+from internvl_operator.manifests.objects.horizontalpodautoscaler import autoscales, horizontal_pod_autoscaler
+from internvl_operator.manifests.objects.networkpolicy import network_policy
+from internvl_operator.manifests.objects.persistentvolumeclaim import owns_claim, persistent_volume_claim
+from internvl_operator.manifests.objects.poddisruptionbudget import (
+    has_several_replicas,
+    pod_disruption_budget,
+)
+from internvl_operator.manifests.objects.podmonitor import is_monitored, pod_monitor
+from internvl_operator.manifests.objects.service import service
 from internvl_operator.manifests.record import Record, with_manifest_hash, with_record
 from internvl_operator.manifests.revision import Update, pin, revision_of, with_revision
 from internvl_operator.manifests.rollout import Strategy, strategy_of, with_strategy
-from internvl_operator.manifests.service import service
 from internvl_operator.manifests.template import KubernetesObject
 from internvl_operator.planner.plan import Plan
 

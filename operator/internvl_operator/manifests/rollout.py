@@ -6,7 +6,7 @@ from typing import Any
 
 from internvl_operator.api.v1alpha1 import InternVLDeploymentSpec
 from internvl_operator.manifests.labels import TERMINATE_FIRST_ANNOTATION
-from internvl_operator.manifests.model_files import holds_exclusive_claim
+from internvl_operator.manifests.objects.model_files import holds_exclusive_claim
 from internvl_operator.manifests.record import annotated
 from internvl_operator.manifests.template import KubernetesObject
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from internvl_operator.kube.port import ClusterError, InvalidError, ThrottledError, UnavailableError
-from internvl_operator.measurement.cell import Cell
+from internvl_operator.measurement.configuration import Cell
 from internvl_operator.measurement.gpu_memory import ReadingError
 from internvl_operator.measurement.measurement import INVALID, Measurement
 

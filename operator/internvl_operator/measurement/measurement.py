@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from internvl_operator.measurement.cell import Cell
+from internvl_operator.measurement.configuration import Cell
 from internvl_operator.planner.outcome import Outcome
 
 INVALID = "Invalid"

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from internvl_operator.catalog.arguments import check_extra_args
 from internvl_operator.catalog.engine import Engine
 from internvl_operator.catalog.engines import engine
+from internvl_operator.catalog.flags import check_extra_args
 from internvl_operator.catalog.models import IMAGE_TOKENS, Backend
-from internvl_operator.planner.inventory import GpuPool, Inventory
-from internvl_operator.planner.memory import MemoryEstimate, MemoryRequest, estimate
+from internvl_operator.planner.memory.estimate import MemoryEstimate, MemoryRequest, estimate
+from internvl_operator.planner.nodes.inventory import GpuPool, Inventory
 from internvl_operator.planner.outcome import Outcome
 from internvl_operator.planner.parallelism import check_parallelism
 from internvl_operator.planner.request import PlanRequest

@@ -4,7 +4,7 @@ from typing import Any
 
 from internvl_operator.catalog.models import Backend
 from internvl_operator.planner.explain import Alternative
-from internvl_operator.planner.memory import MemoryEstimate
+from internvl_operator.planner.memory.estimate import MemoryEstimate
 from internvl_operator.planner.outcome import Outcome
 from internvl_operator.planner.plan import Plan
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from internvl_operator.planner.candidates import Candidate, candidates
-from internvl_operator.planner.inventory import Inventory
+from internvl_operator.planner.nodes.inventory import Inventory
 from internvl_operator.planner.outcome import Outcome
 from internvl_operator.planner.request import PlanRequest
 

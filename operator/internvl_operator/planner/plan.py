@@ -12,9 +12,9 @@ from internvl_operator.catalog.engines import engine
 from internvl_operator.catalog.models import Backend
 from internvl_operator.planner.candidates import Candidate, candidates
 from internvl_operator.planner.explain import Alternative, alternatives_to, reason_for, ways_out_of
-from internvl_operator.planner.host import expected_start_seconds
-from internvl_operator.planner.inventory import Inventory
-from internvl_operator.planner.memory import MemoryEstimate
+from internvl_operator.planner.memory.estimate import MemoryEstimate
+from internvl_operator.planner.memory.host_memory import expected_start_seconds
+from internvl_operator.planner.nodes.inventory import Inventory
 from internvl_operator.planner.outcome import Outcome
 from internvl_operator.planner.request import PlanRequest
 

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from internvl_operator.api.quantity import memory_mib
 from internvl_operator.catalog.engines import DEFAULT_VERSION
 from internvl_operator.catalog.models import MODELS, Backend, Model
-from internvl_operator.planner.node_affinity import NodeTerm, required_terms
+from internvl_operator.planner.nodes.node_affinity import NodeTerm, required_terms
+from internvl_operator.quantity import memory_mib
 
 if TYPE_CHECKING:
     from internvl_operator.api.v1alpha1 import InternVLDeploymentSpec

@@ -34,6 +34,10 @@ from internvl_operator.runtime.queue import WorkQueue
 from internvl_operator.runtime.tasks import first_to_end, running
 from internvl_operator.settings import LeaseSettings, Settings
 
+_KOPF_IDENTITY: Any = "internvl-operator"
+"""What this process is called among Kopf's peers, of which it has none. Kopf would ask the system for the name of the
+user, and a container's user need not have one."""
+
 _INFORMER_STOP_SECONDS = 0.5
 """Kopf waits five seconds for tasks of its own that it has forgotten; an informer has nothing to lose."""
 
@@ -143,6 +147,7 @@ async def _run_until_signal(
             await kopf.operator(
                 registry=informer_registry(controller, observed, load, stopping),
                 settings=informer_settings(observed),
+                identity=_KOPF_IDENTITY,
                 standalone=True,
                 clusterwide=not settings.namespaces,
                 namespaces=settings.namespaces,

@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from internvl_operator.kube.cache import Cache, key_of, resource_key
-from internvl_operator.kube.kept import identity
 from internvl_operator.kube.kinds import POD, RESOURCE
 from internvl_operator.kube.port import (
     Cluster,
@@ -20,6 +19,7 @@ from internvl_operator.kube.port import (
     NotLeaderError,
     ThrottledError,
 )
+from internvl_operator.kube.slimming import identity
 from internvl_operator.manifests.labels import CHILDREN_SELECTOR
 from internvl_operator.reconcile import Reconciler
 from internvl_operator.runtime.metrics import Metrics

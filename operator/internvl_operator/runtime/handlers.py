@@ -17,7 +17,7 @@ from internvl_operator.kube.kinds import RESOURCE
 from internvl_operator.kube.port import Kind
 from internvl_operator.manifests.labels import CHILDREN_SELECTOR
 from internvl_operator.runtime.controller import Controller
-from internvl_operator.runtime.informer_response import informer_response
+from internvl_operator.runtime.informer.informer_response import informer_response
 
 
 def informer_settings(observed: Iterable[Kind]) -> kopf.OperatorSettings:

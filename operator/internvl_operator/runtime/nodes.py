@@ -11,7 +11,7 @@ from typing import Any
 
 from internvl_operator.kube.kinds import NODE
 from internvl_operator.kube.port import Cluster, ForbiddenError, KubernetesObject
-from internvl_operator.planner.inventory import Inventory, inventory_for
+from internvl_operator.planner.nodes.inventory import Inventory, inventory_for
 from internvl_operator.planner.request import GpuRequest
 from internvl_operator.settings import Settings
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from internvl_operator.diagnosis.diagnose import diagnose
 from internvl_operator.diagnosis.finding import Finding, Outlook, Reason
-from internvl_operator.planner.inventory import GpuPool, Inventory
+from internvl_operator.planner.nodes.inventory import GpuPool, Inventory
 from internvl_operator.planner.plan import make_plan
 from internvl_operator.planner.request import PlanRequest
 from tests.unit.pods import (

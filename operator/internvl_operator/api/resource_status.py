@@ -1,0 +1,169 @@
+"""``status`` of an InternVLDeployment.
+
+The controller builds the status as plain objects (``status.py`` of the package); these models give the CRD its
+schema, and a test keeps both in agreement.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from internvl_operator.api.base import ApiModel
+
+OutcomeName = Literal["ok", "oom", "no_kv_for_session", "session_exceeds_kv", "rejected"]
+
+
+class Memory(ApiModel):
+    """Memory of one GPU in MiB: weights + overhead + kvCache + working = used, and used + free = the GPU's total."""
+
+    weights_mib: int
+    """Weights held by one GPU."""
+    overhead_mib: int
+    """CUDA context, communication buffers and AWQ's workspace."""
+    kv_cache_mib: int
+    """KV cache."""
+    working_mib: int
+    """What the engine allocates after the KV cache while it starts."""
+    used_mib: int
+    """What nvidia-smi shows when the server is up."""
+    free_mib: int
+    """What is left of the GPU then."""
+    free_after_weights_mib: int
+    """What is free when the KV cache is sized."""
+    reserve_mib: int
+    """What must stay free after the KV cache for the first requests."""
+    shortfall_mib: int
+    """How much more memory the GPU would need; 0 when the plan is ok."""
+
+
+class AlternativeStatus(ApiModel):
+    """Another plan, and why it was not taken."""
+
+    quantization: str
+    """None or AWQ."""
+    tp: int
+    """Tensor parallelism, and so the number of GPUs."""
+    gpus: str
+    """Number and product of the GPUs."""
+    outcome: OutcomeName
+    """What would happen."""
+    used_mib: int
+    """Memory that one GPU would use, in MiB."""
+    kv_tokens: int
+    """Tokens that the KV cache would hold."""
+    concurrent_sessions: int
+    """Sessions of full length that would fit at once."""
+    reason: str
+    """Why it was not taken, or what it would take."""
+
+
+class PlanStatus(ApiModel):
+    """What follows from the spec and the GPUs, with the reason."""
+
+    outcome: OutcomeName
+    """ok, or what would go wrong: oom, no_kv_for_session, session_exceeds_kv, rejected."""
+    reason: str
+    """Why this plan."""
+    size: str
+    """Size of the model."""
+    quantization: str
+    """None or AWQ."""
+    repository: str
+    """Repository of the weights."""
+    backend: str
+    """turbomind or pytorch."""
+    engine: str
+    """LMDeploy release."""
+    tp: int
+    """Tensor parallelism."""
+    gpus: int
+    """GPUs of one replica; always equal to tp."""
+    resource: str
+    """Extended resource that is requested."""
+    product: str
+    """GPU product; empty when only its memory is known."""
+    gpu_memory_mib: int
+    """Total memory of one GPU in MiB."""
+    node_selector: dict[str, str]
+    """Node labels that pin the GPU product."""
+    dtype: str
+    """auto, or float16 where the GPU has no bfloat16."""
+    session_len: int
+    """Longest session in tokens."""
+    effective_session_len: int
+    """Longest session that the KV cache holds, in tokens."""
+    max_batch_size: int
+    """Most requests computed at once."""
+    quant_policy: int
+    """Bits of the KV cache: 4, 8, or 0 for 16."""
+    cache_max_entry_count: float
+    """Share of the memory free after the weights that the KV cache takes."""
+    memory: Memory
+    """Memory of one GPU."""
+    kv_tokens: int
+    """Tokens that the KV cache of one replica holds."""
+    kv_bytes_per_token: int
+    """Bytes of one token in the KV cache of one GPU."""
+    concurrent_sessions: int
+    """Sessions of full length that fit at once."""
+    concurrent_image_requests: int
+    """Requests with one image and 512 tokens that fit at once."""
+    expected_start_seconds: int
+    """Expected seconds from the start of the container to the open port."""
+    warnings: list[str] = []
+    """What the engine needs or lacks beside its flags."""
+    notes: list[str] = []
+    """What could not be read of the nodes."""
+    alternatives: list[AlternativeStatus] = []
+    """At most three other plans with their numbers, the cheapest first."""
+
+
+class Condition(ApiModel):
+    """A Kubernetes condition."""
+
+    type: Annotated[str, Field(max_length=316)]
+    """Ready, Reconciling, Stalled, Planned, Available or UpdateAvailable."""
+    status: Literal["True", "False", "Unknown"]
+    """True, False or Unknown."""
+    reason: Annotated[str, Field(max_length=1024)]
+    """One word for programs."""
+    message: Annotated[str, Field(max_length=32768)]
+    """A sentence for people."""
+    observed_generation: int
+    """Generation of the spec that this condition speaks of."""
+    last_transition_time: Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+    """When the condition's status last changed."""
+
+
+class InternVLDeploymentStatus(ApiModel):
+    """What was derived and what was observed."""
+
+    observed_generation: int | None = None
+    """Generation of the spec that the operator last acted on."""
+    conditions: Annotated[
+        list[Condition],
+        Field(json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}),
+    ] = []
+    """Ready, Reconciling and Stalled as kstatus has them, Planned, Available, and UpdateAvailable."""
+    plan: PlanStatus | None = None
+    """What follows from the spec and the GPUs."""
+    replicas: int | None = None
+    """Pods of the Deployment."""
+    ready_replicas: int | None = None
+    """Pods that answer."""
+    ready: str | None = None
+    """Ready and wanted replicas, as n/m."""
+    selector: str | None = None
+    """Label selector of the pods, for the scale subresource."""
+    endpoint: str | None = None
+    """Base URL of the OpenAI-compatible API inside the cluster."""
+    model_name: str | None = None
+    """Name under which clients ask for the model."""
+    revision: str | None = None
+    """Hash of the pod template that is applied."""
+    rollout_strategy: Literal["Surge", "TerminateFirst", "Recreate"] | None = None
+    """How that pod template is rolled out: TerminateFirst where no GPUs were free to surge."""
+    update_revision: str | None = None
+    """Hash of the pod template that this operator would apply, when it is another one."""
+    update_changes: list[str] | None = None
+    """What differs between the two, a line per field; internvl diff shows it."""

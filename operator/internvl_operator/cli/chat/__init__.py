@@ -1,0 +1,1 @@
+"""``internvl chat`` and ``internvl smoke``: the verbs that talk to a served model."""

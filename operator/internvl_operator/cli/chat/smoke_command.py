@@ -1,0 +1,104 @@
+"""``internvl smoke``: whether a served model answers."""
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Sequence
+
+from internvl_operator.chat.checks import CHECKS, Result, run_checks
+from internvl_operator.cli.chat.served_model import FAILURES, add_target_options, reached
+from internvl_operator.cli.options import NOT_READY, USAGE_ERROR
+
+_SAMPLING = {"temperature": 0.8, "top_p": 0.8, "max_tokens": 64}
+"""Temperature and top_p of the guide's example."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print how each check ended; return 0, 1 when one failed, 2 for wrong usage or no such resource."""
+    options = _parser().parse_args(arguments)
+    try:
+        results = asyncio.run(_run(options))
+    except FAILURES as error:
+        print(f"internvl smoke: {error}", file=sys.stderr)
+        return NOT_READY
+    except (ValueError, OSError) as error:
+        print(f"internvl smoke: {error}", file=sys.stderr)
+        return USAGE_ERROR
+    return 0 if all(result.problem is None for result in results) else NOT_READY
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="internvl smoke",
+        description="Asks a served model as the models' published guide does: an image, several images, a batch, "
+        "several turns, the openai package's own call, streaming. Prints pass or fail for each.",
+        epilog="Exit code: 0 all passed, 1 one failed or the model does not answer, 2 wrong usage or no such "
+        "resource.",
+    )
+    add_target_options(parser)
+    parser.add_argument(
+        "--check",
+        metavar="CHECK",
+        action="append",
+        choices=list(CHECKS),
+        help=f"run this one; may be repeated (all: {', '.join(CHECKS)})",
+    )
+    parser.add_argument(
+        "--check-answers",
+        action="store_true",
+        help="fail when an answer does not name the colours in the images; the stub's never do",
+    )
+    parser.add_argument("-o", "--output", choices=["table", "json"], default="table")
+    return parser
+
+
+async def _run(options: argparse.Namespace) -> list[Result]:
+    results = []
+    async with reached(options, _SAMPLING) as model:
+        if options.output == "table":
+            print(f"{model.name}\n{'check':15} {'result':6} {'first token':>11} {'answer':>8} {'prompt':>12}")
+        async for result in run_checks(model, options.check or list(CHECKS), options.check_answers):
+            results.append(result)
+            if options.output == "table":
+                print(_row(result), flush=True)
+    passed = sum(result.problem is None for result in results)
+    if options.output == "json":
+        document = {
+            "model": model.name,
+            "passed": passed == len(results),
+            "checks": [_document(each) for each in results],
+        }
+        print(json.dumps(document, indent=2, ensure_ascii=False))
+    else:
+        print(f"{passed} of {len(results)} passed")
+    return results
+
+
+def _row(result: Result) -> str:
+    tokens = _prompt_tokens(result)
+    return (
+        f"{result.name:15} {'fail' if result.problem else 'pass':6} {_time(result.first_token_seconds):>11} "
+        f"{_time(result.seconds):>8} {'-' if tokens is None else f'{tokens} tokens':>12}"
+        + (f"  {result.problem}" if result.problem else "")
+    ).rstrip()
+
+
+def _time(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{seconds:.2f} s"
+
+
+def _prompt_tokens(result: Result) -> int | None:
+    """Return the length of the longest prompt."""
+    return max((each.prompt_tokens for each in result.answers if each.prompt_tokens), default=None)
+
+
+def _document(result: Result) -> dict[str, object]:
+    return {
+        "name": result.name,
+        "passed": result.problem is None,
+        "problem": result.problem,
+        "firstTokenSeconds": result.first_token_seconds,
+        "seconds": result.seconds,
+        "promptTokens": _prompt_tokens(result),
+    }

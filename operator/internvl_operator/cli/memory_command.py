@@ -1,0 +1,206 @@
+"""``internvl memory``: the GPU memory that models use, measured, beside what the plan says."""
+
+import argparse
+import asyncio
+import csv
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+from tqdm import tqdm
+
+from internvl_operator.api.v1alpha1 import KIND
+from internvl_operator.catalog.models import MODELS
+from internvl_operator.cli.cluster import (
+    add_cluster_options,
+    cluster_of,
+    credentials_of,
+    namespace_of,
+    resource_of,
+)
+from internvl_operator.cli.options import NOT_READY, USAGE_ERROR, listed, positive, ratio, seconds, size
+from internvl_operator.cli.table.table_command import DEFAULT_RATIOS, markdown
+from internvl_operator.kube.client import KubernetesClient
+from internvl_operator.kube.port import ClusterError, Key
+from internvl_operator.kube.streams import PodStreams
+from internvl_operator.measurement.campaign import Campaign
+from internvl_operator.measurement.configuration import Cell, cells
+from internvl_operator.measurement.gpu_memory import ReadingError
+from internvl_operator.measurement.in_cluster import (
+    Meter,
+    NamespaceLaboratory,
+    NvidiaSmi,
+    Prometheus,
+    pod_memory,
+)
+from internvl_operator.measurement.measurement import Journal, Measurement
+from internvl_operator.measurement.report import report_csv, report_rows
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measure; return 0, 1 when a cell could not be measured, 2 for wrong usage, 130 when interrupted."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if (options.name is None) == (options.sizes is None):
+        parser.error("give either the name of a resource or --sizes")
+    try:
+        measurements = asyncio.run(_one(options) if options.name else _many(options))
+    except (ReadingError, ClusterError) as error:
+        print(f"internvl memory: {error}", file=sys.stderr)
+        return NOT_READY
+    except (ValueError, OSError) as error:
+        print(f"internvl memory: {error}", file=sys.stderr)
+        return USAGE_ERROR
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        print(
+            "internvl memory: interrupted; the same command goes on with the cells that are left",
+            file=sys.stderr,
+        )
+        return 130
+    print(markdown(report_rows(measurements)))
+    if options.csv is not None:
+        with options.csv.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file, lineterminator="\n").writerows(report_csv(measurements))
+    return 0 if all(each.is_settled for each in measurements) else NOT_READY
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="internvl memory",
+        description="Measures the GPU memory of a resource that runs, or of each combination of sizes, GPUs, "
+        "quantization and share of the KV cache, and prints it beside the plan's. It makes a resource for each "
+        "combination, waits until it is ready, reads the memory, and deletes it.",
+        epilog="Exit code: 0 all was measured, 1 something was not, 2 wrong usage, 130 interrupted.",
+    )
+    parser.add_argument("name", nargs="?", help="a resource that runs; nothing is made or deleted")
+    add_cluster_options(parser)
+    parser.add_argument("--sizes", metavar="SIZES", type=listed(size), help=f"of {','.join(MODELS)}")
+    parser.add_argument("--gpus", metavar="N,...", type=listed(positive), default=(1,), help="GPUs each (1)")
+    parser.add_argument("--awq", metavar="no,yes", type=listed(_is_awq), default=(False,), help="(no)")
+    parser.add_argument(
+        "--ratios",
+        metavar="RATIOS",
+        type=listed(ratio),
+        default=DEFAULT_RATIOS,
+        help="values of cacheMaxEntryCount (0.8,0.2,0.1,0.05)",
+    )
+    parser.add_argument(
+        "-f",
+        "--file",
+        metavar="FILE",
+        type=Path,
+        help="a resource whose spec says all else, such as gpu.product and model.cache",
+    )
+    parser.add_argument("--at-once", metavar="N", type=positive, default=1, help="combinations at a time (1)")
+    parser.add_argument(
+        "--timeout",
+        metavar="SECONDS",
+        type=seconds,
+        default=3600.0,
+        help="longest wait for one to become ready (3600)",
+    )
+    parser.add_argument(
+        "--prometheus",
+        metavar="URL",
+        help="read the DCGM exporter's metric there, instead of running nvidia-smi in the pod",
+    )
+    parser.add_argument(
+        "--journal",
+        metavar="FILE",
+        type=Path,
+        default=Path("internvl-memory.jsonl"),
+        help="keeps what was measured; a run goes on where an earlier one ended (internvl-memory.jsonl)",
+    )
+    parser.add_argument("--csv", metavar="FILE", type=Path, help="write the measured cells as CSV too")
+    return parser
+
+
+def _is_awq(text: str) -> bool:
+    if text not in ("no", "yes"):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither no nor yes")
+    return text == "yes"
+
+
+async def _one(options: argparse.Namespace) -> list[Measurement]:
+    """Measure a resource that runs."""
+    key = Key(namespace_of(options), options.name)
+    async with _connected(options, key.namespace) as (cluster, meter):
+        plan = (await resource_of(cluster, key)).get("status", {}).get("plan")
+        if plan is None:
+            raise ReadingError(f"{key.namespace}/{key.name} has no plan yet")
+        cell = Cell(plan["size"], plan["tp"], plan["quantization"] == "AWQ", plan["cacheMaxEntryCount"])
+        return [Measurement(cell, plan, await pod_memory(cluster, meter, key))]
+
+
+async def _many(options: argparse.Namespace) -> list[Measurement]:
+    """Measure every combination that the journal does not hold yet."""
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, _current().cancel)
+    base = _base(options.file)
+    wanted = list(cells(options.sizes, options.gpus, options.awq, options.ratios))
+    journal = Journal(options.journal)
+    known = journal.read()
+    left = [cell for cell in wanted if cell not in known]
+    namespace = namespace_of(options)
+    async with _connected(options, namespace) as (cluster, meter):
+        laboratory = NamespaceLaboratory(cluster, namespace, base, meter)
+        with tqdm(total=len(wanted), initial=len(wanted) - len(left), unit="cell", disable=None) as bar:
+
+            def tell(cell: Cell, text: str) -> None:
+                bar.set_postfix_str(f"{cell}: {text}")
+
+            campaign = Campaign(laboratory, options.timeout, time.monotonic, tell)
+            async for measurement in campaign.run(left, options.at_once):
+                known[measurement.cell] = measurement
+                if measurement.is_settled:
+                    journal.add(measurement)
+                bar.update()
+                bar.write(_line(measurement), file=sys.stderr)
+    return [known[cell] for cell in wanted]
+
+
+@asynccontextmanager
+async def _connected(
+    options: argparse.Namespace, namespace: str
+) -> AsyncIterator[tuple[KubernetesClient, Meter]]:
+    async with (
+        cluster_of(options, [namespace]) as cluster,
+        PodStreams(credentials_of(options)) as streams,
+    ):
+        meter: Meter = Prometheus(options.prometheus) if options.prometheus else NvidiaSmi(streams)
+        yield cluster, meter
+
+
+def _current() -> asyncio.Task[Any]:
+    task = asyncio.current_task()
+    if task is None:
+        raise RuntimeError("not within a task")
+    return task
+
+
+def _base(path: Path | None) -> Mapping[str, Any]:
+    """Return the resource of a file.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it holds something else.
+    """
+    if path is None:
+        return {}
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is not YAML of one document: {error}") from None
+    if not isinstance(document, dict) or document.get("kind") != KIND:
+        raise ValueError(f"{path} holds no {KIND}")
+    return document
+
+
+def _line(measurement: Measurement) -> str:
+    if measurement.most_used_mib is not None:
+        return f"{measurement.cell}: {measurement.most_used_mib} MiB"
+    return f"{measurement.cell}: {measurement.reason}: {measurement.message}"

@@ -1,0 +1,1 @@
+"""``internvl plan``: one plan, as text, JSON or a command line."""

@@ -1,0 +1,136 @@
+"""``internvl plan``: what a model needs, before a pod exists."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from internvl_operator.catalog.models import MODELS
+from internvl_operator.cli.options import (
+    NO_PLAN,
+    USAGE_ERROR,
+    add_engine_options,
+    add_gpu_options,
+    add_platform_option,
+    positive,
+    ratio,
+    read_resources,
+    with_options,
+)
+from internvl_operator.cli.plan.plan_text import plan_text
+from internvl_operator.manifests.server_arguments import COMMAND, DEFAULT_PORT, server_arguments
+from internvl_operator.planner.autoscaling import with_autoscaling_warning
+from internvl_operator.planner.document import plan_document
+from internvl_operator.planner.nodes.inventory import NoGpuKnownError, given_gpu
+from internvl_operator.planner.plan import Plan, make_plan
+from internvl_operator.planner.remote_code import with_branch_warning
+from internvl_operator.planner.request import QUANTIZATIONS, PlanRequest, quantized, request_of
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the plan; return 0 for a plan, 2 for wrong usage or no GPU known, 3 for any outcome but ok."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if (options.size is None) == (options.file is None):
+        parser.error("give either a size or -f FILE")
+    try:
+        asked = _asked(options)
+        plans = [_planned(each.request) for each in asked]
+    except NoGpuKnownError:
+        print("internvl plan: no GPU is known to plan for: give --gpu or --gpu-memory", file=sys.stderr)
+        return USAGE_ERROR
+    except (ValueError, OSError) as error:
+        print(f"internvl plan: {error}", file=sys.stderr)
+        return USAGE_ERROR
+    print(_formatted(list(zip(plans, asked, strict=True)), options.output))
+    return 0 if all(plan.is_ok for plan in plans) else NO_PLAN
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request, and what else of a resource shows in the command line."""
+
+    request: PlanRequest
+    model_name: str = ""
+    port: int = DEFAULT_PORT
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="internvl plan",
+        description="Says what a model needs: GPUs, tp, quantization, memory, and the command line. "
+        "What is given is kept, what is not is derived.",
+        epilog="Exit code: 0 a plan, 2 wrong usage or no GPU known, 3 any outcome but ok.",
+    )
+    parser.add_argument("size", nargs="?", choices=MODELS, metavar="SIZE", help=", ".join(MODELS))
+    parser.add_argument(
+        "-f", "--file", metavar="FILE", help="plan for the resources of a YAML file (-: stdin)"
+    )
+    add_gpu_options(parser)
+    add_platform_option(parser)
+    parser.add_argument("--quantization", choices=QUANTIZATIONS, help="(Auto)")
+    add_engine_options(parser)
+    parser.add_argument(
+        "--tp", metavar="N", type=positive, help="tensor parallelism, and so the number of GPUs"
+    )
+    parser.add_argument(
+        "--cache-max-entry-count", metavar="R", type=ratio, help="share of the free memory for the KV cache"
+    )
+    parser.add_argument(
+        "--sessions", metavar="N", type=positive, help="full-length sessions to hold at once (4)"
+    )
+    parser.add_argument("-o", "--output", choices=["table", "json", "yaml"], default="table")
+    return parser
+
+
+def _asked(options: argparse.Namespace) -> list[_Asked]:
+    """Return what is asked for: by the size, or by a file; the options win over the file."""
+    given = {name: value for name in _REQUEST_OPTIONS if (value := getattr(options, name)) is not None}
+    if options.quantization is not None:
+        given["quantized"] = quantized(options.quantization)
+    if options.file is None:
+        asked = [_Asked(PlanRequest(size=options.size))]
+    else:
+        from internvl_operator.api.platform_defaults import read_platform_defaults
+
+        platform = read_platform_defaults(options.platform_defaults)
+        specs = [platform.applied_to(resource).spec for resource in read_resources(options.file)]
+        asked = [_Asked(request_of(spec), spec.server.model_name or "", spec.server.port) for spec in specs]
+    return [
+        replace(
+            each,
+            request=replace(with_options(each.request, options), **given),
+        )
+        for each in asked
+    ]
+
+
+def _planned(request: PlanRequest) -> Plan:
+    plan = make_plan(request, given_gpu(request.gpu))
+    return with_branch_warning(with_autoscaling_warning(plan, request), request)
+
+
+_REQUEST_OPTIONS = ("tp", "sessions", "cache_max_entry_count")
+
+
+def _formatted(planned: list[tuple[Plan, _Asked]], output: str) -> str:
+    arguments = [
+        [*COMMAND, *server_arguments(plan, each.model_name, each.port, each.request.extra_args)]
+        for plan, each in planned
+    ]
+    if output == "table":
+        return "\n\n".join(
+            plan_text(plan, each.request, args) for (plan, each), args in zip(planned, arguments, strict=True)
+        )
+    documents: list[dict[str, Any]] = [
+        plan_document(plan) | {"args": args} for (plan, _), args in zip(planned, arguments, strict=True)
+    ]
+    if output == "json":
+        import json
+
+        # One value, whatever a file holds: several resources make a list.
+        return json.dumps(documents[0] if len(documents) == 1 else documents, indent=2)
+    import yaml
+
+    return str(yaml.safe_dump_all(documents, sort_keys=False)).rstrip()

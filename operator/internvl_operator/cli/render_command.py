@@ -1,0 +1,62 @@
+"""``internvl render``: the manifests that the controller would apply, but for their owner references."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+
+import yaml
+
+from internvl_operator.api.platform_defaults import read_platform_defaults
+from internvl_operator.cli.options import (
+    NO_PLAN,
+    USAGE_ERROR,
+    add_gpu_options,
+    add_platform_option,
+    read_resources,
+    with_gpu_options,
+)
+from internvl_operator.kube.kinds import BUILT_IN_CHILDREN, POD_MONITOR
+from internvl_operator.manifests.children import render_children
+from internvl_operator.manifests.record import inputs_of
+from internvl_operator.manifests.template import KubernetesObject
+from internvl_operator.planner.nodes.inventory import given_gpu
+from internvl_operator.planner.plan import make_plan
+from internvl_operator.planner.request import request_of
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the manifests; return 0, 2 for wrong usage or no GPU known, 3 when there is no plan."""
+    parser = argparse.ArgumentParser(
+        prog="internvl render",
+        description="Prints the manifests that the controller would apply for a resource on these GPUs, "
+        "equal but for ownerReferences.",
+    )
+    parser.add_argument("-f", "--file", metavar="FILE", required=True, help="resources to render (-: stdin)")
+    add_gpu_options(parser)
+    add_platform_option(parser)
+    parser.add_argument(
+        "--pod-monitor", action="store_true", help="for a cluster that has the Prometheus operator's kinds"
+    )
+    options = parser.parse_args(arguments)
+    manifests: list[KubernetesObject] = []
+    try:
+        platform = read_platform_defaults(options.platform_defaults)
+        for given in read_resources(options.file):
+            resource = platform.applied_to(given)
+            request = request_of(resource.spec)
+            request = replace(request, gpu=with_gpu_options(request.gpu, options))
+            plan = make_plan(request, given_gpu(request.gpu))
+            if not plan.is_ok:
+                print(f"internvl render: {resource.metadata.name}: {plan.reason}", file=sys.stderr)
+                return NO_PLAN
+            rendered = render_children(resource, plan, inputs_of(given.spec), platform=platform).manifests
+            kinds = {kind.kind for kind in BUILT_IN_CHILDREN} | (
+                {POD_MONITOR.kind} if options.pod_monitor else set()
+            )
+            manifests += [manifest for manifest in rendered if manifest["kind"] in kinds]
+    except (ValueError, OSError) as error:
+        print(f"internvl render: {error}", file=sys.stderr)
+        return USAGE_ERROR
+    print(yaml.safe_dump_all(manifests, sort_keys=False, width=110), end="")
+    return 0

@@ -1,0 +1,1 @@
+"""``internvl status``: the resources of a cluster and its GPUs, on one screen."""

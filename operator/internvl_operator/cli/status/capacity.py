@@ -1,0 +1,89 @@
+"""How many GPUs the cluster has, and how many of them are requested."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from internvl_operator.planner.nodes.node_labels import PRODUCT_LABEL, obstacle
+from internvl_operator.planner.request import GpuRequest
+from internvl_operator.quantity import parse_quantity
+
+_GPU_PREFIXES = ("nvidia.com/gpu", "nvidia.com/mig-")
+_ENDED = ("Succeeded", "Failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """The GPUs of one product.
+
+    Args:
+        nodes: whose GPUs a model can use: ready, not cordoned, not shared in time.
+        gpus: of those nodes.
+        requested: by the pods on them.
+        most_free: free ones on the node that has most of them, which is the largest replica that fits.
+    """
+
+    product: str
+    nodes: int
+    gpus: int
+    requested: int
+    most_free: int
+
+    @property
+    def free(self) -> int:
+        """GPUs that no pod requests."""
+        return self.gpus - self.requested
+
+
+def gpu_requests(pod: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what of a pod counts for the capacity, to be kept of each pod of a large cluster."""
+    has_ended = pod.get("status", {}).get("phase") in _ENDED
+    gpus: Counter[str] = Counter()
+    # The limits of extended resources are their requests.
+    for container in pod["spec"]["containers"]:
+        gpus.update(_gpus(container.get("resources", {}).get("limits", {})))
+    return {"node": pod["spec"].get("nodeName", ""), "gpus": {} if has_ended else dict(gpus)}
+
+
+def capacities(
+    nodes: Iterable[Mapping[str, Any]], requests: Sequence[Mapping[str, Any]]
+) -> tuple[Capacity, ...]:
+    """Return the GPUs by product.
+
+    Args:
+        nodes: Nodes as the API has them.
+        requests: of every pod, by ``gpu_requests``.
+    """
+    requested: dict[tuple[str, str], int] = defaultdict(int)
+    for each in requests:
+        for resource, count in each["gpus"].items():
+            requested[each["node"], resource] += count
+    found: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for node in nodes:
+        labels = node["metadata"].get("labels") or {}
+        if obstacle(node, labels, GpuRequest()) is not None:
+            continue
+        for resource, gpus in _gpus(node.get("status", {}).get("allocatable", {})).items():
+            named = labels.get(PRODUCT_LABEL, resource) if resource == "nvidia.com/gpu" else resource
+            found[named].append((gpus, requested[node["metadata"]["name"], resource]))
+    return tuple(
+        Capacity(
+            product=product,
+            nodes=len(each),
+            gpus=sum(gpus for gpus, _ in each),
+            requested=sum(taken for _, taken in each),
+            most_free=max(gpus - taken for gpus, taken in each),
+        )
+        for product, each in sorted(found.items())
+    )
+
+
+def _gpus(amounts: Mapping[str, Any]) -> dict[str, int]:
+    """Return the GPUs among some resources, those of which there are none left out."""
+    found = {
+        name: int(parse_quantity(str(amount)))
+        for name, amount in amounts.items()
+        if name.startswith(_GPU_PREFIXES)
+    }
+    return {name: count for name, count in found.items() if count}

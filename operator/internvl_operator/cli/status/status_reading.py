@@ -1,0 +1,131 @@
+"""What ``internvl status`` reads of a cluster. What may not be read is left out."""
+
+import argparse
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from internvl_operator.api.platform_defaults import (
+    NO_DEFAULTS,
+    PlatformDefaults,
+    parse_platform_defaults,
+    read_platform_defaults,
+)
+from internvl_operator.api.v1alpha1 import InvalidSpecError, parse
+from internvl_operator.cli.cluster import cluster_of
+from internvl_operator.cli.status.capacity import Capacity, capacities, gpu_requests
+from internvl_operator.cli.status.status_row import Row
+from internvl_operator.kube.client import KubernetesClient
+from internvl_operator.kube.kinds import CONFIG_MAP, DEPLOYMENT, NODE, POD, RESOURCE
+from internvl_operator.kube.port import ForbiddenError, Key, Kind, NotFoundError
+from internvl_operator.planner.nodes.inventory import NoGpuKnownError, inventory_for
+from internvl_operator.planner.plan import Plan, make_plan
+from internvl_operator.planner.request import request_of
+from internvl_operator.settings import Settings
+
+_OPERATORS = "app.kubernetes.io/part-of=internvl-operator,app.kubernetes.io/component=controller"
+_DEFAULTS_VOLUME = "platform-defaults"
+_DEFAULTS_FILE = "platform-defaults.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """The operator that runs in the cluster, as far as plans depend on it."""
+
+    settings: Settings
+    defaults: PlatformDefaults
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What of the cluster the plans depend on.
+
+    Args:
+        nodes: None when they may not be read.
+        installation: of the cluster's operator, or else what this environment says.
+        capacity: empty when nodes or pods may not be read.
+    """
+
+    nodes: Sequence[Mapping[str, Any]] | None
+    installation: Installation
+    capacity: tuple[Capacity, ...]
+
+
+async def read_surroundings(options: argparse.Namespace) -> Surroundings:
+    """Read nodes, pods and the operator's settings.
+
+    Raises:
+        ValueError: there are no credentials, or a setting of this environment is wrong.
+        ClusterError: the API failed.
+    """
+    async with cluster_of(options) as cluster:
+        nodes = await _listed(cluster, NODE)
+        pods = await _listed(cluster, POD, keep=gpu_requests)
+        installation = await _installation(cluster)
+    capacity = capacities(nodes, pods) if nodes is not None and pods is not None else ()
+    return Surroundings(nodes, installation, capacity)
+
+
+async def read_rows(
+    options: argparse.Namespace, namespace: str | None, surroundings: Surroundings
+) -> list[Row]:
+    """Return the resources of a namespace, or of all, in the order of their names.
+
+    Raises:
+        ValueError: there are no credentials.
+        ClusterError: the API failed.
+    """
+    async with cluster_of(options, [] if namespace is None else [namespace]) as cluster:
+        bodies = (await cluster.list(RESOURCE)).items
+    now = datetime.now(UTC)
+    rows = [Row(body, _fresh_plan(body, surroundings), now) for body in bodies]
+    return sorted(rows, key=lambda row: (row.namespace, row.name))
+
+
+def _fresh_plan(body: Mapping[str, Any], surroundings: Surroundings) -> Plan | None:
+    """Return what would be planned if the resource were new, or None when that cannot be told."""
+    settings, defaults = surroundings.installation.settings, surroundings.installation.defaults
+    try:
+        request = request_of(defaults.applied_to(parse(dict(body))).spec)
+        inventory = inventory_for(request.gpu, surroundings.nodes, settings.default_gpu, settings.inventory)
+        return make_plan(request, inventory)
+    except (InvalidSpecError, NoGpuKnownError):
+        return None
+
+
+async def _listed(cluster: KubernetesClient, kind: Kind, **options: Any) -> list[Any] | None:
+    try:
+        return (await cluster.list(kind, **options)).items
+    except ForbiddenError:
+        return None
+
+
+async def _installation(cluster: KubernetesClient) -> Installation:
+    """Return what the operator's Deployment says, if it may be read, else what this environment does."""
+    for deployment in await _listed(cluster, DEPLOYMENT, selector=_OPERATORS) or ():
+        pod = deployment["spec"]["template"]["spec"]
+        variables = {
+            item["name"]: item["value"]
+            for container in pod["containers"]
+            for item in container.get("env", ())
+            if "value" in item
+        }
+        defaults = await _defaults(cluster, deployment["metadata"]["namespace"], pod)
+        return Installation(Settings.from_environment(variables), defaults)
+    settings = Settings.from_environment(os.environ)
+    return Installation(settings, read_platform_defaults(settings.platform_defaults))
+
+
+async def _defaults(cluster: KubernetesClient, namespace: str, pod: Mapping[str, Any]) -> PlatformDefaults:
+    """Return the defaults in the ConfigMap that the operator's pod mounts, if it may be read."""
+    volumes = {volume["name"]: volume for volume in pod.get("volumes", ())}
+    name = volumes.get(_DEFAULTS_VOLUME, {}).get("configMap", {}).get("name")
+    if name is None:
+        return NO_DEFAULTS
+    try:
+        data = (await cluster.get(CONFIG_MAP, Key(namespace, name))).get("data", {})
+    except (ForbiddenError, NotFoundError):
+        return NO_DEFAULTS
+    return parse_platform_defaults(data.get(_DEFAULTS_FILE, ""), f"ConfigMap {namespace}/{name}")

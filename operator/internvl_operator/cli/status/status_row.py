@@ -1,0 +1,130 @@
+"""One resource as ``internvl status`` sees it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from internvl_operator.cli.status.durations import short, since, with_elapsed
+from internvl_operator.planner.document import plan_document
+from internvl_operator.planner.plan import Plan
+
+_COMPARED = ("gpus", "product", "quantization", "engine", "sessionLen")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A resource, and what would be planned if it were new.
+
+    Args:
+        body: as the API has it.
+        fresh: None when that cannot be told.
+        now: from which elapsed times count.
+    """
+
+    body: Mapping[str, Any]
+    fresh: Plan | None
+    now: datetime
+
+    @property
+    def name(self) -> str:
+        """Of the resource."""
+        return str(self.body["metadata"]["name"])
+
+    @property
+    def namespace(self) -> str:
+        """Of the resource."""
+        return str(self.body["metadata"]["namespace"])
+
+    @property
+    def status(self) -> Mapping[str, Any]:
+        """What the operator wrote; empty before it has seen the resource."""
+        found: Mapping[str, Any] = self.body.get("status", {})
+        return found
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether all replicas that were asked for answer."""
+        return self._is("Ready")
+
+    @property
+    def is_stalled(self) -> bool:
+        """Whether a person must act."""
+        return self._is("Stalled")
+
+    @property
+    def state(self) -> str:
+        """Why it is as it is, in one word."""
+        ready = self.condition("Ready")
+        return str(ready["reason"]) if ready else "Unseen"
+
+    @property
+    def waited(self) -> timedelta | None:
+        """How long it has been as it is."""
+        ready = self.condition("Ready")
+        return since(ready["lastTransitionTime"], self.now) if ready else None
+
+    @property
+    def plan(self) -> Mapping[str, Any] | None:
+        """What runs, if it is planned."""
+        return self.status.get("plan")
+
+    @property
+    def fresh_plan(self) -> Mapping[str, Any] | None:
+        """What would be planned if it were new; None when that is the same, or cannot be told."""
+        if self.fresh is None or self.plan is None:
+            return None
+        now = plan_document(self.fresh)
+        differs = not self.fresh.is_ok or any(self.plan[name] != now[name] for name in _COMPARED)
+        return now if differs else None
+
+    def condition(self, type_: str) -> Mapping[str, Any] | None:
+        """Return a condition of the status."""
+        return next((item for item in self.status.get("conditions", ()) if item["type"] == type_), None)
+
+    def notes(self) -> Iterator[str]:
+        """Yield what people should know beside the row itself."""
+        ready = self.condition("Ready")
+        seen = self.status.get("observedGeneration")
+        if ready is None:
+            yield "no operator has seen it yet"
+        elif seen != self.body["metadata"].get("generation"):
+            yield "the operator has not seen the present spec yet"
+        if ready is not None and ready["message"] and not self.is_ready:
+            message = with_elapsed(ready["message"], self.now)
+            yield f"{'act: ' if self.is_stalled else ''}{message}{self._expected()}"
+        yield from self._changes()
+
+    def _expected(self) -> str:
+        """Return how long a start takes, where it is still to come."""
+        if self.plan is None or self.is_stalled or self.state == "LoadingWeights":
+            return ""
+        start = short(timedelta(seconds=self.plan["expectedStartSeconds"]))
+        return f" (a start takes about {start}, without downloads)"
+
+    def _changes(self) -> Iterator[str]:
+        update = self.condition("UpdateAvailable")
+        if update is not None and update["status"] == "True":
+            yield str(update["message"])
+        fresh = self.fresh_plan
+        if fresh is not None and fresh["outcome"] == "ok":
+            yield f"fresh plan: {self._difference(fresh)}; what runs stays until the spec changes"
+        elif fresh is not None and self.plan is not None and self.plan["outcome"] == "ok":
+            yield f"fresh plan: none, {fresh['reason']}"
+
+    def _difference(self, fresh: Mapping[str, Any]) -> str:
+        """Return the fresh plan, with its release and session length where they are others."""
+        plan = self.plan or {}
+        named = (("engine", "LMDeploy {}"), ("sessionLen", "sessions of {} tokens"))
+        others = [text.format(fresh[name]) for name, text in named if plan.get(name) != fresh[name]]
+        return ", ".join([short_plan(fresh), *others])
+
+    def _is(self, type_: str) -> bool:
+        found = self.condition(type_)
+        return found is not None and bool(found["status"] == "True")
+
+
+def short_plan(plan: Mapping[str, Any]) -> str:
+    """Return GPUs and weights of a plan document."""
+    weights = "AWQ" if plan["quantization"] == "AWQ" else "full precision"
+    return f"{plan['gpus']} x {plan['product'] or 'GPU'}, {weights}"

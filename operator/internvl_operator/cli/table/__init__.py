@@ -1,0 +1,1 @@
+"""``internvl table``: memory or plans of many configurations, as a table or a plot."""

@@ -1,0 +1,62 @@
+"""The plan table: what each size needs on the usual GPUs, for each choice of quantization."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+from internvl_operator.planner.nodes.inventory import given_gpu
+from internvl_operator.planner.plan import Plan, make_plan
+from internvl_operator.planner.request import QUANTIZATIONS, PlanRequest, quantized
+
+USUAL_GPUS = ("T4", "L4", "RTX-5090", "A100-40GB", "L40S", "A100-80GB", "H100-NVL", "H200")
+"""GPUs of 16, 24, 32, 40, 48, 80, 94 and 141 GB."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanCell:
+    """A plan for a size on a GPU, and the quantization that was asked for."""
+
+    gpu: str
+    asked: str
+    plan: Plan
+
+
+def plan_cells(request: PlanRequest) -> Iterator[PlanCell]:
+    """Yield the plans for one size, row by row: on the GPU that the request names, else on each usual one."""
+    named = request.gpu.product is not None or request.gpu.memory_mib is not None
+    gpus = [request.gpu] if named else [replace(request.gpu, product=product) for product in USUAL_GPUS]
+    for gpu in gpus:
+        for asked in QUANTIZATIONS:
+            plan = make_plan(replace(request, quantized=quantized(asked), gpu=gpu), given_gpu(gpu))
+            yield PlanCell(gpu.product or "GPU", asked, plan)
+
+
+def plan_rows(cells: Sequence[PlanCell]) -> list[list[str]]:
+    """Return a table for people: a column for each choice of quantization."""
+    rows = [["size", "GPU", "MiB", *QUANTIZATIONS]]
+    for (size, gpu, memory_mib), row in groupby(cells, key=_row):
+        rows.append([size, gpu, str(memory_mib), *(_text(cell.plan) for cell in row)])
+    return rows
+
+
+def plan_csv(cells: Sequence[PlanCell]) -> list[list[str]]:
+    """Return a table for programs: a row for each plan."""
+    rows = [["size", "gpu", "gpu_memory_mib", "asked", "outcome", "gpus", "quantization", "sessions"]]
+    for cell in cells:
+        plan = cell.plan
+        derived = [str(plan.gpus), plan.quantization.lower(), str(plan.concurrent_sessions)]
+        asked = cell.asked.lower()
+        rows.append([plan.size, cell.gpu, str(plan.gpu_memory_mib), asked, str(plan.outcome), *derived])
+    return rows
+
+
+def _row(cell: PlanCell) -> tuple[str, str, int]:
+    return (cell.plan.size, cell.gpu, cell.plan.gpu_memory_mib)
+
+
+def _text(plan: Plan) -> str:
+    if not plan.is_ok:
+        return str(plan.outcome)
+    gpus = "1 GPU" if plan.gpus == 1 else f"{plan.gpus} GPUs"
+    sessions = "1 session" if plan.concurrent_sessions == 1 else f"{plan.concurrent_sessions} sessions"
+    return f"{gpus}, {'AWQ' if plan.awq else 'full precision'}, {sessions}"

@@ -1,0 +1,103 @@
+"""``internvl table``: the memory of every size, or the plans for the usual GPUs, as a table."""
+
+import argparse
+import csv
+import sys
+from collections.abc import Sequence
+
+from internvl_operator.catalog.models import MODELS
+from internvl_operator.cli.options import (
+    USAGE_ERROR,
+    add_engine_options,
+    add_gpu_options,
+    listed,
+    ratio,
+    size,
+    with_options,
+)
+from internvl_operator.cli.table.memory_table import memory_cells, memory_csv, memory_rows
+from internvl_operator.cli.table.plan_table import USUAL_GPUS, plan_cells, plan_csv, plan_rows
+from internvl_operator.planner.nodes.inventory import NoGpuKnownError
+from internvl_operator.planner.request import PlanRequest
+
+Table = Sequence[Sequence[str]]
+
+DEFAULT_RATIOS = (0.8, 0.2, 0.1, 0.05)
+
+
+class PlotError(Exception):
+    """The plot cannot be drawn; the message says what to do."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print a table; return 0, or 2 for wrong usage, no GPU known, or a plot that cannot be drawn."""
+    options = _parser().parse_args(arguments)
+    try:
+        table = _plans(options) if options.plans else _memory(options)
+    except NoGpuKnownError:
+        print("internvl table: no GPU is known: give --gpu or --gpu-memory", file=sys.stderr)
+        return USAGE_ERROR
+    except (PlotError, OSError) as error:
+        print(f"internvl table: {error}", file=sys.stderr)
+        return USAGE_ERROR
+    if options.output == "csv":
+        csv.writer(sys.stdout, lineterminator="\n").writerows(table)
+    else:
+        print(markdown(table))
+    return 0
+
+
+def markdown(table: Table) -> str:
+    """Return a table, whose first row is its header, as Markdown."""
+    header, *rows = ["| " + " | ".join(row) + " |" for row in table]
+    return "\n".join([header, "|---" * len(table[0]) + "|", *rows])
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="internvl table",
+        description="Prints the memory of one GPU with the server up, in MiB, for each size, number of GPUs, "
+        "quantization and share of the KV cache; where it does not run, what happens instead.",
+    )
+    add_gpu_options(parser)
+    parser.add_argument(
+        "--sizes", metavar="SIZES", type=listed(size), default=tuple(MODELS), help="1B,8B,... (all)"
+    )
+    parser.add_argument(
+        "--ratios",
+        metavar="RATIOS",
+        type=listed(ratio),
+        default=DEFAULT_RATIOS,
+        help="values of cache-max-entry-count (0.8,0.2,0.1,0.05)",
+    )
+    add_engine_options(parser)
+    parser.add_argument("-o", "--output", choices=["markdown", "csv"], default="markdown")
+    other = parser.add_mutually_exclusive_group()
+    other.add_argument("--plot", metavar="FILE", help="draw the table too: .png, .svg or .pdf")
+    other.add_argument(
+        "--plans",
+        action="store_true",
+        help=f"print the plan of each size and quantization instead, for the usual GPUs unless one is given: "
+        f"{', '.join(USUAL_GPUS)}",
+    )
+    return parser
+
+
+def _requests(options: argparse.Namespace) -> list[PlanRequest]:
+    return [with_options(PlanRequest(size), options) for size in options.sizes]
+
+
+def _memory(options: argparse.Namespace) -> Table:
+    cells = [cell for request in _requests(options) for cell in memory_cells(request, options.ratios)]
+    if options.plot:
+        try:
+            from internvl_operator.cli.table.memory_plot import draw
+        except ImportError:
+            raise PlotError("a plot needs matplotlib: pip install 'internvl-operator[plot]'") from None
+        draw(cells, options.plot)
+    return memory_csv(cells) if options.output == "csv" else memory_rows(cells)
+
+
+def _plans(options: argparse.Namespace) -> Table:
+    cells = [cell for request in _requests(options) for cell in plan_cells(request)]
+    return plan_csv(cells) if options.output == "csv" else plan_rows(cells)

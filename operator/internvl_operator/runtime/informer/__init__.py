@@ -1,0 +1,1 @@
+"""What is known of the way in which Kopf lists and watches."""

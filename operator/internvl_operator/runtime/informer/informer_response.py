@@ -1,0 +1,127 @@
+"""The HTTP responses of Kopf's lists and watches, without what is known already.
+
+Every write of the operator comes back as an event, after the answer that told of it. Kopf runs a task for each event
+and copies its object, which costs more than the rest of the work on it.
+
+Kopf tells of what a list has, and not of what it lacks: what was deleted while a watch was broken is found here.
+"""
+
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from typing import Any, Protocol
+
+import aiohttp
+import orjson
+from aiohttp.connector import Connection
+
+from internvl_operator.kube.cache import key_of
+from internvl_operator.kube.port import Key, Kind
+from internvl_operator.runtime.informer.watch_stream import whole_events
+
+_IN_PASSING = frozenset({408, 409, 421, 422, 425})
+"""Refusals of a read that come from what stands between, such as a gateway, and not from the API server."""
+
+
+class Observer(Protocol):
+    """Who knows the watched objects."""
+
+    def knows(self, kind: Kind, body: Mapping[str, Any]) -> bool:
+        """Return whether this state of an object, or a newer one, is known."""
+        ...
+
+    def listed_by_informer(self, kind: Kind, namespace: str, keys: Collection[Key], version: int) -> None:
+        """Take in which objects there were in a namespace (empty: in all) at a resourceVersion."""
+        ...
+
+
+def informer_response(kinds: Iterable[Kind], observer: Observer) -> type[aiohttp.ClientResponse]:
+    """Return the class of the responses of a session that passes on what the observer does not know.
+
+    Args:
+        kinds: that are listed and watched; their plurals differ.
+        observer: knows objects, and is told of whole lists.
+    """
+    by_plural = {kind.plural: kind for kind in kinds}
+    lists = ListedKeys(observer)
+
+    class InformerResponse(aiohttp.ClientResponse):
+        async def start(self, connection: Connection) -> aiohttp.ClientResponse:
+            await super().start(connection)
+            if self.status in _IN_PASSING:
+                # Kopf ends at a 4xx that it does not know, and tries again after a 503.
+                self.status = 503
+            if self.status == 200 and self.url.query.get("watch") == "true":
+                content: Any = _News(self.content, by_plural[self.url.name], observer)
+                self.content = content
+            return self
+
+        async def json(self, **_: Any) -> Any:
+            answer = orjson.loads(await self.read())
+            kind = by_plural.get(self.url.name)
+            if kind is None or "items" not in answer:
+                return answer
+            lists.add(kind, self.url.path, answer, is_first="continue" not in self.url.query)
+            return {**answer, "items": [item for item in answer["items"] if not observer.knows(kind, item)]}
+
+    return InformerResponse
+
+
+class ListedKeys:
+    """The keys of the lists that are under way, page by page.
+
+    Args:
+        observer: is told of each list that is complete.
+    """
+
+    def __init__(self, observer: Observer) -> None:
+        self._observer = observer
+        self._keys: dict[str, set[Key]] = {}
+
+    def add(self, kind: Kind, path: str, page: Mapping[str, Any], *, is_first: bool) -> None:
+        """Take in a page.
+
+        Args:
+            kind: of the objects.
+            path: of the list's URL.
+            page: as the API server answered it.
+            is_first: whether the list begins with it.
+        """
+        keys = self._keys.setdefault(path, set())
+        if is_first:
+            keys.clear()
+        keys |= {key_of(item) for item in page["items"]}
+        metadata = page["metadata"]
+        if metadata.get("continue"):
+            return
+        *_, scope, namespace, _ = path.split("/")
+        listed = self._keys.pop(path)
+        self._observer.listed_by_informer(
+            kind, namespace if scope == "namespaces" else "", listed, int(metadata["resourceVersion"])
+        )
+
+
+class _News:
+    """The body of a watch, as Kopf reads it."""
+
+    def __init__(self, content: aiohttp.StreamReader, kind: Kind, observer: Observer) -> None:
+        self._content = content
+        self._kind = kind
+        self._observer = observer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._content, name)
+
+    async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
+        async for lines in whole_events(self._content.iter_chunked(size)):
+            if news := news_of(lines, self._kind, self._observer):
+                yield news
+
+
+def news_of(lines: bytes, kind: Kind, observer: Observer) -> bytes:
+    """Return those events of a watch, a line each, that are not of a state that is known."""
+    return b"".join(
+        line for line in lines.splitlines(keepends=True) if not _is_known(orjson.loads(line), kind, observer)
+    )
+
+
+def _is_known(event: Mapping[str, Any], kind: Kind, observer: Observer) -> bool:
+    return event["type"] in ("ADDED", "MODIFIED") and observer.knows(kind, event["object"])
