@@ -29,6 +29,7 @@ from internvl_operator.planner.autoscaling import with_autoscaling_warning
 from internvl_operator.planner.nodes.inventory import Inventory, NoGpuKnownError
 from internvl_operator.planner.outcome import Outcome
 from internvl_operator.planner.plan import Plan, make_plan
+from internvl_operator.planner.remote_code import with_branch_warning
 from internvl_operator.planner.request import GpuRequest, PlanRequest, request_of
 from internvl_operator.planner.sticky_plan import replanned
 from internvl_operator.problem import Problem
@@ -157,7 +158,7 @@ async def desire(
         return Desired(resource, plan, problem=Problem(Reason.POD_TEMPLATE_TOO_LARGE, message))
     return Desired(
         resource,
-        with_autoscaling_warning(children.plan, request),
+        with_branch_warning(with_autoscaling_warning(children.plan, request), request),
         tuple(_owned(manifest, body) for manifest in children.manifests),
         children.revision,
         children.update,

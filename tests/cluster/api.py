@@ -97,7 +97,7 @@ class Api:
         Args:
             method: HTTP method.
             path: With the leading slash.
-            body: Sent as JSON, which is YAML too; None for none.
+            body: Sent as JSON, which is YAML too; a text as it is; None for none.
             content_type: Of the body.
             accept: The representation that is asked for.
             query: Parameters, for example ``dryRun="All"``.
@@ -105,7 +105,7 @@ class Api:
         response = self._pool.request(
             method,
             self._server + path + (f"?{urlencode(query)}" if query else ""),
-            body=None if body is None else json.dumps(body),
+            body=body if body is None or isinstance(body, str) else json.dumps(body),
             headers={**self._headers, "Content-Type": content_type, "Accept": accept},
         )
         # A path that the API server does not know is answered in plain text.

@@ -60,6 +60,12 @@ _CAVEATS = (
         _quantized_kv_of_narrow_heads,
     ),
     Caveat(  # vl/media/connection.py, 4447
+        "Image URLs may lead to private addresses, such as a Service of this cluster or a cloud's metadata: limit "
+        "where the pods connect to with spec.networkPolicy.egress, or use engine 0.12.3 or later.",
+        _always,
+        before=(0, 12, 3),
+    ),
+    Caveat(  # vl/media/connection.py, 4447
         "Image URLs that resolve to a private address, such as a Service of this cluster, are refused: "
         "clients send such images as data: URLs.",
         _always,

@@ -17,13 +17,13 @@ class NotServingError(Exception):
 
 def api_key_reference(body: Mapping[str, Any]) -> tuple[str, str] | None:
     """Return name and key of the Secret that holds a resource's API key, if it has one."""
-    reference = body["spec"].get("server", {}).get("apiKeySecretRef")
+    reference = (body["spec"].get("server") or {}).get("apiKeySecretRef")
     return (reference["name"], reference["key"]) if reference else None
 
 
 def tls_secret(body: Mapping[str, Any]) -> str | None:
     """Return the name of the Secret with a resource's certificate, if it has one."""
-    reference = body["spec"].get("server", {}).get("tlsSecretRef")
+    reference = (body["spec"].get("server") or {}).get("tlsSecretRef")
     return str(reference["name"]) if reference else None
 
 
