@@ -10,6 +10,8 @@ from urllib.parse import urlencode
 import urllib3
 import yaml
 
+from internvl_operator.kube.nesting import decoded
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -69,14 +71,14 @@ class Api:
         Args:
             method: HTTP method.
             path: With the leading slash.
-            body: Sent as JSON, which is YAML too; None for none.
+            body: Sent as JSON, which is YAML too; a text is sent as it is; None for none.
             content_type: Of the body.
             query: Parameters, for example ``dryRun="All"``.
         """
         response = self._pool.request(
             method,
             self._server + path + (f"?{urlencode(query)}" if query else ""),
-            body=None if body is None else json.dumps(body),
+            body=body if body is None or isinstance(body, str) else json.dumps(body),
             headers={**self._headers, "Content-Type": content_type},
         )
-        return Answer(response.status, json.loads(response.data))
+        return Answer(response.status, decoded(response.data))
