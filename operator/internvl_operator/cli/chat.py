@@ -27,6 +27,8 @@ def main(arguments: Sequence[str]) -> int:
         if options.question is not None:
             return asyncio.run(_once(options))
         return _turns(options)
+    except BrokenPipeError:
+        raise
     except FAILURES as error:
         print(printable(f"internvl chat: {error}"), file=sys.stderr)
         return NOT_READY

@@ -20,6 +20,8 @@ def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     try:
         results = asyncio.run(_run(options))
+    except BrokenPipeError:
+        raise
     except FAILURES as error:
         print(printable(f"internvl smoke: {error}"), file=sys.stderr)
         return NOT_READY
