@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import urllib3
 import yaml
 
+from internvl_operator.kube.nesting import decoded
 from tests.cluster.kinds import Kinds
 
 if TYPE_CHECKING:
@@ -110,8 +111,8 @@ class Api:
         )
         # A path that the API server does not know is answered in plain text.
         is_json = response.headers.get("Content-Type", "").startswith(JSON)
-        body = json.loads(response.data) if is_json else {"message": response.data.decode().strip()}
-        return Answer(response.status, body)
+        content = decoded(response.data) if is_json else {"message": response.data.decode().strip()}
+        return Answer(response.status, content)
 
     def close(self) -> None:
         """Close the connections that are kept for the next request."""

@@ -129,7 +129,7 @@ async def _resource(options: argparse.Namespace, stack: AsyncExitStack) -> _Way:
         return replace(way, url=service_url(await cluster.get(SERVICE, key), url))
     pods = await cluster.list(POD, f"{NAME_LABEL}={key.name}")
     streams = await stack.enter_async_context(PodStreams(credentials_of(options)))
-    local, forward = await stack.enter_async_context(forwarded(streams, ready_pod(pods.items), url))
+    local, forward = await stack.enter_async_context(forwarded(streams, ready_pod(key.name, pods.items), url))
     return replace(way, url=local, forward=forward)
 
 

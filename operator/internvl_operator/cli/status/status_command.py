@@ -30,6 +30,8 @@ def main(arguments: Sequence[str]) -> int:
         if options.watch is not None:
             return asyncio.run(_watch(options))
         return asyncio.run(_once(options))
+    except BrokenPipeError:
+        raise
     except (ValueError, ClusterError, OSError) as error:
         print(printable(f"internvl status: {error}"), file=sys.stderr)
         return USAGE_ERROR
