@@ -10,7 +10,15 @@ import pytest
 from tests.cluster.waiting import eventually
 from tests.e2e.cluster.inside import HUB_PORT, MODEL
 from tests.e2e.cluster.kind_cluster import WORKER, uids
-from tests.e2e.cluster.workloads import PORT, Client, model, namespace_with_models, pod, remove_namespace
+from tests.e2e.cluster.workloads import (
+    PORT,
+    SMALL,
+    Client,
+    model,
+    namespace_with_models,
+    pod,
+    remove_namespace,
+)
 from tests.unit.fake_hub import REPOSITORY
 
 if TYPE_CHECKING:
@@ -64,14 +72,18 @@ class Hub:
 
 def downloading(name: str, **spec: object) -> Object:
     """A resource whose init container downloads from a hub, and whose engine needs the files."""
-    spec = {"size": "8B", "quantization": "None", **spec}
-    body = model(name, NAMESPACE, **spec)
+    # A limit bounds what the download requests: a whole core, of which a small machine has few.
+    resources = {"requests": SMALL, "limits": {"cpu": "400m"}}
+    whole = {"size": "8B", "quantization": "None", "podTemplate": {"resources": resources}, **spec}
+    body = model(name, NAMESPACE, **whole)
     body["spec"]["engine"].pop("env")
     return body
 
 
 def asked(client: Client, name: str) -> str:
+    """Ask a model, and make room for the next one."""
     answer = client.ask(f"{name}:{PORT}", "--model", REPOSITORY.rpartition("/")[2])
+    client.cluster.kubectl("delete", "ivl", name, "-n", NAMESPACE)
     problem: str = answer["problem"]
     return problem
 
@@ -86,7 +98,7 @@ def test_a_pod_downloads_its_model_from_a_hub_in_the_cluster(client: Client) -> 
 
 def test_a_claim_that_the_cluster_provisions_is_filled_once(client: Client) -> None:
     cluster, hub = client.cluster, Hub(client.cluster, "hub-kept")
-    kept = {"repository": REPOSITORY, "source": hub.source, "cache": {"size": "1Gi"}}
+    kept = {"repository": REPOSITORY, "source": hub.source, "cache": {"size": "2Gi"}}
     cluster.apply(downloading("kept", model=kept))
     cluster.wait_ready("kept", NAMESPACE)
     claim = cluster.get("pvc", "kept", NAMESPACE) or {}

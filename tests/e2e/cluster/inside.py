@@ -11,6 +11,7 @@ import json
 import signal
 import socket
 import ssl
+import struct
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -22,7 +23,9 @@ from tests.unit.fake_hub import FakeHub
 REACH_SECONDS = 3.0
 HUB_PORT = 8000
 CONFIG = json.dumps({"architectures": ["InternVLChatModel"], "model_type": "internvl_chat"}).encode()
-MODEL = {"config.json": CONFIG, "tokenizer.json": b"{}"}
+TENSOR = json.dumps({"weight": {"dtype": "U8", "shape": [64], "data_offsets": [0, 64]}}).encode()
+WEIGHTS = struct.pack("<Q", len(TENSOR)) + TENSOR + bytes(64)
+MODEL = {"config.json": CONFIG, "model.safetensors": WEIGHTS}
 
 
 def main() -> None:
