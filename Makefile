@@ -3,9 +3,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock fmt lint types test test-node binaries demo cluster cluster-down crds reference golden customizations argocd accuracy bench chaos soak lease e2e rbac clean
+.PHONY: help install lock fmt lint types check test test-node binaries demo cluster cluster-down crds reference golden customizations argocd accuracy bench chaos soak lease e2e rbac dist images clean
 
 CRD := crds/internvl.dev_internvldeployments.yaml
+# Modules side by side, in the order of tests/lanes.py: most tests wait longer than they compute.
+LANES ?= 4
+SIDE_BY_SIDE = -n $(LANES) --dist loadfile --no-loadscope-reorder
+
 CHART := charts/internvl-operator
 
 help: ## Show the targets
@@ -30,20 +34,23 @@ lock: install ## Resolve the dependencies again: versions and hashes, no address
 		pyproject.toml
 
 fmt: install ## Format the code
-	$(BIN)/ruff format operator tests images
-	$(BIN)/ruff check --fix operator tests images
+	$(BIN)/ruff format operator tests images .ci/release
+	$(BIN)/ruff check --fix operator tests images .ci/release
 
 lint: install ## Check style and the direction of imports
-	$(BIN)/ruff format --check operator tests images
-	$(BIN)/ruff check operator tests images
+	$(BIN)/ruff format --check operator tests images .ci/release
+	$(BIN)/ruff check operator tests images .ci/release
 	$(BIN)/lint-imports
 	$(BIN)/hadolint --config .hadolint.yaml images/*/Dockerfile
 
 types: install ## Check types
 	$(BIN)/mypy
 
-test: install ## Run every test but those on kind; what the tests need is downloaded or built
-	$(BIN)/python -m pytest
+check: lint types ## Run what a change is checked with all day: lint, types, unit tests and golden files
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/unit tests/golden
+
+test: install ## Run every test but those on kind, LANES=4 modules at a time; what the tests need is downloaded or built
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) --durations=40
 
 test-node: install ## Run the tests on real nodes, with the pods of a stub; as root on Linux
 	$(BIN)/python -m pytest tests/node
@@ -66,10 +73,11 @@ crds: install ## Write crds/ from the models, and the chart's copy
 	$(BIN)/internvl crd > $(CRD)
 	$(BIN)/python -m tests.chart.crd_template $(CRD) $(CHART)/templates/crd.yaml
 
-reference: install ## Write docs/api-reference.md, the plans and the failures into their pages, the chart's README.md
+reference: install ## Write docs/api-reference.md, the plans and the failures into their pages, the chart's README.md and schema
 	$(BIN)/python -m tests.docs.api_reference > docs/api-reference.md
 	$(BIN)/python -m tests.docs.plan_section
 	$(BIN)/python -m tests.docs.failure_section
+	$(BIN)/python -m tests.chart.values_schema
 	$$($(BIN)/python -m tests.cluster path helm-docs) --chart-search-root $(CHART) --log-level error
 
 golden: install ## Write the golden files again
@@ -101,6 +109,13 @@ soak: install binaries ## Random edits, node changes and faults for 30 minutes (
 
 lease: install ## Kill and pause the leader of two operators 20 times each: how soon the other takes over
 	@LEASE_ROUNDS=20 $(BIN)/python -m pytest tests/cluster/test_lease.py -q -s -k "killed or paused"
+
+dist: install ## Make what a release publishes in dist/: wheel, chart, install.yaml, SBOM, notes, checksums (TAG=v0.1.0: check it)
+	rm -rf dist
+	@PYTHONPATH=.ci $(BIN)/python -m release --output dist $(if $(TAG),--tag $(TAG))
+
+images: install ## Build the images for every platform with docker buildx (ONLY=operator, PUSH=1, REGISTRY=registry.example.com/team)
+	@PYTHONPATH=.ci $(BIN)/python -m release.images $(if $(ONLY),--only $(ONLY)) $(if $(REGISTRY),--registry $(REGISTRY)) $(if $(PUSH),--push)
 
 clean: ## Remove what the targets made in the checkout
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .local build dist

@@ -6,7 +6,7 @@ import gc
 import signal
 import sys
 import warnings
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from internvl_operator.__main__ import main
+from tests import lanes
 from tests.fake_api import FakeApi
 
 Internvl = Callable[..., tuple[int, str, str]]
@@ -31,6 +32,10 @@ settings.load_profile("reproducible")
 # A shell's background job ignores SIGINT, and would hand that on to the programs that tests interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(lanes)
 
 
 @pytest.fixture
@@ -71,24 +76,27 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the number of tests that ran, by kind, and of those that were skipped."""
-    ran = Counter(_directories(terminalreporter, skipped=False))
-    skipped = Counter(_directories(terminalreporter, skipped=True))
+    """Print by kind how many tests ran and were skipped, and how many seconds they took with their fixtures."""
+    ran: Counter[str] = Counter()
+    skipped: Counter[str] = Counter()
+    seconds: defaultdict[str, float] = defaultdict(float)
+    for report in _reports(terminalreporter):
+        directory = report.nodeid.split("/")[1]
+        seconds[directory] += report.duration
+        if report.skipped:
+            skipped[directory] += 1
+        elif report.when == "call" and report.outcome in ("passed", "failed"):
+            ran[directory] += 1
     terminalreporter.section("tests that ran")
-    for directory in (*KINDS, *sorted((ran | skipped).keys() - KINDS.keys())):
+    for directory in (*KINDS, *sorted(seconds.keys() - KINDS.keys())):
         exempt = f"  ({skipped[directory]} skipped)" if skipped[directory] else ""
-        terminalreporter.line(f"{KINDS.get(directory, directory):16} {ran[directory]:5}{exempt}")
+        name = KINDS.get(directory, directory)
+        terminalreporter.line(f"{name:16} {ran[directory]:5} {seconds[directory]:6.0f} s{exempt}")
     if not ran["e2e"]:
         terminalreporter.line("The image and the chart on kind are a command of their own: make e2e")
 
 
-def _directories(terminalreporter: pytest.TerminalReporter, skipped: bool) -> Iterator[str]:
-    """Directory of each test that ran, or of each that was skipped."""
+def _reports(terminalreporter: pytest.TerminalReporter) -> Iterator[pytest.TestReport]:
+    """Reports of all phases of all tests: setup, call and teardown."""
     for reports in terminalreporter.stats.values():
-        for report in reports:
-            if isinstance(report, pytest.TestReport) and (
-                report.skipped
-                if skipped
-                else report.when == "call" and report.outcome in ("passed", "failed")
-            ):
-                yield report.nodeid.split("/")[1]
+        yield from (report for report in reports if isinstance(report, pytest.TestReport))

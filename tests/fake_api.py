@@ -34,7 +34,7 @@ class FakeApi:
     """Serves until its context ends, in a thread of its own.
 
     Args:
-        objects: by path below the server's address.
+        objects: by path below the server's address; a text is answered as it is.
         ports: of pods, with the local port that each leads to; another one refuses.
         commands: by their words.
         refusals: by the end of a path, the status that is answered instead.
@@ -97,7 +97,9 @@ class FakeApi:
         if request.path.endswith("/exec"):
             return await self._run(request)
         if request.path in self.objects:
-            return web.json_response(self.objects[request.path])
+            found = self.objects[request.path]
+            text = found if isinstance(found, str) else json.dumps(found)
+            return web.Response(text=text, content_type="application/json")
         return web.json_response({"message": "not found"}, status=404)
 
     async def _forward(self, request: web.Request) -> web.StreamResponse:

@@ -10,7 +10,8 @@ from internvl_operator.manifests.rollout import Strategy
 from internvl_operator.planner.nodes.inventory import inventory_for
 from internvl_operator.planner.plan import make_plan
 from internvl_operator.planner.request import request_of
-from internvl_operator.status import Problem, Status, status_of
+from internvl_operator.problem import Problem
+from internvl_operator.status import Status, status_of
 from tests.cluster.specs.right import RICH
 from tests.cluster.specs.table import Spec, resource
 from tests.rendering import nodes_for
@@ -86,5 +87,5 @@ STATUSES: dict[str, Status] = {
     "a wrong spec while the right one before it serves": _status(
         {"size": "8B"}, Problem("Rejected", "no such flag: --log-levle"), _deployment(1, 1)
     ),
-    "waiting": _status({"size": "8B"}, Problem("WaitingForDeletion", "of the old", stalled=False)),
+    "waiting": _status({"size": "8B"}, Problem("WaitingForDeletion", "of the old")),
 }

@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if error.name not in EXTRA:
             raise
         sys.stderr.write(
-            f"internvl {verb}: {error.name} is missing: pip install 'internvl-operator[tools]'\n"
+            f"internvl {verb}: {error.name} is missing: pip install '.[tools]' in a checkout of the operator\n"
         )
         return 2
     try:

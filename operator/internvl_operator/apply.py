@@ -1,21 +1,26 @@
-"""Brings the children of one resource to what was rendered: writes what differs, touches nothing else."""
+"""Brings the children of one resource to what was rendered: writes what differs, touches nothing else.
+
+Why: docs/design/009-apply-and-ownership.md
+"""
 
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from internvl_operator.kube.cache import Cache, controller_of, key_of
+from internvl_operator.api.reasons import Reason, invalid_child
+from internvl_operator.kube.cache import Cache
+from internvl_operator.kube.objects import controller_of, key_of
 from internvl_operator.kube.port import (
     Cluster,
-    FieldConflictError,
+    ConflictError,
     ForbiddenError,
     InvalidError,
     Kind,
     KubernetesObject,
 )
 from internvl_operator.manifests.drift import is_applied
-from internvl_operator.status import Problem
+from internvl_operator.problem import Problem
 
 CONFLICT_RETRY_SECONDS = 30.0
 COLLECTION_RETRY_SECONDS = 2.0
@@ -83,27 +88,30 @@ async def _try_to_apply(
     try:
         return await _apply_child(cluster, cache, owner, kind, child)
     except InvalidError as error:
-        reason = "InvalidPodTemplate" if kind.kind == "Deployment" else f"Invalid{kind.kind}"
-        return Problem(reason, f"the API server refuses the {kind.kind}: {error}", refusal=error)
+        message = f"the API server refuses the {kind.kind}: {error}"
+        return Problem(invalid_child(kind.kind), message, refusal=error)
     except ForbiddenError as error:
-        return Problem("Forbidden", f"the API server forbids the {kind.kind}: {error}", refusal=error)
+        return Problem(Reason.FORBIDDEN, f"the API server forbids the {kind.kind}: {error}", refusal=error)
 
 
 async def _apply_child(
     cluster: Cluster, cache: Cache, owner: KubernetesObject, kind: Kind, child: KubernetesObject
 ) -> Problem | None:
     live = cache.get(kind, key_of(child))
-    if live is not None and not is_controlled(live, owner):
+    if live is None:
+        try:
+            cache.put(kind, await cluster.apply(child, uid=None))
+        except ConflictError:
+            # The cache holds no object without the operator's labels, and a new one not at once.
+            live = await cluster.find(kind, key_of(child))
+            if live is None:
+                raise
+        else:
+            return None
+    if not is_controlled(live, owner):
         return _not_ours(kind, live, owner)
-    if live is not None and is_applied(child, live):
-        return None
-    try:
-        # An object that the cache does not hold may be someone else's: their fields are a conflict.
-        cache.put(kind, await cluster.apply(child, force=live is not None))
-    except FieldConflictError as error:
-        if live is not None:
-            raise
-        return _name_conflict(kind, child, str(error))
+    if not is_applied(child, live):
+        cache.put(kind, await cluster.apply(child, uid=live["metadata"]["uid"]))
     return None
 
 
@@ -111,17 +119,13 @@ def _not_ours(kind: Kind, live: Mapping[str, Any], owner: Mapping[str, Any]) -> 
     controller = controller_of(live)
     if controller and (controller["kind"], controller["name"]) == (owner["kind"], owner["metadata"]["name"]):
         message = f"waiting until the {kind.kind} of a deleted resource of the same name is collected"
-        return Problem("WaitingForDeletion", message, stalled=False, retry_after=COLLECTION_RETRY_SECONDS)
-    holder = f"{controller['kind']} {controller['name']}" if controller else "no controller"
-    return _name_conflict(kind, live, f"its controller: {holder}")
-
-
-def _name_conflict(kind: Kind, body: Mapping[str, Any], detail: str) -> Problem:
+        return Problem(Reason.WAITING_FOR_DELETION, message, retry_after=COLLECTION_RETRY_SECONDS)
+    holder = f"{controller['kind']} {controller['name']}" if controller else "none"
     message = (
-        f"a {kind.kind} named {body['metadata']['name']} exists and is not this resource's: "
-        f"delete it, or give this resource another name ({detail})"
+        f"a {kind.kind} named {live['metadata']['name']} exists and is not this resource's: "
+        f"delete it, or give this resource another name (its controller: {holder})"
     )
-    return Problem("NameConflict", message, retry_after=CONFLICT_RETRY_SECONDS)
+    return Problem(Reason.NAME_CONFLICT, message, retry_after=CONFLICT_RETRY_SECONDS)
 
 
 async def _delete_child(cluster: Cluster, cache: Cache, owner: KubernetesObject, kind: Kind) -> None:

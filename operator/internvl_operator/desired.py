@@ -7,9 +7,11 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from internvl_operator.api.platform_defaults import NO_DEFAULTS, PlatformDefaults
+from internvl_operator.api.reasons import Reason
 from internvl_operator.api.v1alpha1 import API_VERSION, KIND, InternVLDeployment, InvalidSpecError, parse
 from internvl_operator.diagnosis.pods import Pod
 from internvl_operator.diagnosis.surge import cramped_surge
+from internvl_operator.kube.nesting import too_deep
 from internvl_operator.manifests.children import render_children
 from internvl_operator.manifests.objects.persistentvolumeclaim import unmet_claim
 from internvl_operator.manifests.record import UnreadableRecordError, inputs_of, record_of
@@ -22,10 +24,13 @@ from internvl_operator.planner.outcome import Outcome
 from internvl_operator.planner.plan import Plan, make_plan
 from internvl_operator.planner.request import GpuRequest, PlanRequest, request_of
 from internvl_operator.planner.sticky_plan import replanned
-from internvl_operator.status import Problem
+from internvl_operator.problem import Problem
 
 REPLAN_SECONDS = 60.0
 """A plan that failed for want of GPUs is tried again: nodes may have come."""
+
+DEEPEST_SPEC = 64
+"""Levels of a spec, several times what the fields have that Kubernetes's own types describe."""
 
 
 class InventorySource(Protocol):
@@ -42,10 +47,10 @@ _NEWER_OPERATOR = (
 )
 
 _REASONS = {
-    Outcome.OOM: "DoesNotFit",
-    Outcome.NO_KV_FOR_SESSION: "NoKVForSession",
-    Outcome.SESSION_EXCEEDS_KV: "SessionExceedsKV",
-    Outcome.REJECTED: "Rejected",
+    Outcome.OOM: Reason.DOES_NOT_FIT,
+    Outcome.NO_KV_FOR_SESSION: Reason.NO_KV_FOR_SESSION,
+    Outcome.SESSION_EXCEEDS_KV: Reason.SESSION_EXCEEDS_KV,
+    Outcome.REJECTED: Reason.REJECTED,
 }
 
 
@@ -96,16 +101,19 @@ async def desire(
         platform: the installation's defaults, which are no inputs: their change alone restarts nothing.
         claim: the resource's PersistentVolumeClaim, if there is one.
     """
+    if path := too_deep(body.get("spec") or {}, DEEPEST_SPEC):
+        message = f"spec.{path} is nested more than {DEEPEST_SPEC} levels deep, as no field of Kubernetes is: mend it"
+        return Desired(None, problem=Problem(Reason.INVALID_SPEC, message))
     try:
         given = parse(dict(body))
     except InvalidSpecError as error:
-        return Desired(None, problem=Problem("InvalidSpec", str(error)))
+        return Desired(None, problem=Problem(Reason.INVALID_SPEC, str(error)))
     inputs = inputs_of(given.spec)
     resource = platform.applied_to(given)
     try:
         stored = record_of(deployment)
     except UnreadableRecordError as error:
-        return Desired(resource, problem=Problem("NewerOperator", _NEWER_OPERATOR.format(error)))
+        return Desired(resource, problem=Problem(Reason.NEWER_OPERATOR, _NEWER_OPERATOR.format(error)))
     request = request_of(resource.spec)
     if stored is not None and resource.spec.suspend:
         # What is wanted afterwards is planned then: the GPUs become free whether or not there will be a plan.
@@ -116,7 +124,9 @@ async def desire(
         try:
             plan = await _planned(request, inventory)
         except NoGpuKnownError as error:
-            return Desired(resource, problem=Problem("NoGPUKnown", str(error), retry_after=REPLAN_SECONDS))
+            return Desired(
+                resource, problem=Problem(Reason.NO_GPU_KNOWN, str(error), retry_after=REPLAN_SECONDS)
+            )
     if not plan.is_ok:
         problem = Problem(_REASONS[plan.outcome], plan.reason, retry_after=REPLAN_SECONDS)
         return Desired(resource, plan, problem=problem)
@@ -150,7 +160,7 @@ async def _planned(request: PlanRequest, inventory: InventorySource) -> Plan:
 
 def _unmet(resource: InternVLDeployment, claim: Mapping[str, Any] | None) -> Problem | None:
     message = unmet_claim(resource, claim)
-    return Problem("CacheClaimImmutable", message) if message else None
+    return Problem(Reason.CACHE_CLAIM_IMMUTABLE, message) if message else None
 
 
 def _revision_without_room(

@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from internvl_operator.diagnosis.finding import PROGRESS_REASONS, Reason
+from internvl_operator.api.reasons import Outlook, Reason
 from internvl_operator.kube.port import ClusterEvent
 from internvl_operator.status import condition, is_true
 
-_TOLD = frozenset(Reason) - PROGRESS_REASONS
+_WAITING = frozenset(reason for reason in Reason if reason.outlook is Outlook.WAITING)
+"""Reasons that get an Event though nobody has to act; those that come and go by themselves get none."""
 
 
 def events_between(previous: Mapping[str, Any], current: Mapping[str, Any]) -> list[ClusterEvent]:
@@ -23,12 +24,12 @@ def events_between(previous: Mapping[str, Any], current: Mapping[str, Any]) -> l
 
 def _planned(previous: Mapping[str, Any], current: Mapping[str, Any]) -> Iterator[ClusterEvent]:
     if is_true(current, "Planned") and previous.get("plan") != current.get("plan"):
-        yield ClusterEvent("Normal", "Planned", _message(current, "Planned"))
+        yield ClusterEvent("Normal", Reason.PLANNED, _message(current, "Planned"))
 
 
 def _ready(previous: Mapping[str, Any], current: Mapping[str, Any]) -> Iterator[ClusterEvent]:
     if is_true(current, "Ready") and not is_true(previous, "Ready"):
-        yield ClusterEvent("Normal", "Ready", _message(current, "Ready"))
+        yield ClusterEvent("Normal", Reason.READY, _message(current, "Ready"))
 
 
 def _trouble(previous: Mapping[str, Any], current: Mapping[str, Any]) -> Iterator[ClusterEvent]:
@@ -36,10 +37,10 @@ def _trouble(previous: Mapping[str, Any], current: Mapping[str, Any]) -> Iterato
     now, before = condition(current, "Ready"), condition(previous, "Ready")
     if now is None or now["status"] == "True" or _same(before, now):
         return
-    if is_true(current, "Stalled") or now["reason"] in _TOLD:
+    if is_true(current, "Stalled") or now["reason"] in _WAITING:
         yield ClusterEvent("Warning", now["reason"], now["message"])
     elif is_true(previous, "Ready") and previous["observedGeneration"] == current["observedGeneration"]:
-        yield ClusterEvent("Warning", "NotReady", now["message"])
+        yield ClusterEvent("Warning", Reason.NOT_READY, now["message"])
 
 
 def _rollout(previous: Mapping[str, Any], current: Mapping[str, Any]) -> Iterator[ClusterEvent]:
@@ -50,13 +51,13 @@ def _rollout(previous: Mapping[str, Any], current: Mapping[str, Any]) -> Iterato
         message = (
             "no GPUs are free for a new pod beside the old ones: an old pod stops before a new one starts"
         )
-        yield ClusterEvent("Normal", "TerminateFirst", message)
+        yield ClusterEvent("Normal", Reason.TERMINATE_FIRST, message)
 
 
 def _update(previous: Mapping[str, Any], current: Mapping[str, Any]) -> Iterator[ClusterEvent]:
     offered = current.get("updateRevision")
     if offered and offered != previous.get("updateRevision"):
-        yield ClusterEvent("Normal", "UpdateAvailable", _message(current, "UpdateAvailable"))
+        yield ClusterEvent("Normal", Reason.UPDATE_AVAILABLE, _message(current, "UpdateAvailable"))
 
 
 def _same(before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from internvl_operator.catalog.engine_options import DEFAULT_OPTIONS, EngineOptions
 from internvl_operator.catalog.engines import DEFAULT_VERSION, engine
 from internvl_operator.catalog.gpus import find_gpu
 from internvl_operator.catalog.models import MODELS
@@ -32,10 +33,10 @@ def plan(
     backend: Literal["Auto", "TurboMind", "PyTorch"] = "Auto",
     version: str = DEFAULT_VERSION,
     tp: int | None = None,
-    session_len: int = 8192,
+    session_len: int = DEFAULT_OPTIONS.session_len,
     sessions: int | None = None,
     cache_max_entry_count: float | None = None,
-    max_batch_size: int = 128,
+    max_batch_size: int = DEFAULT_OPTIONS.max_batch_size,
     quant_policy: Literal[0, 4, 8] = 0,
 ) -> Plan:
     """Return what a model needs. What is given is kept, what is not is derived.
@@ -73,11 +74,13 @@ def plan(
         backend=backend_of(backend),
         engine=engine(version).version,
         tp=tp,
-        session_len=session_len,
         sessions=sessions,
-        cache_max_entry_count=cache_max_entry_count,
-        max_batch_size=max_batch_size,
-        quant_policy=quant_policy,
+        options=EngineOptions(
+            session_len=session_len,
+            cache_max_entry_count=cache_max_entry_count,
+            max_batch_size=max_batch_size,
+            quant_policy=quant_policy,
+        ),
         gpu=_with_gpu(GpuRequest(max_count=max_gpus), gpu, gpu_memory),
     )
     return make_plan(request, _inventory(request.gpu, nodes))

@@ -13,7 +13,8 @@ from internvl_operator.events import events_between
 from internvl_operator.kube.cache import Cache
 from internvl_operator.kube.kinds import DEPLOYMENT, PERSISTENT_VOLUME_CLAIM, RESOURCE
 from internvl_operator.kube.port import Cluster, Key, Kind, KubernetesObject, NotFoundError
-from internvl_operator.status import Problem, Status, condition, internal_error_status, status_of
+from internvl_operator.problem import Problem
+from internvl_operator.status import Status, condition, internal_error_status, status_of
 
 
 class _NewerSpecError(Exception):
@@ -94,7 +95,7 @@ class Reconciler:
         elif lacks_children(self._cache, self._children, desired.children):
             metadata = body["metadata"]
             key = Key(metadata["namespace"], metadata["name"])
-            if not await self._cluster.exists(RESOURCE, key, metadata["uid"]):
+            if not _is_same(await self._cluster.find(RESOURCE, key), metadata["uid"]):
                 raise NotFoundError(f"{key.namespace}/{key.name} is gone")
         return await apply_children(
             self._cluster, self._cache, self._children, body, desired.children, announcement
@@ -171,6 +172,12 @@ def _generation(body: Mapping[str, Any]) -> int:
 def _reason(status: Status) -> str:
     ready = condition(status, "Ready")
     return str(ready["reason"]) if ready else ""
+
+
+def _is_same(found: Mapping[str, Any] | None, uid: str) -> bool:
+    """Return whether the object that was found has this uid and is not being deleted."""
+    metadata = (found or {}).get("metadata", {})
+    return metadata.get("uid") == uid and not metadata.get("deletionTimestamp")
 
 
 def _is_new(body: Mapping[str, Any]) -> bool:

@@ -1,12 +1,15 @@
 """The status: a pure function of the plan, the observed Deployment and pods, the previous status and the time.
 
 Nothing in it changes with time alone, so that a resource at rest is never written.
+
+Why: docs/design/008-no-durations-in-status.md
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from internvl_operator.api.reasons import Reason
 from internvl_operator.api.v1alpha1 import InternVLDeployment
 from internvl_operator.diagnosis.diagnose import diagnose
 from internvl_operator.diagnosis.finding import Finding
@@ -17,30 +20,12 @@ from internvl_operator.manifests.rollout import Strategy
 from internvl_operator.manifests.server_arguments import served_name
 from internvl_operator.planner.document import plan_document
 from internvl_operator.planner.plan import Plan
+from internvl_operator.problem import Problem
 
 Status = dict[str, Any]
 
 LONGEST_MESSAGE = 32768
 """Characters that a condition's message may have (``metav1.Condition``)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Why a resource is not as its spec says.
-
-    Args:
-        reason: one word for programs.
-        message: what is wrong and what to do.
-        stalled: whether a person must act.
-        retry_after: seconds after which to look again; None when only a change can help.
-        refusal: the API's own error, after which the same may be tried again.
-    """
-
-    reason: str
-    message: str
-    stalled: bool = True
-    retry_after: float | None = None
-    refusal: Exception | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +101,9 @@ def internal_error_status(previous: Mapping[str, Any], generation: int, error: E
         "again; report it with the operator's log"
     )
     told = [
-        Condition("Ready", False, "InternalError", message),
-        Condition("Reconciling", False, "InternalError", ""),
-        Condition("Stalled", True, "InternalError", message),
+        Condition("Ready", False, Reason.INTERNAL_ERROR, message),
+        Condition("Reconciling", False, Reason.INTERNAL_ERROR, ""),
+        Condition("Stalled", True, Reason.INTERNAL_ERROR, message),
     ]
     kept = [item for item in previous.get("conditions", ()) if item["type"] not in {new.type for new in told}]
     times = [_with_times(item, generation, previous, now) for item in told]
@@ -144,7 +129,7 @@ def _conditions(
     found: Finding | None,
 ) -> list[Condition]:
     ready = _ready(resource, deployment, problem, found)
-    must_act = problem.stalled if problem else found is not None and found.is_stalled
+    must_act = problem.is_stalled if problem else found is not None and found.is_stalled
     stalled = not ready.is_true and must_act
     reconciling = not ready.is_true and not must_act
     return [
@@ -152,7 +137,7 @@ def _conditions(
         Condition("Reconciling", reconciling, ready.reason, ready.message if reconciling else ""),
         Condition("Stalled", True, ready.reason, ready.message)
         if stalled
-        else Condition("Stalled", False, "NotStalled", ""),
+        else Condition("Stalled", False, Reason.NOT_STALLED, ""),
         _planned(plan, problem),
         _available(deployment),
     ]
@@ -172,19 +157,19 @@ def _ready(
     ready = _settled_replicas(deployment)
     if ready == wanted:
         if resource.spec.suspend:
-            return Condition("Ready", True, "Suspended", "0 replicas, as asked")
+            return Condition("Ready", True, Reason.SUSPENDED, "0 replicas, as asked")
         if wanted == 0:
-            return Condition("Ready", True, "ScaledToZero", "0 replicas, as asked")
-        return Condition("Ready", True, "Ready", f"{wanted} of {wanted} replicas answer")
+            return Condition("Ready", True, Reason.SCALED_TO_ZERO, "0 replicas, as asked")
+        return Condition("Ready", True, Reason.READY, f"{wanted} of {wanted} replicas answer")
     if wanted == 0:
-        return Condition("Ready", False, "Stopping", "the pods are being stopped, as asked")
+        return Condition("Ready", False, Reason.STOPPING, "the pods are being stopped, as asked")
     if found is not None:
-        return Condition("Ready", False, found.reason.value, found.message)
+        return Condition("Ready", False, found.reason, found.message)
     have = (deployment or {}).get("status", {}).get("readyReplicas", 0)
     progress = _deployment_condition(deployment, "Progressing")
-    if progress and progress.get("reason") == "ProgressDeadlineExceeded":
-        return Condition("Ready", False, "ProgressDeadlineExceeded", progress.get("message", ""))
-    return Condition("Ready", False, "Deploying", f"{have} of {wanted} replicas answer")
+    if progress and progress.get("reason") == Reason.PROGRESS_DEADLINE_EXCEEDED:
+        return Condition("Ready", False, Reason.PROGRESS_DEADLINE_EXCEEDED, progress.get("message", ""))
+    return Condition("Ready", False, Reason.DEPLOYING, f"{have} of {wanted} replicas answer")
 
 
 def _wanted_replicas(resource: InternVLDeployment) -> int:
@@ -204,27 +189,27 @@ def _settled_replicas(deployment: Mapping[str, Any] | None) -> int | None:
 
 def _planned(plan: Plan | None, problem: Problem | None) -> Condition:
     if plan is not None and plan.is_ok:
-        return Condition("Planned", True, "Planned", plan.reason)
+        return Condition("Planned", True, Reason.PLANNED, plan.reason)
     if problem is not None:
         return Condition("Planned", False, problem.reason, problem.message)
-    return Condition("Planned", False, "NotPlanned", "")
+    return Condition("Planned", False, Reason.NOT_PLANNED, "")
 
 
 def _available(deployment: Mapping[str, Any] | None) -> Condition:
     ready = (deployment or {}).get("status", {}).get("readyReplicas", 0)
     if ready:
-        return Condition("Available", True, "Serving", "at least one replica answers")
-    return Condition("Available", False, "NotServing", "no replica answers")
+        return Condition("Available", True, Reason.SERVING, "at least one replica answers")
+    return Condition("Available", False, Reason.NOT_SERVING, "no replica answers")
 
 
 def _update_available(update: Update | None) -> Condition:
     if update is None:
-        return Condition("UpdateAvailable", False, "UpToDate", "")
+        return Condition("UpdateAvailable", False, Reason.UP_TO_DATE, "")
     message = (
         f"this operator would restart the pods as revision {update.revision}: accept it with "
         f"rollout.acceptedRevision: {update.revision}; changes: {'; '.join(update.changes)}"
     )
-    return Condition("UpdateAvailable", True, "NewPodTemplate", message)
+    return Condition("UpdateAvailable", True, Reason.NEW_POD_TEMPLATE, message)
 
 
 def _deployment_condition(deployment: Mapping[str, Any] | None, type_: str) -> Mapping[str, Any] | None:
@@ -238,7 +223,7 @@ def _with_times(item: Condition, generation: int, previous: Mapping[str, Any], n
     return {
         "type": item.type,
         "status": status,
-        "reason": item.reason,
+        "reason": str(item.reason),
         "message": item.message[:LONGEST_MESSAGE],
         "observedGeneration": generation,
         "lastTransitionTime": before["lastTransitionTime"] if before and unchanged else now,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from internvl_operator.catalog.engine import Engine
+from internvl_operator.catalog.engine_options import EngineOptions
 from internvl_operator.catalog.engines import engine
 from internvl_operator.catalog.models import MODELS, Backend
 from internvl_operator.planner.memory.estimate import MemoryRequest
@@ -52,7 +53,7 @@ class Cell:
         request = self.request
         return (
             f"{self.size}{'-AWQ' if request.awq else ''} tp {request.tp} on {request.gpu_memory_mib} MiB at "
-            f"{self.ratio}, session {request.session_len}, batch {request.max_batch_size}"
+            f"{self.ratio}, session {request.options.session_len}, batch {request.options.max_batch_size}"
         )
 
 
@@ -86,13 +87,15 @@ def _read_cell(row: Row) -> Cell:
             backend=Backend(row.get("backend", preferred)),
             tp=int(row["tp"]),
             gpu_memory_mib=int(row["gpu_memory_mib"]),
-            cache_max_entry_count=ratio,
-            session_len=int(row["session_len"]),
-            max_batch_size=int(row["max_batch_size"]),
+            options=EngineOptions(
+                session_len=int(row["session_len"]),
+                max_batch_size=int(row["max_batch_size"]),
+                quant_policy=int(row["quant_policy"]),
+                cache_max_entry_count=ratio,
+            ),
             max_prefill_token_num=int(
                 row.get("max_prefill_token_num", release.default_max_prefill_token_num)
             ),
-            quant_policy=int(row["quant_policy"]),
             native_vision=release.native_vision,
             truncates_session=release.truncates_session,
             replicates_vocabulary=release.replicates_vocabulary,

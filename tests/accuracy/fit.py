@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from internvl_operator.catalog.models import Backend
 from internvl_operator.planner.memory.constants import Calibration, calibration
-from internvl_operator.planner.memory.footprint import demand_of
+from internvl_operator.planner.memory.footprint import footprint_of
 from internvl_operator.planner.outcome import Outcome
 from tests.accuracy.cells import TABLES, Cell, read_cells
 
@@ -74,17 +74,17 @@ def fit(family: Family, cells: Iterable[Cell]) -> Calibration:
 
 def predicted_used(cell: Cell, constants: Calibration) -> float:
     """Return the used memory of a cell in MiB, before rounding."""
-    return demand_of(cell.request, constants).used(cell.request.gpu_memory_mib, cell.ratio)
+    return footprint_of(cell.request, constants).used(cell.request.gpu_memory_mib, cell.ratio)
 
 
 def predicted_free(cell: Cell, constants: Calibration) -> float:
     """Return what is free after the weights of a cell in MiB, before rounding."""
-    return demand_of(cell.request, constants).free_after_weights(cell.request.gpu_memory_mib)
+    return footprint_of(cell.request, constants).free_after_weights(cell.request.gpu_memory_mib)
 
 
 def predicted_kv_cache(cell: Cell, constants: Calibration) -> float:
     """Return the KV cache of a cell in MiB, before rounding."""
-    return demand_of(cell.request, constants).kv_cache(predicted_free(cell, constants), cell.ratio)
+    return footprint_of(cell.request, constants).kv_cache(predicted_free(cell, constants), cell.ratio)
 
 
 @dataclass(frozen=True, slots=True)

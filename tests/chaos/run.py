@@ -11,7 +11,7 @@ import aiohttp
 from tests.chaos.scenario import COLLECTION, NAMESPACE, STAGES
 from tests.chaos.state import State, differences, read_state
 from tests.chaos.traffic import nothing
-from tests.cluster.async_api import RefusedError
+from tests.cluster.api import RefusedError
 from tests.cluster.async_waiting import until
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from internvl_operator.kube.kinds import RESOURCE
-from tests.cluster.async_api import MERGE
+from tests.cluster.api import MERGE
 from tests.cluster.operator_process import resource
 
 if TYPE_CHECKING:

@@ -69,7 +69,7 @@ def test_no_role_of_the_operator_reaches_secrets_or_has_a_wildcard(values: Path)
 
 
 def test_the_tests_on_the_api_server_grant_what_the_chart_grants() -> None:
-    objects = rendered(settings=["leaderElection.enabled=true"])
+    objects = rendered()
     roles = {role["metadata"]["name"]: role["rules"] for role in of_kind(objects, "Role", "ClusterRole")}
     assert roles["internvl-operator"] == [*chart_rules("nodeRules"), *chart_rules("rules")]
     assert roles["internvl-operator-lease"] == chart_rules("leaseRules")
@@ -104,7 +104,6 @@ def test_namespaced_mode_grants_nothing_outside_of_the_watched_namespaces() -> N
         ("platformDefaults.hfEndpoint=x", "hfEndpoint"),
         ("image.digest=latest", "digest"),
         ("logLevel=verbose", "logLevel"),
-        ("replicaCount=2", "leaderElection.enabled"),
         ("admissionPolicy.enabled=true", "needs a limit"),
         ("serviceAccount.create=false", "serviceAccount.name"),
         ("watchNamespaces={Vision}", "watchNamespaces"),
@@ -113,6 +112,11 @@ def test_namespaced_mode_grants_nothing_outside_of_the_watched_namespaces() -> N
 def test_a_wrong_value_is_refused(setting: str, complaint: str) -> None:
     with pytest.raises(ToolError, match=complaint):
         rendered(settings=[setting])
+
+
+def test_two_operators_without_a_lease_are_refused() -> None:
+    with pytest.raises(ToolError, match=r"leaderElection\.enabled"):
+        rendered(settings=["replicaCount=2", "leaderElection.enabled=false"])
 
 
 def test_the_schema_knows_each_value_and_no_other() -> None:

@@ -154,11 +154,19 @@ def test_a_token_of_the_service_account_is_what_the_operator_works_with(installe
 
 
 def test_standbys_share_a_lease_with_the_rights_of_the_chart(cluster: LocalCluster) -> None:
-    with installation(cluster, "--set", "replicaCount=2", "--set", "leaderElection.enabled=true"):
+    with installation(cluster, "--set", "replicaCount=2"):
         with running_operator(cluster, "one"), running_operator(cluster, "other"):
             apply(cluster, resource("led", "default"))
             wait_ready(cluster, "led", "default", 120)
         assert get(cluster, "lease", RELEASE, NAMESPACE) is not None
+
+
+def test_the_lease_can_be_given_up_and_taken_again(installed: LocalCluster) -> None:
+    for enabled, strategy in (("false", "Recreate"), ("true", "RollingUpdate")):
+        install(installed, CHART, "--set", f"leaderElection.enabled={enabled}")
+        found = get(installed, "deployment", RELEASE, NAMESPACE)
+        assert found is not None
+        assert found["spec"]["strategy"]["type"] == strategy
 
 
 def test_in_namespaced_mode_the_operator_serves_its_namespaces_and_reaches_no_other(

@@ -17,11 +17,8 @@ EXPLAINED = {
     ("pod-networkpolicy", "The pod does not have a matching egress NetworkPolicy"): (
         "The address of the API server is the cluster's own: networkPolicy.egress takes it."
     ),
-    ("deployment-strategy", "Deployment update strategy"): (
-        "The Service carries health and metrics alone; without a Lease two operators must never run at once."
-    ),
     ("deployment-replicas", "Deployment few replicas"): (
-        "Models go on serving without the operator; leaderElection.enabled allows standbys."
+        "Models go on serving without the operator; replicaCount adds standbys."
     ),
     ("deployment-has-host-podantiaffinity", "Deployment does not have a host podAntiAffinity set"): (
         "affinity and topologySpreadConstraints are the cluster's choice; see ci/high-availability-values.yaml."

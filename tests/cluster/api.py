@@ -10,6 +10,8 @@ from urllib.parse import urlencode
 import urllib3
 import yaml
 
+from tests.cluster.kinds import Kinds
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -17,9 +19,15 @@ REQUEST_SECONDS = 10.0
 APPLY = "application/apply-patch+yaml"
 JSON = "application/json"
 
+MERGE = "application/merge-patch+json"
+
 _WHEN_TOLD_TO_WAIT = urllib3.Retry(
     5, connect=0, read=0, allowed_methods=None, status_forcelist=[429], raise_on_status=False
 )
+
+
+class RefusedError(Exception):
+    """The API server refused a request; the message is its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +52,22 @@ class Answer:
         """What is wrong; empty when nothing is."""
         return "" if self.accepted else str(self.body.get("message", ""))
 
+    def granted(self) -> dict[str, Any]:
+        """Return the body.
+
+        Raises:
+            RefusedError: The request was refused.
+        """
+        if not self.accepted:
+            raise RefusedError(f"{self.code}: {self.message}")
+        return self.body
+
 
 class Api:
     """One user's connection to the API server.
+
+    Attributes:
+        kinds: What it serves, and where.
 
     Args:
         kubeconfig: Which cluster, and who asks.
@@ -60,9 +81,16 @@ class Api:
         self._pool = urllib3.PoolManager(
             ca_certs=cluster["certificate-authority"], timeout=REQUEST_SECONDS, retries=_WHEN_TOLD_TO_WAIT
         )
+        self.kinds = Kinds(self)
 
     def request(
-        self, method: str, path: str, body: object = None, content_type: str = JSON, **query: str
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        content_type: str = JSON,
+        accept: str = JSON,
+        **query: str,
     ) -> Answer:
         """Send one request and give the answer, also when it is a refusal.
 
@@ -71,12 +99,20 @@ class Api:
             path: With the leading slash.
             body: Sent as JSON, which is YAML too; None for none.
             content_type: Of the body.
+            accept: The representation that is asked for.
             query: Parameters, for example ``dryRun="All"``.
         """
         response = self._pool.request(
             method,
             self._server + path + (f"?{urlencode(query)}" if query else ""),
             body=None if body is None else json.dumps(body),
-            headers={**self._headers, "Content-Type": content_type},
+            headers={**self._headers, "Content-Type": content_type, "Accept": accept},
         )
-        return Answer(response.status, json.loads(response.data))
+        # A path that the API server does not know is answered in plain text.
+        is_json = response.headers.get("Content-Type", "").startswith(JSON)
+        body = json.loads(response.data) if is_json else {"message": response.data.decode().strip()}
+        return Answer(response.status, body)
+
+    def close(self) -> None:
+        """Close the connections that are kept for the next request."""
+        self._pool.clear()

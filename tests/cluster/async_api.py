@@ -9,20 +9,16 @@ from typing import TYPE_CHECKING, Any, Self
 import aiohttp
 import yaml
 
+from tests.cluster.api import JSON, RefusedError
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
     from types import TracebackType
 
-JSON = "application/json"
-MERGE = "application/merge-patch+json"
 TABLE = "application/json;as=Table;g=meta.k8s.io;v=v1"
 METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
-
-
-class RefusedError(Exception):
-    """The API server refused a request; the message is its own."""
 
 
 class AsyncApi:

@@ -11,7 +11,6 @@ import yaml
 from tests.cluster.access import COMPONENT_USERS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 WRITE_VERBS = frozenset({"create", "update", "patch", "delete", "deletecollection"})
@@ -72,12 +71,27 @@ def policy() -> str:
     )
 
 
-def read_events(log: Path) -> Iterator[AuditEvent]:
-    """Events of a log in the order of their end; a line that is still being written is left out."""
-    with log.open() as lines:
-        for line in lines:
-            if line.endswith("\n"):
-                yield _event(json.loads(line))
+class AuditLog:
+    """A log that grows; each look reads only what is new.
+
+    Args:
+        path: Of the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._read = 0
+        self._events: list[AuditEvent] = []
+
+    def events(self) -> list[AuditEvent]:
+        """Events in the order of their end; a line that is still being written is left out."""
+        with self._path.open("rb") as lines:
+            lines.seek(self._read)
+            for line in lines:
+                if line.endswith(b"\n"):
+                    self._read += len(line)
+                    self._events.append(_event(json.loads(line)))
+        return list(self._events)
 
 
 def _event(entry: dict[str, Any]) -> AuditEvent:

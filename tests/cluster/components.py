@@ -23,6 +23,9 @@ HEALTH_SECONDS = 1.0
 LOOPBACK = "127.0.0.1"
 SERVICE_RANGE = "10.96.0.0/16"
 
+_claims: list[socket.socket] = []
+"""Of the ports that this program was given; the kernel lets go of them when it ends."""
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -88,15 +91,31 @@ def new_layout(directory: Path, address: str = LOOPBACK, service_range: str = SE
 
 
 def free_ports(count: int) -> list[int]:
-    """Free TCP ports of 127.0.0.1, in random order so that clusters started together rarely meet."""
+    """Free TCP ports of 127.0.0.1 that no other run is given before this program ends."""
     free: list[int] = []
     for port in random.sample(PORTS, len(PORTS)):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) != 0:
-                free.append(port)
+        if _is_silent(port) and _claim(port):
+            free.append(port)
         if len(free) == count:
             return free
     raise RuntimeError(f"fewer than {count} free ports between {PORTS.start} and {PORTS.stop}")
+
+
+def _is_silent(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((LOOPBACK, port)) != 0
+
+
+def _claim(port: int) -> bool:
+    """Hold the UDP port of the same number, which one program can at a time: the TCP port is for a child to bind."""
+    claim = socket.socket(type=socket.SOCK_DGRAM)
+    try:
+        claim.bind((LOOPBACK, port))
+    except OSError:
+        claim.close()
+        return False
+    _claims.append(claim)
+    return True
 
 
 def etcd(layout: Layout) -> list[str]:

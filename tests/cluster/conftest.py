@@ -8,15 +8,16 @@ from uuid import uuid4
 
 import pytest
 
-from tests.cluster.api import Api
 from tests.cluster.control_plane import LocalCluster
 from tests.cluster.custom_resources import install_crds
 from tests.cluster.operator_process import grant_rights, spawn_operator
 from tests.cluster.simulated_nodes import add_nodes, gpu_node
+from tests.cluster.waiting import create_namespace, delete
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.cluster.api import Api
     from tests.cluster.processes import Process
 
 CRD_DIRECTORY = Path(__file__).parents[2] / "crds"
@@ -38,15 +39,15 @@ def cluster() -> Iterator[LocalCluster]:
 def namespace(cluster: LocalCluster) -> Iterator[str]:
     """The name of a new namespace, which is deleted afterwards."""
     name = f"test-{uuid4().hex[:12]}"
-    cluster.kubectl("create", "namespace", name)
+    create_namespace(cluster, name)
     yield name
-    cluster.kubectl("delete", "namespace", name, "--wait=false")
+    delete(cluster, "namespace", name)
 
 
 @pytest.fixture(scope="session")
 def api(cluster: LocalCluster) -> Api:
     """The API server's REST interface as the administrator sees it."""
-    return Api(cluster.kubeconfig())
+    return cluster.api
 
 
 @pytest.fixture(scope="module")

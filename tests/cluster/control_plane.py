@@ -20,6 +20,7 @@ from tests.cluster.access import (
     service_account_key,
     token_file,
 )
+from tests.cluster.api import Api
 from tests.cluster.binaries import locate
 from tests.cluster.etcd import Etcd
 from tests.cluster.guardian import Guardian
@@ -38,6 +39,7 @@ class LocalCluster:
     """etcd and kube-apiserver, with the controllers, the scheduler and simulated kubelets beside them.
 
     Every process can be stopped and started by itself: ``cluster.processes["kwok"].stop()``.
+    ``cluster.api`` is the API server's REST interface as the administrator sees it, over connections that are kept.
 
     Args:
         directory: Data and logs, kept afterwards; None: a temporary one, removed afterwards.
@@ -106,6 +108,8 @@ class LocalCluster:
         for user in self._users.values():
             content = kubeconfig(self.server, self._layout.certificate_authority, user)
             self._written(f"kubeconfigs/{user.file_name}", content)
+        self.api = Api(self.kubeconfig())
+        self._audit_log = audit.AuditLog(self._layout.audit_log)
         self._guardian = Guardian(*([directory] if given is None else []))
         try:
             self._start_api_server()
@@ -124,6 +128,7 @@ class LocalCluster:
                 process.stop()
         self._guardian.dismiss()
         self.processes.clear()
+        self.api.close()
         if self._given_directory is None:
             shutil.rmtree(self._layout.directory, ignore_errors=True)
 
@@ -204,7 +209,7 @@ class LocalCluster:
 
     def audit_events(self) -> list[audit.AuditEvent]:
         """Requests that the API server has answered, in order; the cluster must be `audited`."""
-        return list(audit.read_events(self._layout.audit_log))
+        return self._audit_log.events()
 
     def _start_api_server(self) -> None:
         self._written(self._layout.service_account_key.name, service_account_key())

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from typing import TYPE_CHECKING
-from urllib.error import HTTPError
 
+import yaml
+
+from tests.cluster.api import APPLY
 from tests.cluster.waiting import eventually
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.cluster.control_plane import LocalCluster
+    from tests.cluster.waiting import Object
 
 SERVED_SECONDS = 30.0
 
@@ -21,18 +23,20 @@ def install_crds(cluster: LocalCluster, *files: Path) -> None:
     """Apply CustomResourceDefinitions and wait until their kinds are served.
 
     Raises:
-        KubectlError: One was refused.
+        RefusedError: One was refused.
         AssertionError: One was not served in time.
     """
     for file in files:
-        cluster.kubectl("apply", "--server-side", "-f", str(file))
-        eventually(partial(_is_served, cluster, file), f"{file.name} served", SERVED_SECONDS)
+        definition = yaml.safe_load(file.read_text())
+        path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{definition['metadata']['name']}"
+        options = {"fieldManager": "tests", "force": "true"}
+        cluster.api.request("PATCH", path, definition, content_type=APPLY, **options).granted()
+        eventually(partial(_is_served, cluster, definition["spec"]), f"{file.name} served", SERVED_SECONDS)
 
 
-def _is_served(cluster: LocalCluster, file: Path) -> bool:
+def _is_served(cluster: LocalCluster, spec: Object) -> bool:
     """Whether discovery, by which clients find a kind, tells of it: that is later than its condition Established."""
-    spec = json.loads(cluster.kubectl("get", "-f", str(file), "-o", "json"))["spec"]
-    groups = json.loads(cluster.get("/apis"))["groups"]
+    groups = cluster.api.request("GET", "/apis").granted()["groups"]
     if spec["group"] not in {group["name"] for group in groups}:
         return False
     versions = [version["name"] for version in spec["versions"] if version["served"]]
@@ -40,9 +44,5 @@ def _is_served(cluster: LocalCluster, file: Path) -> bool:
 
 
 def _plurals(cluster: LocalCluster, group: str, version: str) -> set[str]:
-    try:
-        listed = json.loads(cluster.get(f"/apis/{group}/{version}"))
-    except HTTPError as error:
-        error.close()
-        return set()
-    return {kind["name"] for kind in listed["resources"]}
+    answer = cluster.api.request("GET", f"/apis/{group}/{version}")
+    return {kind["name"] for kind in answer.body["resources"]} if answer.accepted else set()

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
-from tests.cluster.waiting import eventually
+from tests.cluster.waiting import condition, eventually, get_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -87,22 +84,25 @@ def add_nodes(cluster: LocalCluster, nodes: Iterable[Mapping[str, Any]]) -> None
     """Create nodes and wait until they are Ready; kwok must run.
 
     Raises:
-        KubectlError: One was refused or did not become Ready.
+        RefusedError: One was refused.
+        AssertionError: One did not become Ready.
     """
     manifests = [dict(node) for node in nodes]
-    cluster.kubectl("create", "-f", "-", input=yaml.safe_dump_all(manifests))
-    names = [f"node/{node['metadata']['name']}" for node in manifests]
-    cluster.kubectl("wait", "--for=condition=Ready", f"--timeout={READY_SECONDS}s", *names)
-    if "kube-controller-manager" in cluster.processes:
-        eventually(lambda: not _any_is_new(cluster, names), "nodes that take pods", READY_SECONDS)
+    for node in manifests:
+        cluster.api.request("POST", "/api/v1/nodes", node).granted()
+    names = {node["metadata"]["name"] for node in manifests}
+    controlled = "kube-controller-manager" in cluster.processes
+
+    def all_take_pods() -> bool:
+        nodes = [node for node in get_all(cluster, "nodes") if node["metadata"]["name"] in names]
+        return all(
+            condition(node, "Ready").get("status") == "True" and not (controlled and _is_new(node))
+            for node in nodes
+        )
+
+    eventually(all_take_pods, "nodes that take pods", READY_SECONDS)
 
 
-def _any_is_new(cluster: LocalCluster, names: Sequence[str]) -> bool:
+def _is_new(node: Mapping[str, Any]) -> bool:
     """Whether a node has the taint that it is created with; kube-controller-manager takes it off a Ready one."""
-    nodes = json.loads(cluster.kubectl("get", "nodes", "-o", "json"))["items"]
-    return any(
-        taint["key"] == "node.kubernetes.io/not-ready"
-        for node in nodes
-        if f"node/{node['metadata']['name']}" in names
-        for taint in node["spec"].get("taints", ())
-    )
+    return any(taint["key"] == "node.kubernetes.io/not-ready" for taint in node["spec"].get("taints", ()))

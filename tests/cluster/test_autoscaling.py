@@ -13,7 +13,7 @@ import yaml
 from tests.cluster.custom_resources import install_crds
 from tests.cluster.operator_process import resource
 from tests.cluster.published_crds import SCALED_OBJECT, obtain
-from tests.cluster.waiting import apply, condition, eventually, get, states_since, wait_ready
+from tests.cluster.waiting import apply, condition, eventually, get, patch, states_since, wait_ready
 
 if TYPE_CHECKING:
     from tests.cluster.control_plane import LocalCluster
@@ -53,9 +53,8 @@ def test_what_was_scaled_stays_scaled(cluster: LocalCluster, namespace: str, ope
 
     # Each edit of the Service is put back, which is a reconcile that ends in a write.
     for number in range(RECONCILES):
-        cluster.kubectl(
-            "label", "service", NAME, "-n", namespace, "--overwrite", f"internvl.dev/name=edited-{number}"
-        )
+        edited = {"internvl.dev/name": f"edited-{number}"}
+        patch(cluster, "service", NAME, namespace, {"metadata": {"labels": edited}})
     eventually(
         lambda: (
             (get(cluster, "service", NAME, namespace) or {})["metadata"]["labels"]["internvl.dev/name"]
@@ -65,8 +64,8 @@ def test_what_was_scaled_stays_scaled(cluster: LocalCluster, namespace: str, ope
     )
     operator.stop()
     operator.start()
-    apply(cluster, body)
-    cluster.kubectl("apply", "--server-side", "--field-manager=gitops", "-f", "-", input=json.dumps(body))
+    for options in ((), ("--server-side", "--field-manager=gitops")):
+        cluster.kubectl("apply", *options, "-f", "-", input=json.dumps(body))
     apply(cluster, {**body, "spec": body["spec"] | {"service": {"annotations": {"seen": "yes"}}}})
     eventually(
         lambda: (get(cluster, "service", NAME, namespace) or {})["metadata"]["annotations"].get("seen"),

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from internvl_operator.diagnosis.finding import Reason
+from internvl_operator.api.reasons import FROM_PODS
 from tests.cluster.conftest import CRD_DIRECTORY
 from tests.cluster.control_plane import LocalCluster
 from tests.cluster.custom_resources import install_crds
 from tests.cluster.failures import FAILURES, LOST, NODES, PLENTY, Failure
 from tests.cluster.operator_process import USER, grant_rights, resource, spawn_operator
 from tests.cluster.simulated_nodes import FATE_LABEL, add_nodes
-from tests.cluster.waiting import Object, apply, condition, eventually, get, get_all, wait_ready
+from tests.cluster.waiting import (
+    Object,
+    apply,
+    condition,
+    create_namespace,
+    eventually,
+    get,
+    get_all,
+    patch,
+    wait_ready,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,7 +43,7 @@ def failing() -> Iterator[LocalCluster]:
         cluster.kubectl("get", "internvldeployments", "--all-namespaces")
         grant_rights(cluster)
         for namespace in sorted({failure.namespace for failure in FAILURES.values()}):
-            cluster.kubectl("create", "namespace", namespace)
+            create_namespace(cluster, namespace)
         quotas = {"no-quota": "0", "some-quota": "1", "surge-quota": "1"}
         apply(cluster, *(_quota(namespace, gpus) for namespace, gpus in quotas.items()), *_claims("failures"))
         eventually(lambda: _is_bound(cluster, "bound", "failures"), "the claim is bound", SECONDS)
@@ -75,7 +84,7 @@ def test_a_failure_is_recognised_and_a_near_miss_is_told_as_what_it_is(
 
 
 def test_every_reason_is_brought_about_and_nearly_so() -> None:
-    reasons = {str(reason) for reason in Reason}
+    reasons = {str(reason) for reason in FROM_PODS}
     assert reasons <= {failure.reason for failure in FAILURES.values()}
     assert reasons == {miss for failure in FAILURES.values() for miss in failure.misses}
 
@@ -94,7 +103,7 @@ def test_each_reason_is_one_event_however_often_a_pod_crashes(failing: LocalClus
     wait_ready(failing, "witness", namespace, SECONDS)
 
     assert _status_writes(failing, name) == before, "a crash more is no news"
-    listed = json.loads(failing.kubectl("get", "events", "-n", namespace, "-o", "json"))["items"]
+    listed = get_all(failing, "events", namespace)
     ours = [item for item in listed if item["involvedObject"]["kind"] == "InternVLDeployment"]
     reasons = [item["reason"] for item in ours if item["involvedObject"]["name"] == name]
     assert sorted(reasons) == ["OutOfGPUMemory", "Planned"]
@@ -152,8 +161,8 @@ def _lose_the_node_of(cluster: LocalCluster, name: str, namespace: str) -> None:
     wait_ready(cluster, name, namespace, SECONDS)
     (pod,) = _pods(cluster, name, namespace)
     # Otherwise kwok, which plays pods also without their node, makes it ready again.
-    cluster.kubectl("label", "pod", pod["metadata"]["name"], "-n", namespace, f"{FATE_LABEL}=none")
-    cluster.kubectl("annotate", "node", "lost", "kwok.x-k8s.io/node-")
+    patch(cluster, "pod", pod["metadata"]["name"], namespace, {"metadata": {"labels": {FATE_LABEL: "none"}}})
+    patch(cluster, "node", "lost", "", {"metadata": {"annotations": {"kwok.x-k8s.io/node": None}}})
 
 
 def _told(cluster: LocalCluster, name: str, failure: Failure) -> Object | None:
@@ -195,10 +204,7 @@ def _send_to(cluster: LocalCluster, name: str, failure: Failure) -> None:
         "labels": {FATE_LABEL: failure.pod_fate[FATE_LABEL]},
         "annotations": {key: value for key, value in failure.pod_fate.items() if key != FATE_LABEL},
     }
-    cluster.kubectl(
-        *("patch", "pod", pod["metadata"]["name"], "-n", failure.namespace, "--type=merge"),
-        f"-p={json.dumps({'metadata': metadata})}",
-    )
+    patch(cluster, "pod", pod["metadata"]["name"], failure.namespace, {"metadata": metadata})
     if failure.reason == "Ready":
         eventually(lambda: _replaced(cluster, name, failure, pod), f"a new pod of {name}", SECONDS)
 
@@ -223,10 +229,7 @@ def _pods(cluster: LocalCluster, name: str, namespace: str) -> list[Object]:
 
 def _patch_status(cluster: LocalCluster, pod: Object, status: Object) -> None:
     metadata = pod["metadata"]
-    cluster.kubectl(
-        *("patch", "pod", metadata["name"], "-n", metadata["namespace"], "--subresource=status"),
-        *("--type=merge", f"-p={json.dumps({'status': status})}"),
-    )
+    patch(cluster, "pod", metadata["name"], metadata["namespace"], {"status": status}, "status")
 
 
 def _status_writes(cluster: LocalCluster, name: str) -> int:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from tests.cluster.audit import AuditEvent
     from tests.cluster.control_plane import LocalCluster
 
+pytestmark = pytest.mark.undisturbed
+
 ROUNDS = int(os.environ.get("LEASE_ROUNDS", "4"))
 """How often the leader is killed, and paused. `make lease` does it 20 times."""
 

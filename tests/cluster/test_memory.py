@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.cluster.waiting import eventually
+from tests.cluster.waiting import apply, eventually, get_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,7 +81,12 @@ def start(cluster: LocalCluster, namespace: str, tmp_path: Path, prometheus: str
 
 
 def _left(cluster: LocalCluster, namespace: str) -> str:
-    return cluster.kubectl("get", "ivl,deployments,pods", "-n", namespace, "-o", "name")
+    kinds = {"internvldeployment": "ivl", "deployment": "deployments", "pod": "pods"}
+    return "\n".join(
+        f"{kind}/{body['metadata']['name']}"
+        for kind, listed in kinds.items()
+        for body in get_all(cluster, listed, namespace)
+    )
 
 
 def test_each_cell_runs_is_measured_and_is_gone(
@@ -156,7 +161,7 @@ def test_what_someone_else_made_is_left_alone(cluster: LocalCluster, namespace: 
         "metadata": {"name": "memory-1b-tp1-r800", "namespace": namespace},
         "spec": {"size": "1B"},
     }
-    cluster.kubectl("apply", "-f", "-", input=json.dumps(body))
+    apply(cluster, body)
     run = start("--sizes", "1B", "--ratios", "0.8")
     _, errors = run.communicate(timeout=50)
     assert run.returncode == 2

@@ -15,7 +15,17 @@ from tests.cluster.operator_process import (
     revoke_node_rights,
     spawn_operator,
 )
-from tests.cluster.waiting import apply, condition, eventually, get, get_all, wait_ready, wait_stalled
+from tests.cluster.waiting import (
+    apply,
+    condition,
+    create_namespace,
+    delete,
+    eventually,
+    get,
+    get_all,
+    wait_ready,
+    wait_stalled,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,10 +42,10 @@ def namespaces(cluster: LocalCluster) -> Iterator[tuple[str, str, str]]:
     """Two namespaces to watch, and one beside them."""
     names = tuple(f"test-{uuid4().hex[:12]}" for _ in range(3))
     for name in names:
-        cluster.kubectl("create", "namespace", name)
+        create_namespace(cluster, name)
     yield names[0], names[1], names[2]
     for name in names:
-        cluster.kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
+        delete(cluster, "namespace", name)
 
 
 @pytest.fixture
@@ -65,7 +75,7 @@ def test_it_serves_its_namespaces_and_no_other(
 
     for namespace in (first, second):
         wait_ready(cluster, "captions", namespace)
-        cluster.kubectl("delete", "service", "captions", "-n", namespace, "--wait=false")
+        delete(cluster, "service", "captions", namespace)
         eventually(partial(get, cluster, "service", "captions", namespace), "the Service")
 
     assert condition(get(cluster, "ivl", "captions", outside), "Ready") == {}
@@ -121,7 +131,7 @@ def test_a_watched_namespace_that_is_deleted_holds_up_neither_itself_nor_the_oth
     apply(cluster, resource("later", second, gpu=gpu))
     wait_ready(cluster, "later", second)
 
-    cluster.kubectl("create", "namespace", first)
+    create_namespace(cluster, first)
     grant_rights_in(cluster, [first], USER)
     apply(cluster, resource("again", first, gpu=gpu))
     wait_ready(cluster, "again", first, timeout=60.0)

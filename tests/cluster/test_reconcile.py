@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 
 from tests.cluster.operator_process import resource
-from tests.cluster.waiting import apply, condition, eventually, get, get_all, wait_ready, wait_stalled
+from tests.cluster.waiting import (
+    apply,
+    condition,
+    eventually,
+    get,
+    get_all,
+    wait_ready,
+    wait_stalled,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,23 +101,6 @@ def test_the_rendered_manifests_are_exactly_what_is_applied(
         assert after is not None
         # The API server does not write an object in which nothing changed, the owners of fields included.
         assert after["metadata"]["resourceVersion"] == live["metadata"]["resourceVersion"]
-
-
-def test_a_deleted_service_is_back_within_two_seconds(cluster: LocalCluster, namespace: str) -> None:
-    apply(cluster, resource("back", namespace))
-    wait_ready(cluster, "back", namespace)
-    before = get(cluster, "service", "back", namespace)
-    assert before is not None
-
-    cluster.kubectl("delete", "service", "back", "-n", namespace, "--wait=false")
-    deleted = time.monotonic()
-
-    def replaced() -> bool:
-        now = get(cluster, "service", "back", namespace)
-        return now is not None and now["metadata"]["uid"] != before["metadata"]["uid"]
-
-    eventually(replaced, "a new Service", timeout=2.0)
-    assert time.monotonic() - deleted < 2.0
 
 
 def test_arguments_edited_by_hand_are_put_back(cluster: LocalCluster, namespace: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from tests.cluster.custom_resources import install_crds
 from tests.cluster.operator_process import resource, spawn_operator
 from tests.cluster.published_crds import POD_MONITOR, obtain
-from tests.cluster.waiting import apply, eventually, get, wait_ready
+from tests.cluster.waiting import apply, delete, eventually, get, wait_ready
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +45,7 @@ def test_what_someone_deletes_is_back_at_once(operated: LocalCluster, namespace:
     before = _uid(operated, kind, namespace)
     assert before is not None
 
-    operated.kubectl("delete", kind, "back", "--namespace", namespace, "--wait=false")
+    delete(operated, kind, "back", namespace)
 
     eventually(lambda: _uid(operated, kind, namespace) not in (None, before), f"a new {kind}")
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.cluster.api import RefusedError
 from tests.cluster.operator_process import resource
 from tests.cluster.waiting import apply, eventually, get, wait_ready, wait_stalled
 
@@ -105,11 +106,9 @@ def test_a_resource_of_an_older_crd_is_reported_and_stops_no_other(
 
 
 def _accepted(cluster: LocalCluster, body: dict[str, object]) -> bool:
-    from tests.cluster.kubectl import KubectlError
-
     try:
         apply(cluster, body)
-    except KubectlError:
+    except RefusedError:
         return False
     return True
 

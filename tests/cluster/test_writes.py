@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.cluster.operator_process import USER, resource, spawn_operator
-from tests.cluster.waiting import apply, eventually, get, wait_ready
+from tests.cluster.waiting import apply, eventually, get_all, wait_ready
 
 if TYPE_CHECKING:
     from tests.cluster.audit import AuditEvent
@@ -53,12 +52,6 @@ def test_a_quiet_minute_and_a_restart_cost_nothing(
     _pass(QUIET_SECONDS)
     assert len(_writes(cluster, namespace)) == before, "writes in a quiet minute"
 
-    cluster.kubectl("delete", "service", "quiet-0", "-n", namespace, "--wait=false")
-    deleted = time.monotonic()
-    eventually(lambda: get(cluster, "service", "quiet-0", namespace) is not None, "the Service", timeout=2.0)
-    assert time.monotonic() - deleted < 2.0
-
-    eventually(lambda: len(_writes(cluster, namespace)) == before + 1, "one write for the Service")
     operator.stop()
     try:
         assert operator.exit_code == 0
@@ -66,25 +59,13 @@ def test_a_quiet_minute_and_a_restart_cost_nothing(
         try:
             apply(cluster, resource("after", namespace))
             wait_ready(cluster, "after", namespace)
-            later = _writes(cluster, namespace)[before + 1 :]
+            later = _writes(cluster, namespace)[before:]
             names_written = {event.name for event in later if event.resource != "events"}
             assert names_written == {"after"}, "writes of a restarted operator to what was at rest"
         finally:
             successor.stop()
     finally:
         operator.start()
-
-
-def test_sigterm_stops_the_operator_cleanly_and_at_once(cluster: LocalCluster, namespace: str) -> None:
-    process = spawn_operator(cluster, "stopping")
-    apply(cluster, *(resource(f"just-created-{number}", namespace) for number in range(10)))
-    started = time.monotonic()
-
-    process.stop()
-
-    assert process.exit_code == 0
-    assert time.monotonic() - started < 3.0
-    assert "Traceback" not in process.log_tail(200)
 
 
 def test_events_tell_of_the_plan_and_of_ready(
@@ -95,7 +76,7 @@ def test_events_tell_of_the_plan_and_of_ready(
     wait_ready(cluster, "told", namespace)
 
     def told() -> dict[str, str] | None:
-        listed = json.loads(cluster.kubectl("get", "events", "-n", namespace, "-o", "json"))["items"]
+        listed = get_all(cluster, "events", namespace)
         ours = {
             item["reason"]: item["message"]
             for item in listed

@@ -6,6 +6,9 @@ import json
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import urllib3
+
+from tests.cluster.api import MERGE, RefusedError
 from tests.cluster.kubectl import KubectlError
 
 if TYPE_CHECKING:
@@ -16,8 +19,9 @@ if TYPE_CHECKING:
 Object = dict[str, Any]
 T = TypeVar("T")
 
-# What kubectl says when the API server, or its etcd, took too long.
-PASSING = ("TLS handshake timeout", "etcdserver: request timed out", "i/o timeout")
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+# What is said when the API server, or its etcd, took too long.
+PASSING = ("TLS handshake timeout", "etcdserver: request timed out", "i/o timeout", "Read timed out")
 
 
 def eventually(ask: Callable[[], T | None], what: str | Callable[[], str], timeout: float = 20.0) -> T:
@@ -45,26 +49,42 @@ def _unless_passing(ask: Callable[[], T | None]) -> T | None:
     """Return the answer, or None when there is none for a reason that passes: a busy machine stands still at times."""
     try:
         return ask()
-    except KubectlError as error:
+    except (KubectlError, RefusedError, urllib3.exceptions.HTTPError) as error:
         if any(reason in str(error) for reason in PASSING):
             return None
         raise
 
 
 def get(cluster: LocalCluster, kind: str, name: str, namespace: str) -> Object | None:
-    """Return an object, or None when there is none."""
-    try:
-        found: Object = json.loads(cluster.kubectl("get", kind, name, "-n", namespace, "-o", "json"))
-    except KubectlError as error:
-        if "NotFound" in str(error):
-            return None
-        raise
-    return found
+    """Return an object, or None when there is none.
+
+    Args:
+        cluster: where it is.
+        kind: by any name that kubectl takes for it.
+        name: of the object.
+        namespace: of the object; ignored for a kind without namespaces.
+
+    Raises:
+        RefusedError: the API server refused the request.
+    """
+    answer = cluster.api.request("GET", cluster.api.kinds[kind].path(namespace, name))
+    return None if answer.code == 404 else answer.granted()
 
 
-def get_all(cluster: LocalCluster, kind: str, namespace: str) -> list[Object]:
-    """Return all objects of a kind in a namespace."""
-    found: list[Object] = json.loads(cluster.kubectl("get", kind, "-n", namespace, "-o", "json"))["items"]
+def get_all(cluster: LocalCluster, kind: str, namespace: str = "", **query: str) -> list[Object]:
+    """Return all objects of a kind in a namespace, or in all of them.
+
+    Args:
+        cluster: where they are.
+        kind: by any name that kubectl takes for it.
+        namespace: empty for all of them.
+        query: parameters, for example ``labelSelector="app=web"``.
+
+    Raises:
+        RefusedError: the API server refused the request.
+    """
+    listed = cluster.api.request("GET", cluster.api.kinds[kind].path(namespace), **query).granted()
+    found: list[Object] = listed["items"]
     return found
 
 
@@ -90,9 +110,75 @@ def states_since(cluster: LocalCluster, path: str, name: str, resource_version: 
 
 
 def apply(cluster: LocalCluster, *manifests: Object) -> None:
-    """Apply manifests as kubectl does."""
-    listed = {"apiVersion": "v1", "kind": "List", "items": list(manifests)}
-    cluster.kubectl("apply", "-f", "-", input=json.dumps(listed))
+    """Apply manifests as kubectl does: what is new is created here by the same request, the rest is left to kubectl.
+
+    Raises:
+        RefusedError: the API server refused one that is new.
+        KubectlError: the API server refused another.
+    """
+    known = [manifest for manifest in manifests if not _created(cluster, manifest)]
+    if known:
+        listed = {"apiVersion": "v1", "kind": "List", "items": known}
+        cluster.kubectl("apply", "-f", "-", input=json.dumps(listed))
+
+
+def _created(cluster: LocalCluster, manifest: Object) -> bool:
+    """Create an object, with the annotation from which kubectl sees the next time what is no longer wanted."""
+    metadata, group = manifest["metadata"], manifest["apiVersion"].rpartition("/")[0]
+    annotations = {**metadata.get("annotations", {}), LAST_APPLIED: json.dumps(manifest)}
+    answer = cluster.api.request(
+        "POST",
+        cluster.api.kinds[f"{manifest['kind']}.{group}"].path(metadata.get("namespace", "default")),
+        {**manifest, "metadata": {**metadata, "annotations": annotations}},
+        fieldManager="kubectl-client-side-apply",
+        fieldValidation="Strict",
+    )
+    if answer.body.get("reason") == "AlreadyExists":
+        return False
+    answer.granted()
+    return True
+
+
+def create_namespace(cluster: LocalCluster, name: str) -> None:
+    """Make a namespace.
+
+    Raises:
+        RefusedError: the API server refused it, also when there is one of that name.
+    """
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+    cluster.api.request("POST", "/api/v1/namespaces", namespace).granted()
+
+
+def patch(
+    cluster: LocalCluster, kind: str, name: str, namespace: str, change: Object, subresource: str = ""
+) -> Object:
+    """Change an object by a merge patch, and return it.
+
+    Args:
+        cluster: where it is.
+        kind: by any name that kubectl takes for it.
+        name: of the object.
+        namespace: of the object.
+        change: the fields to change.
+        subresource: for example ``status``; empty for the object itself.
+
+    Raises:
+        RefusedError: the API server refused it.
+    """
+    path = cluster.api.kinds[kind].path(namespace, "/".join(filter(None, (name, subresource))))
+    return cluster.api.request("PATCH", path, change, content_type=MERGE).granted()
+
+
+def delete(cluster: LocalCluster, kind: str, name: str, namespace: str = "") -> None:
+    """Delete an object without waiting until it is gone, its dependents in the background; no error if there is none.
+
+    Raises:
+        RefusedError: the API server refused it.
+    """
+    path = cluster.api.kinds[kind].path(namespace, name)
+    answer = cluster.api.request("DELETE", path, propagationPolicy="Background")
+    if answer.code != 404:
+        answer.granted()
 
 
 def condition(body: Object | None, type_: str) -> Object:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from internvl_operator.diagnosis.finding import Reason
+from internvl_operator.api.reasons import FROM_PODS, Reason
 from tests.cluster.failures import FAILURES
 
 PAGE = Path(__file__).parents[2] / "docs" / "failure-modes.md"
@@ -20,7 +20,13 @@ def with_failures(page: str) -> str:
     _, after = rest.split(END)
     rows = ["| reason | brought about by | near misses, and what they are told as |", "|---|---|---|"]
     return (
-        before + BEGIN + "\n" + "\n".join(rows + [_row(reason) for reason in Reason]) + "\n\n" + END + after
+        before
+        + BEGIN
+        + "\n"
+        + "\n".join(rows + [_row(reason) for reason in FROM_PODS])
+        + "\n\n"
+        + END
+        + after
     )
 
 

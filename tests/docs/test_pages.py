@@ -15,7 +15,7 @@ from internvl_operator.__main__ import main
 from internvl_operator.api.v1alpha1 import API_VERSION, KIND
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 # Their commands need programs or a cluster of their own; their links are checked.
 OTHER_PAGES = sorted(
     page for folder in ("charts", "examples", "images", "tests") for page in (ROOT / folder).rglob("*.md")

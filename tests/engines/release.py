@@ -44,7 +44,11 @@ def sources(version: str) -> Path:
             unpacked = Path(scratch) / version
             with zipfile.ZipFile(wheel) as archive:
                 archive.extractall(unpacked, [name for name in archive.namelist() if name.endswith(".py")])
-            unpacked.rename(destination)
+            try:
+                unpacked.rename(destination)
+            except OSError:
+                if not destination.exists():  # else another process was faster
+                    raise
     return destination
 
 

@@ -8,8 +8,9 @@ import pytest
 
 from internvl_operator.catalog.engine import Engine, Flag, FlagGroup
 from internvl_operator.catalog.engines import engine
-from internvl_operator.catalog.flags import OPERATOR_FLAGS, check_extra_args
+from internvl_operator.catalog.flags import check_extra_args
 from internvl_operator.catalog.models import Backend
+from internvl_operator.catalog.spec_flags import OPERATOR_FLAGS
 from tests.engines.generate import engine_data
 from tests.engines.parse import parse_errors
 

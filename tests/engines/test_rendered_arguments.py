@@ -5,6 +5,7 @@ from collections import defaultdict
 
 import pytest
 
+from internvl_operator.catalog.engine_options import EngineOptions
 from internvl_operator.catalog.engines import engine
 from internvl_operator.catalog.models import MODELS
 from internvl_operator.cli.table.plan_table import USUAL_GPUS
@@ -25,7 +26,9 @@ def _rendered(version: str, size: str) -> dict[tuple[bool, int], list[list[str]]
     rendered: dict[tuple[bool, int], list[list[str]]] = defaultdict(list)
     for product, awq, tp, bits in itertools.product(USUAL_GPUS, (False, True), GPUS, (0, 4, 8)):
         gpu = GpuRequest(product=product)
-        request = PlanRequest(size, awq, tp=tp, engine=version, quant_policy=bits, gpu=gpu)
+        request = PlanRequest(
+            size, awq, tp=tp, engine=version, options=EngineOptions(quant_policy=bits), gpu=gpu
+        )
         plan = make_plan(request, given_gpu(gpu))
         if plan.is_ok:
             extra = ["--log-level", "INFO"]

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.cluster.waiting import eventually
+from tests.cluster.waiting import create_namespace, delete, eventually
 from tests.node.real_cluster import RealCluster
 
 if TYPE_CHECKING:
@@ -51,6 +51,6 @@ def cluster(real: RealCluster) -> LocalCluster:
 def namespace(cluster: LocalCluster) -> Iterator[str]:
     """The name of a new namespace, which is deleted afterwards."""
     name = f"test-{uuid4().hex[:12]}"
-    cluster.kubectl("create", "namespace", name)
+    create_namespace(cluster, name)
     yield name
-    cluster.kubectl("delete", "namespace", name, "--wait=false")
+    delete(cluster, "namespace", name)

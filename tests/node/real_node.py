@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -13,7 +12,7 @@ from tests.cluster.binaries import locate
 from tests.cluster.components import healthy
 from tests.cluster.guardian import Guardian
 from tests.cluster.processes import Process
-from tests.cluster.waiting import eventually
+from tests.cluster.waiting import condition, delete, eventually, get, patch
 from tests.node import cgroups, node_files, pause
 from tests.node.stub_image import PAUSE_IMAGE
 
@@ -90,7 +89,7 @@ class RealNode:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop()
-        self._cluster.kubectl("delete", "node", self.name, "--ignore-not-found")
+        delete(self._cluster, "node", self.name)
 
     @property
     def control_groups(self) -> list[Path]:
@@ -140,13 +139,11 @@ class RealNode:
 
     def set_gpus(self, count: int) -> None:
         """Offer GPUs to the scheduler, without a device plugin: the kubelet keeps what it does not know."""
-        patch = {"status": {"capacity": {"nvidia.com/gpu": str(count)}}}
-        self._cluster.kubectl(
-            "patch", "node", self.name, "--subresource=status", "--type=merge", f"--patch={json.dumps(patch)}"
-        )
+        capacity = {"nvidia.com/gpu": str(count)}
+        patch(self._cluster, "node", self.name, "", {"status": {"capacity": capacity}}, "status")
 
         def allocatable() -> bool:
-            node = json.loads(self._cluster.kubectl("get", "node", self.name, "-o", "json"))
+            node = get(self._cluster, "node", self.name, "") or {}
             return bool(node["status"]["allocatable"].get("nvidia.com/gpu") == str(count))
 
         eventually(allocatable, f"{count} GPUs allocatable on {self.name}", READY_SECONDS)
@@ -159,9 +156,11 @@ class RealNode:
         )
         self.ctr("images", "import", str(self._images))
         self.kubelet = self._start_process("kubelet", self._kubelet_command(), self._kubelet_ready)
-        self._cluster.kubectl(
-            "wait", "--for=condition=Ready", f"--timeout={READY_SECONDS:g}s", f"node/{self.name}"
-        )
+        eventually(self._is_ready, f"{self.name} Ready", READY_SECONDS)
+
+    def _is_ready(self) -> bool:
+        node = get(self._cluster, "node", self.name, "")
+        return bool(condition(node, "Ready").get("status") == "True")
 
     def _start_first_process(self) -> None:
         spaces = ["unshare", "--fork", "--kill-child", "--pid", "--mount", "--uts", "--ipc"]
@@ -211,9 +210,8 @@ class RealNode:
         ]
 
     def _kubelet_ready(self) -> bool:
-        return healthy(f"http://{self._address}:{node_files.KUBELET_HEALTH_PORT}/healthz") and bool(
-            self._cluster.kubectl("get", "node", self.name, "--ignore-not-found")
-        )
+        health = f"http://{self._address}:{node_files.KUBELET_HEALTH_PORT}/healthz"
+        return healthy(health) and get(self._cluster, "node", self.name, "") is not None
 
     def _start_process(self, name: str, command: Sequence[str], ready: Callable[[], bool]) -> Process:
         process = self._add(name, self._inside(command), ready)

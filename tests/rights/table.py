@@ -1,4 +1,7 @@
-"""Every right of the operator, what for, and a test on the real API server that fails without it."""
+"""Every right of the operator, what for, and a test on the real API server that fails without it.
+
+Why: docs/design/007-no-right-on-secrets.md
+"""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from internvl_operator.kube.kinds import NODE, RESOURCE
 from tests.chaos.stand import Stand, stand_on
-from tests.cluster.async_api import MERGE
+from tests.cluster.api import MERGE
 from tests.cluster.components import free_ports
 from tests.cluster.control_plane import LocalCluster
 from tests.cluster.custom_resources import install_crds

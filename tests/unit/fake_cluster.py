@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from itertools import count
 from typing import Any
 
-from internvl_operator.kube.cache import key_of
+from internvl_operator.kube.objects import key_of
 from internvl_operator.kube.port import (
     ClusterError,
     ClusterEvent,
     ConflictError,
-    FieldConflictError,
     Keep,
     Key,
     Kind,
@@ -32,8 +31,7 @@ class FakeCluster:
         self.statuses: list[KubernetesObject] = []
         self.deleted: list[tuple[str, Key]] = []
         self.events: list[ClusterEvent] = []
-        self.looked_up: list[Key] = []
-        self.foreign: set[tuple[str, Key]] = set()
+        self.looked_up: list[tuple[str, Key]] = []
         self.failures: list[ClusterError] = []
         self._versions = count(1)
 
@@ -52,18 +50,18 @@ class FakeCluster:
         body["metadata"]["generation"] += "spec" in sections
         return copy.deepcopy(body)
 
-    async def apply(self, manifest: Mapping[str, Any], *, force: bool) -> KubernetesObject:
+    async def apply(self, manifest: Mapping[str, Any], *, uid: str | None) -> KubernetesObject:
         self._fail()
         identity = (manifest["kind"], key_of(manifest))
-        if identity in self.foreign and not force:
-            raise FieldConflictError('conflict with "someone": .spec.selector')
-        self.applied.append(copy.deepcopy(dict(manifest)))
         known = self.objects.get(identity)
+        if uid != (known["metadata"]["uid"] if known else None):
+            raise ConflictError("the object has been modified")
+        self.applied.append(copy.deepcopy(dict(manifest)))
         body = copy.deepcopy(dict(manifest)) | (
             {"status": known["status"]} if known and "status" in known else {}
         )
         body["metadata"] |= {
-            "uid": known["metadata"]["uid"] if known else f"{identity[0]}-{identity[1].name}",
+            "uid": known["metadata"]["uid"] if known else f"{identity[0]}-{next(self._versions)}",
             "generation": known["metadata"]["generation"] + 1 if known else 1,
             "resourceVersion": str(next(self._versions)),
         }
@@ -76,9 +74,9 @@ class FakeCluster:
             del self.objects[kind.kind, key]
         self.deleted.append((kind.kind, key))
 
-    async def exists(self, kind: Kind, key: Key, uid: str) -> bool:
-        self.looked_up.append(key)
-        return bool(self.objects.get((kind.kind, key), {}).get("metadata", {}).get("uid") == uid)
+    async def find(self, kind: Kind, key: Key) -> KubernetesObject | None:
+        self.looked_up.append((kind.kind, key))
+        return copy.deepcopy(self.objects.get((kind.kind, key)))
 
     async def list(self, kind: Kind, selector: str = "", keep: Keep = whole) -> ObjectList:  # noqa: ARG002
         self._fail()

@@ -9,7 +9,7 @@ import pytest
 
 from internvl_operator.api.base import ApiModel
 from internvl_operator.api.v1alpha1 import InternVLDeployment, InvalidSpecError, parse
-from internvl_operator.catalog.flags import OPERATOR_FLAGS
+from internvl_operator.catalog.spec_flags import OPERATOR_FLAGS
 from internvl_operator.desired import desire
 from internvl_operator.kube.kinds import CHILDREN
 from tests.cluster.specs.constraints import CONSTRAINTS
@@ -108,7 +108,7 @@ def _has_no_metrics(spec: Spec) -> bool:
 async def test_what_only_the_planner_can_refuse_is_stalled_with_its_message(stalled: StalledSpec) -> None:
     problem = (await desire(_owned(stalled.spec), None, (), inventory, NOW)).problem
     assert problem is not None
-    assert problem.stalled
+    assert problem.is_stalled
     assert problem.reason == stalled.reason
     assert stalled.says in problem.message
 

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import Field, fields
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from internvl_operator.api.resource_status import InternVLDeploymentStatus
+from internvl_operator.api.resource_status import (
+    AlternativeStatus,
+    InternVLDeploymentStatus,
+    Memory,
+    PlanStatus,
+)
+from internvl_operator.api.spec import Engine
+from internvl_operator.catalog.engine_options import EngineOptions
+from internvl_operator.planner.document import plan_document
+from tests.rendering import plan_of
 from tests.statuses import STATUSES
 
 if TYPE_CHECKING:
+    from internvl_operator.api.base import ApiModel
     from internvl_operator.status import Status
 
 
@@ -22,6 +33,26 @@ def test_together_the_statuses_use_every_field() -> None:
     used = set().union(*STATUSES.values())
     names = {field.alias for field in InternVLDeploymentStatus.model_fields.values()}
     assert used == names
+
+
+def test_the_plan_of_a_status_has_the_fields_of_a_plans_document_in_the_same_order() -> None:
+    document = plan_document(plan_of({"size": "8B"}))
+    assert _aliases(PlanStatus) == list(document)
+    assert _aliases(Memory) == list(document["memory"])
+    assert _aliases(AlternativeStatus) == list(document["alternatives"][0])
+
+
+@pytest.mark.parametrize("option", [option for option in fields(EngineOptions) if option.default is not None])
+def test_an_option_of_the_engine_has_the_same_default_in_the_spec_and_in_the_words_that_describe_it(
+    option: Field[Any],
+) -> None:
+    field = Engine.model_fields[option.name]
+    assert field.default == option.default
+    assert str(field.description).endswith(f"Default: {option.default}.")
+
+
+def _aliases(model: type[ApiModel]) -> list[str | None]:
+    return [field.alias for field in model.model_fields.values()]
 
 
 @pytest.mark.parametrize("status", STATUSES.values(), ids=STATUSES)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from internvl_operator.kube.cache import Cache, controller_of
+from internvl_operator.kube.cache import Cache
 from internvl_operator.kube.kinds import POD, SERVICE
+from internvl_operator.kube.objects import controller_of
 from internvl_operator.kube.port import Key
 from internvl_operator.kube.slimming import kept
 from internvl_operator.manifests.labels import NAME_LABEL

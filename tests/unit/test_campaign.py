@@ -11,10 +11,10 @@ import pytest
 
 from internvl_operator.kube.port import ForbiddenError, InvalidError, UnavailableError
 from internvl_operator.measurement.campaign import Campaign
-from internvl_operator.measurement.configuration import Cell
+from internvl_operator.measurement.configuration import Configuration
 from internvl_operator.measurement.gpu_memory import ReadingError
 
-CELLS = [Cell("8B", 1, False, ratio) for ratio in (0.8, 0.5, 0.2)]
+CELLS = [Configuration("8B", 1, False, ratio) for ratio in (0.8, 0.5, 0.2)]
 
 
 def conditions(ready: bool, stalled: bool = False, reason: str = "LoadingWeights") -> dict[str, Any]:
@@ -31,15 +31,15 @@ class FakeLaboratory:
     """Cells that are ready at the third look, and a log of what was asked."""
 
     def __init__(self) -> None:
-        self.log: list[tuple[str, Cell]] = []
-        self.statuses: dict[Cell, Iterator[Any]] = {}
+        self.log: list[tuple[str, Configuration]] = []
+        self.statuses: dict[Configuration, Iterator[Any]] = {}
         self.memory: Any = (1000,)
         self.start_error: Exception | None = None
         self.running = 0
         self.most_running = 0
         self.two_run = asyncio.Event()
 
-    async def start(self, cell: Cell) -> None:
+    async def start(self, cell: Configuration) -> None:
         self.log.append(("start", cell))
         if self.start_error:
             raise self.start_error
@@ -49,21 +49,21 @@ class FakeLaboratory:
             self.two_run.set()
         self.statuses.setdefault(cell, iter([{}, conditions(False), conditions(True)]))
 
-    async def status(self, cell: Cell) -> Mapping[str, Any]:
+    async def status(self, cell: Configuration) -> Mapping[str, Any]:
         status = next(self.statuses[cell])
         if isinstance(status, Exception):
             raise status
         found: Mapping[str, Any] = status
         return found
 
-    async def used_memory(self, cell: Cell) -> tuple[int, ...]:
+    async def used_memory(self, cell: Configuration) -> tuple[int, ...]:
         self.log.append(("read", cell))
         if isinstance(self.memory, Exception):
             raise self.memory
         found: tuple[int, ...] = self.memory
         return found
 
-    async def stop(self, cell: Cell) -> None:
+    async def stop(self, cell: Configuration) -> None:
         await asyncio.sleep(0)
         self.running -= 1
         self.log.append(("stop", cell))
@@ -87,7 +87,7 @@ async def test_cells_run_one_after_the_other(laboratory: FakeLaboratory) -> None
 
 async def test_several_cells_run_at_once_but_no_more_than_asked_for(laboratory: FakeLaboratory) -> None:
     found = [each async for each in campaign(laboratory).run(CELLS, at_once=2)]
-    assert {each.cell for each in found} == set(CELLS)
+    assert {each.configuration for each in found} == set(CELLS)
     assert laboratory.most_running == 2
 
 

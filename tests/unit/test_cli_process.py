@@ -15,7 +15,7 @@ import yaml
 
 from internvl_operator import __version__
 from internvl_operator.__main__ import VERBS
-from internvl_operator.runtime.app import WatchEndedError
+from internvl_operator.runtime.informer.informer import WatchEndedError
 from internvl_operator.runtime.leadership import LeaseLostError
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def test_a_verb_without_its_package_says_how_to_install_it(
     assert internvl(verb, "captions") == (
         2,
         "",
-        f"internvl {verb}: {package} is missing: pip install 'internvl-operator[tools]'\n",
+        f"internvl {verb}: {package} is missing: pip install '.[tools]' in a checkout of the operator\n",
     )
 
 

@@ -37,24 +37,46 @@ async def test_a_conflict_is_no_deletion(monkeypatch: pytest.MonkeyPatch) -> Non
         await CLIENT.delete(SERVICE, CAPTIONS, "uid-1")
 
 
-@pytest.mark.parametrize(
-    ("metadata", "expected"),
-    [
-        ([], False),
-        ([{"uid": "uid-1"}], True),
-        ([{"uid": "uid-2"}], False),
-        ([{"uid": "uid-1", "deletionTimestamp": "2026-01-01T00:00:00Z"}], False),
-    ],
-)
-async def test_an_object_exists_by_its_uid_until_it_is_being_deleted(
-    monkeypatch: pytest.MonkeyPatch, metadata: list[dict[str, str]], expected: bool
+@pytest.mark.parametrize("items", [[], [{"metadata": {"name": "captions"}}]])
+async def test_an_object_is_found_by_its_name_in_a_list(
+    monkeypatch: pytest.MonkeyPatch, items: list[Any]
 ) -> None:
-    async def request(*_: Any, **__: Any) -> Any:
-        return {"items": [{"metadata": item} for item in metadata]}
+    asked: list[Any] = []
+
+    async def request(_: Connection, *arguments: Any) -> Any:
+        asked.append(arguments)
+        return {"items": items}
 
     monkeypatch.setattr(Connection, "request", request)
 
-    assert await CLIENT.exists(RESOURCE, CAPTIONS, "uid-1") is expected
+    assert await CLIENT.find(SERVICE, CAPTIONS) == next(iter(items), None)
+    assert asked == [
+        ("GET", SERVICE, "/api/v1/namespaces/vision/services", {"fieldSelector": "metadata.name=captions"})
+    ]
+
+
+@pytest.mark.parametrize(
+    ("uid", "precondition"), [(None, {"resourceVersion": "1"}), ("uid-1", {"uid": "uid-1"})]
+)
+async def test_every_apply_says_which_object_is_meant(
+    monkeypatch: pytest.MonkeyPatch, uid: str | None, precondition: dict[str, str]
+) -> None:
+    bodies: list[Any] = []
+
+    async def request(_: Connection, *arguments: Any) -> Any:
+        bodies.append(arguments[4])
+        return {}
+
+    monkeypatch.setattr(Connection, "request", request)
+    manifest = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "captions", "namespace": "vision"},
+    }
+
+    await CLIENT.apply(manifest, uid=uid)
+
+    assert bodies == [{**manifest, "metadata": {**manifest["metadata"], **precondition}}]  # type: ignore[dict-item]
 
 
 async def test_events_are_recorded_beside_what_goes_on_and_not_lost_at_the_end(

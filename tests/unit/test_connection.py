@@ -11,7 +11,6 @@ from internvl_operator.kube.connection import error_of
 from internvl_operator.kube.port import (
     ClusterError,
     ConflictError,
-    FieldConflictError,
     ForbiddenError,
     InvalidError,
     NotFoundError,
@@ -20,7 +19,10 @@ from internvl_operator.kube.port import (
 )
 
 GOING = [{"reason": "NamespaceTerminating", "message": "namespace vision is being terminated"}]
-TAKEN = [{"reason": "FieldManagerConflict", "message": 'conflict with "kubectl"', "field": ".spec.type"}]
+OTHER = [
+    {"reason": "FieldValueForbidden", "message": "spec is immutable", "field": "spec"},
+    {"reason": "FieldValueInvalid", "message": "field is immutable", "field": "metadata.uid"},
+]
 TYPO = (
     "failed to create typed patch object (vision/a; apps/v1, Kind=Deployment): field not declared in schema"
 )
@@ -34,8 +36,8 @@ TYPO = (
         (403, {"message": "because it is being terminated", "details": {"causes": GOING}}, NotFoundError),
         (404, {"message": "not found"}, NotFoundError),
         (409, {"message": "the object has been modified"}, ConflictError),
-        (409, {"message": "Apply failed with 1 conflict", "details": {"causes": TAKEN}}, FieldConflictError),
         (422, {"message": "spec.replicas: Invalid value"}, InvalidError),
+        (422, {"message": "metadata.uid: Invalid value", "details": {"causes": OTHER}}, ConflictError),
         (429, {"message": "too many requests"}, ThrottledError),
         (500, {"message": TYPO}, InvalidError),
         (500, {"message": "etcdserver: request timed out"}, UnavailableError),

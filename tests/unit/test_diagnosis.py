@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from internvl_operator.api.reasons import FROM_PODS
 from internvl_operator.diagnosis.diagnose import diagnose
-from internvl_operator.diagnosis.finding import Reason
 from tests.unit.diagnosis_cases import around_the_engine, before_the_engine, engine
 from tests.unit.diagnosis_cases.case import (
     BUDGET,
@@ -59,7 +59,7 @@ def test_the_exception_speaks_rather_than_the_advice_behind_it() -> None:
 
 
 def test_every_reason_has_a_case() -> None:
-    assert {case.reason for case in CASES.values()} - {None} == set(Reason)
+    assert {case.reason for case in CASES.values()} - {None} == set(FROM_PODS)
 
 
 def test_nothing_is_told_without_a_deployment() -> None:

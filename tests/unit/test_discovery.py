@@ -11,8 +11,8 @@ from internvl_operator.kube.connection import Connection
 from internvl_operator.kube.credentials import Credentials
 from internvl_operator.kube.kinds import DEPLOYMENT, POD, POD_MONITOR, RESOURCE
 from internvl_operator.kube.port import Kind, UnavailableError
-from internvl_operator.runtime import discovery
-from internvl_operator.runtime.discovery import until_discovered
+from internvl_operator.runtime.informer import discovery
+from internvl_operator.runtime.informer.discovery import until_discovered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,7 @@ GROUPS = {"groups": [{"versions": [{"groupVersion": RESOURCE.api_version}]}]}
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(discovery, "_DISCOVERY_RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(discovery, "_RETRY_SECONDS", 0.0)
 
 
 @pytest.mark.parametrize(

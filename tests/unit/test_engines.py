@@ -5,6 +5,7 @@ from importlib.resources import files
 import pytest
 
 from internvl_operator.catalog.engine import Engine, FlagGroup
+from internvl_operator.catalog.engine_options import EngineOptions
 from internvl_operator.catalog.engines import (
     DEFAULT_VERSION,
     SUPPORTED_VERSIONS,
@@ -35,7 +36,9 @@ def until(version: str) -> list[str]:
 def warnings(
     version: str, size: str, backend: Backend = Backend.TURBOMIND, tp: int = 1, quant: int = 0
 ) -> str:
-    return " ".join(engine(version).warnings_for(MODELS[size], backend, tp, quant))
+    return " ".join(
+        engine(version).warnings_for(MODELS[size], backend, tp, EngineOptions(quant_policy=quant))
+    )
 
 
 def test_one_release_of_each_minor_is_supported_from_0_5_to_0_18() -> None:

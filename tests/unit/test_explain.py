@@ -10,14 +10,15 @@ import pytest
 from internvl_operator.planner.nodes.inventory import given_gpu
 from internvl_operator.planner.outcome import Outcome
 from internvl_operator.planner.plan import Plan, make_plan
-from internvl_operator.planner.request import GpuRequest, PlanRequest
+from internvl_operator.planner.request import GpuRequest
+from tests.unit.plan_requests import plan_request
 
 ONE_L4 = GpuRequest(product="NVIDIA-L4", max_count=1)
 ONE_A100 = GpuRequest(product="NVIDIA-A100-SXM4-80GB", max_count=1)
 
 
 def plan(size: str, gpu: GpuRequest, **request: Any) -> Plan:
-    return make_plan(PlanRequest(size, gpu=gpu, **request), given_gpu(gpu))
+    return make_plan(plan_request(size, gpu=gpu, **request), given_gpu(gpu))
 
 
 def ways_out(plan: Plan) -> list[str]:

@@ -1,8 +1,9 @@
 import pytest
 
 from internvl_operator.catalog.engines import SUPPORTED_VERSIONS, engine
-from internvl_operator.catalog.flags import OPERATOR_FLAGS, check_extra_args, flag_of
+from internvl_operator.catalog.flags import check_extra_args, flag_of
 from internvl_operator.catalog.models import Backend
+from internvl_operator.catalog.spec_flags import OPERATOR_FLAGS
 
 
 def check(*args: str, version: str = "0.18.0", backend: Backend = Backend.TURBOMIND) -> str:

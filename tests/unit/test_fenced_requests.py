@@ -10,8 +10,8 @@ from aiohttp import web
 
 from internvl_operator.kube.client import KubernetesClient
 from internvl_operator.kube.credentials import Credentials
-from internvl_operator.kube.fence import Fence
 from internvl_operator.kube.kinds import SERVICE
+from internvl_operator.kube.leader_election.fence import Fence
 from internvl_operator.kube.port import NotLeaderError, UnavailableError
 
 MANIFEST = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "captions", "namespace": "vision"}}
@@ -54,7 +54,7 @@ def client(server: Server, fence: Fence) -> KubernetesClient:
 async def test_nothing_is_written_before_this_process_leads_but_lists_are_read(server: Server) -> None:
     async with client(server, Fence()) as cluster:
         with pytest.raises(NotLeaderError):
-            await cluster.apply(MANIFEST, force=True)
+            await cluster.apply(MANIFEST, uid="uid-1")
         await cluster.list(SERVICE)
     assert server.methods == ["GET"]
 
@@ -66,7 +66,7 @@ async def test_a_write_that_was_begun_before_a_pause_does_not_go_out_after_it(se
     fence.open(starts_until=9.0, ends_until=12.0)
     async with client(server, fence) as cluster:
         with pytest.raises(NotLeaderError):
-            await cluster.apply(MANIFEST, force=True)
+            await cluster.apply(MANIFEST, uid="uid-1")
     assert server.methods == []
 
 
@@ -76,5 +76,5 @@ async def test_a_write_that_is_not_answered_is_given_up_before_another_may_lead(
     fence.open(starts_until=1.0, ends_until=2.0)
     async with client(server, fence) as cluster:
         with pytest.raises(UnavailableError):
-            await cluster.apply(MANIFEST, force=True)
+            await cluster.apply(MANIFEST, uid="uid-1")
     assert server.methods == ["PATCH"]

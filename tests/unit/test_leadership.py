@@ -8,8 +8,8 @@ from itertools import count
 
 import pytest
 
-from internvl_operator.kube.fence import Fence
-from internvl_operator.kube.lease import Claim, Lease
+from internvl_operator.kube.leader_election.fence import Fence
+from internvl_operator.kube.leader_election.lease import Claim, Lease
 from internvl_operator.kube.port import (
     ClusterError,
     ConflictError,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from internvl_operator.kube.lease import (
+from internvl_operator.kube.leader_election.lease import (
     Claim,
     Lease,
     Sighting,

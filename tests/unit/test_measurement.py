@@ -9,7 +9,12 @@ from typing import Any
 import pytest
 
 from internvl_operator.api.v1alpha1 import parse
-from internvl_operator.measurement.configuration import MEASUREMENT_LABEL, Cell, cells, manifest
+from internvl_operator.measurement.configuration import (
+    MEASUREMENT_LABEL,
+    Configuration,
+    configurations,
+    manifest,
+)
 from internvl_operator.measurement.gpu_memory import (
     ReadingError,
     nvidia_smi_memory,
@@ -23,7 +28,7 @@ from internvl_operator.planner.outcome import Outcome
 from tests.accuracy.cells import read_cells
 from tests.rendering import plan_of
 
-CELL = Cell("8B", 1, False, 0.8)
+CELL = Configuration("8B", 1, False, 0.8)
 
 
 def plan(**engine: Any) -> dict[str, Any]:
@@ -44,14 +49,14 @@ LATE = Measurement(
 
 
 def test_every_combination_that_has_weights_is_a_cell() -> None:
-    found = list(cells(["1B", "8B"], [1, 2], [False, True], [0.8, 0.2]))
+    found = list(configurations(["1B", "8B"], [1, 2], [False, True], [0.8, 0.2]))
     assert [str(cell) for cell in found[:2]] == ["1B on 1 GPU at 0.8", "1B on 1 GPU at 0.2"]
     assert [cell.size for cell in found].count("1B") == 4
     assert str(found[-1]) == "8B AWQ on 2 GPUs at 0.2"
 
 
 def test_names_of_resources_differ_and_are_allowed() -> None:
-    found = list(cells(["2B", "76B"], [1, 16], [False, True], [0.8, 0.05, 0.125, 0.999]))
+    found = list(configurations(["2B", "76B"], [1, 16], [False, True], [0.8, 0.05, 0.125, 0.999]))
     assert len({cell.name for cell in found}) == len(found)
     for cell in found:
         parse(manifest(cell, {}, "lab"))
@@ -150,7 +155,7 @@ def test_a_journal_gives_back_what_it_was_given(tmp_path: Path) -> None:
     assert journal.read() == {}
     for measurement in (MEASURED, CRASHED):
         journal.add(measurement)
-    assert journal.read() == {MEASURED.cell: MEASURED, CRASHED.cell: CRASHED}
+    assert journal.read() == {MEASURED.configuration: MEASURED, CRASHED.configuration: CRASHED}
 
 
 def test_half_a_line_of_a_killed_run_is_measured_again(tmp_path: Path) -> None:
@@ -161,7 +166,7 @@ def test_half_a_line_of_a_killed_run_is_measured_again(tmp_path: Path) -> None:
     file.write_text(whole + whole[:100])
     assert list(journal.read()) == [CELL]
     journal.add(CRASHED)
-    assert list(journal.read()) == [CELL, CRASHED.cell]
+    assert list(journal.read()) == [CELL, CRASHED.configuration]
 
 
 @pytest.mark.parametrize("text", ["not a journal\n", "{}\n", '{"cell": 1}\n'])

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from internvl_operator.catalog.engine_options import EngineOptions
 from internvl_operator.catalog.models import Backend
 from internvl_operator.planner.memory.estimate import MARGIN_MIB, estimate
 from internvl_operator.planner.outcome import Outcome
@@ -148,7 +149,14 @@ def test_working_memory_grows_with_the_prefill_and_the_batch() -> None:
     width = 2 * 4096 + (32 + 2 * 8) * 128 + 4096 + 2 * 14336
     half = estimate(replace(request, max_prefill_token_num=4096)).working_mib
     assert usual - half == pytest.approx(4096 * width * 2 / 2**20, abs=1)
-    larger = estimate(replace(request, max_batch_size=1024)).working_mib
+    larger = estimate(
+        replace(
+            request,
+            options=EngineOptions(
+                max_batch_size=1024, cache_max_entry_count=request.options.cache_max_entry_count
+            ),
+        )
+    ).working_mib
     assert larger - usual == pytest.approx(896 * width * 2 / 2**20, abs=1)
 
 

@@ -62,7 +62,7 @@ def test_ok_holds_the_effective_session_and_from_0_15_on_the_one_asked_for(reque
     if memory.outcome is Outcome.OK:
         assert memory.kv_tokens >= memory.effective_session_len
         if not request.truncates_session:
-            assert memory.effective_session_len == request.session_len
+            assert memory.effective_session_len == request.options.session_len
 
 
 @given(requests())
@@ -77,10 +77,10 @@ def test_a_given_ratio_is_kept_and_a_derived_one_is_within_the_engine_s_limits(
     request: MemoryRequest,
 ) -> None:
     ratio = estimate(request).cache_max_entry_count
-    if request.cache_max_entry_count is None:
+    if request.options.cache_max_entry_count is None:
         assert 0.01 <= ratio <= 0.8
     else:
-        assert ratio == request.cache_max_entry_count
+        assert ratio == request.options.cache_max_entry_count
 
 
 @given(requests())

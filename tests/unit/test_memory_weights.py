@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from internvl_operator.catalog.engine_options import EngineOptions
 from internvl_operator.catalog.models import MODELS, Model
 from internvl_operator.planner.memory.kv_cache import kv_bytes_per_token
 from internvl_operator.planner.memory.weights import language_bytes, vision_bytes
@@ -67,7 +68,7 @@ def test_awq_takes_four_bits_a_weight_and_a_scale_and_zero_point_of_16_bits_for_
 
 def test_kv_heads_are_repeated_when_ranks_outnumber_them() -> None:
     few = replace(MODELS["1B"].language, num_attention_heads=16, hidden_size=1024)
-    assert kv_bytes_per_token(few, 2, 0) == kv_bytes_per_token(few, 8, 0)
+    assert kv_bytes_per_token(few, 2, EngineOptions()) == kv_bytes_per_token(few, 8, EngineOptions())
     model = replace(MODELS["1B"], language=few)
     assert 8 * language(model, 8) > 2 * language(model, 2)
 
@@ -96,4 +97,6 @@ def test_the_logits_weights_are_padded_so_that_each_rank_has_whole_vectors() -> 
 def test_a_token_of_kv_cache_takes_keys_values_and_their_scales(
     size: str, quant_policy: int, kib: int
 ) -> None:
-    assert kv_bytes_per_token(MODELS[size].language, 1, quant_policy) == kib * 1024
+    assert (
+        kv_bytes_per_token(MODELS[size].language, 1, EngineOptions(quant_policy=quant_policy)) == kib * 1024
+    )

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from internvl_operator.planner.nodes.node_affinity import required_terms
-from internvl_operator.planner.nodes.placement import misplacement
+from internvl_operator.planner.nodes.placement import why_not_placeable
 from internvl_operator.planner.request import GpuRequest
 
 
@@ -22,7 +22,7 @@ def expression(key: str, operator: str, *values: str) -> dict[str, Any]:
 
 def may_be_placed(given: Any, **labels: str) -> bool:
     node = {"metadata": {"name": "gpu-7", "labels": labels}}
-    why = misplacement(node, GpuRequest(node_affinity=required_terms(given)))
+    why = why_not_placeable(node, GpuRequest(node_affinity=required_terms(given)))
     assert why in (None, "not selected by podTemplate.affinity")
     return why is None
 

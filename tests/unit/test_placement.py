@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from internvl_operator.planner.nodes.placement import misplacement, tolerates
+from internvl_operator.planner.nodes.placement import tolerates, why_not_placeable
 from internvl_operator.planner.request import GpuRequest
 
 KEYS = st.sampled_from(["dedicated", "spot", "nvidia.com/gpu", "node.kubernetes.io/not-ready"])
@@ -86,7 +86,7 @@ def test_a_node_is_for_the_pods_when_each_taint_that_keeps_pods_out_is_tolerated
     own = {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
     hard = [each for each in taints if each["effect"] != "PreferNoSchedule"]
     untolerated = [each for each in hard if not any(tolerates(one, each) for one in (own, *tolerations))]
-    found = misplacement(node(*taints), GpuRequest(tolerations=tuple(tolerations)))
+    found = why_not_placeable(node(*taints), GpuRequest(tolerations=tuple(tolerations)))
     assert (found is None) is (not untolerated)
     assert found is None or f"taint {untolerated[0]['key']}" in found
 
@@ -95,18 +95,18 @@ def test_a_node_is_for_the_pods_when_each_taint_that_keeps_pods_out_is_tolerated
 def test_one_more_toleration_keeps_the_pods_out_of_no_node(
     taints: list[dict[str, str]], tolerations: list[dict[str, Any]], more: dict[str, Any]
 ) -> None:
-    before = misplacement(node(*taints), GpuRequest(tolerations=tuple(tolerations)))
-    after = misplacement(node(*taints), GpuRequest(tolerations=(more, *tolerations)))
+    before = why_not_placeable(node(*taints), GpuRequest(tolerations=tuple(tolerations)))
+    after = why_not_placeable(node(*taints), GpuRequest(tolerations=(more, *tolerations)))
     assert before is not None or after is None
 
 
 def test_all_labels_of_the_node_selector_must_be_equal() -> None:
     request = GpuRequest(node_selector={"pool": "l4", "zone": "a"})
-    assert misplacement(node(pool="l4", zone="a", other="x"), request) is None
+    assert why_not_placeable(node(pool="l4", zone="a", other="x"), request) is None
     for labels in ({}, {"pool": "l4"}, {"pool": "l4", "zone": "b"}):
-        assert misplacement(node(**labels), request) == "not selected by podTemplate.nodeSelector"
+        assert why_not_placeable(node(**labels), request) == "not selected by podTemplate.nodeSelector"
 
 
 def test_a_node_of_which_little_is_said_keeps_no_pod_out() -> None:
-    assert misplacement({"metadata": {"name": "a", "labels": None}}, GpuRequest()) is None
-    assert misplacement({"metadata": {"name": "a"}, "spec": {"taints": None}}, GpuRequest()) is None
+    assert why_not_placeable({"metadata": {"name": "a", "labels": None}}, GpuRequest()) is None
+    assert why_not_placeable({"metadata": {"name": "a"}, "spec": {"taints": None}}, GpuRequest()) is None

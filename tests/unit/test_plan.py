@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,8 +11,9 @@ from internvl_operator.planner.document import plan_document, plan_from_document
 from internvl_operator.planner.nodes.inventory import GpuPool, Inventory
 from internvl_operator.planner.outcome import Outcome
 from internvl_operator.planner.plan import Plan, make_plan
-from internvl_operator.planner.request import GpuRequest, PlanRequest
+from internvl_operator.planner.request import GpuRequest
 from tests.rendering import children_of
+from tests.unit.plan_requests import plan_request
 
 L4 = GpuPool("NVIDIA-L4", 23034, 8, compute_capability=(8, 9), node_selector={"p": "l4"})
 A100 = GpuPool("NVIDIA-A100-SXM4-80GB", 81920, 8, compute_capability=(8, 0), node_selector={"p": "a100"})
@@ -21,7 +23,7 @@ B200 = GpuPool("NVIDIA-B200", 183359, 8, compute_capability=(10, 0))
 
 
 def plan(size: str, *pools: GpuPool, **request: Any) -> Plan:
-    return make_plan(PlanRequest(size=size, **request), Inventory(pools))
+    return make_plan(plan_request(size, **request), Inventory(pools))
 
 
 @pytest.mark.parametrize(
@@ -114,6 +116,21 @@ def test_extra_arguments_that_the_engine_does_not_know_are_refused() -> None:
 )
 def test_a_plan_survives_its_document(made: Plan) -> None:
     assert plan_from_document(plan_document(made)) == made
+
+
+def test_an_option_that_the_writer_of_a_document_did_not_know_has_its_default() -> None:
+    made = plan("8B", A100, quant_policy=8)
+    document = plan_document(made)
+    del document["quantPolicy"]
+    assert plan_from_document(document) == replace(made, options=replace(made.options, quant_policy=0))
+
+
+@pytest.mark.parametrize("key", ["tp", "quantization", "kvTokens", "memory", "nodeSelector", "alternatives"])
+def test_a_document_that_lacks_a_field_is_no_plan(key: str) -> None:
+    document = plan_document(plan("8B", A100))
+    del document[key]
+    with pytest.raises(KeyError, match=key):
+        plan_from_document(document)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from internvl_operator.planner.nodes.inventory import given_gpu
 from internvl_operator.planner.outcome import Outcome
 from internvl_operator.planner.plan import Plan, make_plan
 from internvl_operator.planner.request import GpuRequest, PlanRequest
+from tests.unit.plan_requests import plan_request
 
 RANKING = (
     Outcome.REJECTED,
@@ -40,7 +41,7 @@ def gpus(draw: st.DrawFn) -> GpuRequest:
 
 @st.composite
 def requests(draw: st.DrawFn, versions: Sequence[str] = SUPPORTED_VERSIONS) -> PlanRequest:
-    return PlanRequest(
+    return plan_request(
         size=draw(st.sampled_from(list(MODELS))),
         quantized=draw(st.sampled_from([None, None, False, True])),
         backend=draw(st.sampled_from([None, None, None, *Backend])),
@@ -79,8 +80,9 @@ def test_what_is_given_is_kept(request: PlanRequest) -> None:
     assert request.tp in (None, plan.tp)
     assert request.quantized in (None, plan.awq)
     assert request.backend in (None, plan.backend)
-    assert request.cache_max_entry_count in (None, plan.memory.cache_max_entry_count)
-    assert (plan.session_len, plan.quant_policy) == (request.session_len, request.quant_policy)
+    assert request.options.cache_max_entry_count in (None, plan.memory.cache_max_entry_count)
+    share = plan.memory.cache_max_entry_count
+    assert plan.options == replace(request.options, cache_max_entry_count=share)
 
 
 @given(requests())
@@ -129,7 +131,7 @@ def test_used_and_free_memory_are_the_gpu(request: PlanRequest) -> None:
 @given(requests(KEEPING_SESSIONS))
 def test_from_0_15_on_a_plan_holds_at_least_one_session(request: PlanRequest) -> None:
     plan = ok_plan_for(request)
-    assert plan.memory.kv_tokens >= plan.session_len
+    assert plan.memory.kv_tokens >= plan.options.session_len
     assert plan.memory.kv_tokens * plan.memory.kv_bytes_per_token <= plan.memory.kv_cache_mib << 20
     assert plan.concurrent_sessions >= 1
 

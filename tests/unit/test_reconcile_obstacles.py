@@ -18,16 +18,6 @@ from internvl_operator.status import condition
 from tests.unit.world import KEY, World
 
 
-async def test_someone_elses_object_is_a_name_conflict_and_is_asked_for_again(world: World) -> None:
-    world.cluster.foreign.add(("Service", KEY))
-    world.create()
-
-    assert await world.reconcile() == 30.0
-
-    assert world.condition("Stalled") == ("True", "NameConflict")
-    assert "Deployment" not in {child["kind"] for child in world.cluster.applied}
-
-
 async def test_an_object_of_a_deleted_namesake_is_waited_for(world: World) -> None:
     world.create()
     await world.reconcile()
@@ -128,14 +118,13 @@ async def test_children_that_go_are_made_again_only_while_the_resource_exists(wo
     world.create()
     await world.reconcile()
     assert world.cluster.looked_up == [], "nothing is read to make a new resource's children"
-    service = world.cluster.objects["Service", KEY]
-    world.cache.drop(SERVICE, service)
+    world.cache.drop(SERVICE, world.cluster.objects.pop(("Service", KEY)))
 
     assert await world.reconcile() is None
     assert world.cluster.applied[-1]["kind"] == "Service"
 
     applied = len(world.cluster.applied)
-    world.cache.drop(SERVICE, world.cluster.objects["Service", KEY])
+    world.cache.drop(SERVICE, world.cluster.objects.pop(("Service", KEY)))
     del world.cluster.objects["InternVLDeployment", KEY]
     assert await world.reconcile() is None
     assert len(world.cluster.applied) == applied

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from internvl_operator.kube.cache import key_of
 from internvl_operator.kube.kinds import DEPLOYMENT, RESOURCE
+from internvl_operator.kube.objects import key_of
 from internvl_operator.status import condition
 from tests.unit.pods import container, fetching, placed, running, serving, terminated, unscheduled, waiting
 from tests.unit.world import KEY, World

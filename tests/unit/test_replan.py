@@ -55,4 +55,4 @@ def test_a_gpu_that_only_a_node_knows_keeps_its_number_format() -> None:
 def test_where_this_version_finds_no_plan_the_running_one_stays() -> None:
     request = PlanRequest("8B", gpu=GpuRequest(product="A100-80GB"))
     plan = make_plan(request, given_gpu(request.gpu))
-    assert replanned(plan, replace(request, session_len=4_000_000)) is plan
+    assert replanned(plan, request.with_options(session_len=4_000_000)) is plan

@@ -121,7 +121,7 @@ def test_given_memory_needs_no_product(table: Table) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "no GPU is known: give --gpu or --gpu-memory"),
+        ((), "no GPU is known to plan for: give --gpu or --gpu-memory"),
         ((*ON_A100, "--sizes", "8B,9B"), "'9B' is none of 1B, 2B"),
         ((*ON_A100, "--ratios", "0.2,1"), "1 is not between 0 and 1"),
         ((*ON_A100, "--plans", "--plot", "x.png"), "not allowed with argument"),
@@ -156,7 +156,7 @@ def test_without_matplotlib_a_plot_says_how_to_get_it(
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     monkeypatch.delitem(sys.modules, "internvl_operator.cli.table.memory_plot", raising=False)
     assert main(["table", *ON_A100, "--plot", "x.png"]) == 2
-    assert "pip install 'internvl-operator[plot]'" in capsys.readouterr().err
+    assert "pip install '.[plot]' in a checkout" in capsys.readouterr().err
 
 
 class Drawing:

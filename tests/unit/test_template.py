@@ -21,8 +21,11 @@ JSON = st.recursive(
 )
 
 
+FIELD = environment().from_string("field: {{ value }}\n")
+
+
 def rendered(value: object) -> Any:
-    return render_from(environment().from_string("field: {{ value }}\n"), {"value": value})["field"]
+    return render_from(FIELD, {"value": value})["field"]
 
 
 @given(value=JSON)

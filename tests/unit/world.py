@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from internvl_operator.kube.cache import Cache, key_of
+from internvl_operator.kube.cache import Cache
 from internvl_operator.kube.kinds import BUILT_IN_CHILDREN, DEPLOYMENT, POD, RESOURCE
+from internvl_operator.kube.objects import key_of
 from internvl_operator.kube.port import (
     Key,
+    Kind,
     KubernetesObject,
 )
 from internvl_operator.planner.nodes.inventory import GpuPool, Inventory, NoGpuKnownError
@@ -25,7 +27,7 @@ KNOWN = {kind.kind: kind for kind in BUILT_IN_CHILDREN}
 class World:
     """A cluster, what the operator has seen of it, and the operator."""
 
-    def __init__(self) -> None:
+    def __init__(self, children: Mapping[str, Kind] = KNOWN) -> None:
         self.cluster = FakeCluster()
         self.cache = Cache()
         self.pools = [GpuPool("NVIDIA-A100-SXM4-80GB", 81920, 8, compute_capability=(8, 0))]
@@ -33,7 +35,7 @@ class World:
         self.inventories_read = 0
         self.versions = 1000
         self.time = datetime(2026, 1, 1, tzinfo=UTC)
-        self.reconciler = Reconciler(self.cluster, self.cache, KNOWN, self._inventory, lambda: self.time)
+        self.reconciler = Reconciler(self.cluster, self.cache, children, self._inventory, lambda: self.time)
 
     async def _inventory(self, _: GpuRequest, *, anew: bool = False) -> Inventory:
         self.inventories_read += 1

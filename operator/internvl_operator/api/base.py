@@ -1,12 +1,16 @@
-"""The base of the resource's models: frozen, strict about names, and with rules stated once."""
+"""The base of the resource's models: frozen, strict about names, and with rules stated once.
+
+Why: docs/design/006-no-webhook.md
+"""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, model_validator
-from pydantic.alias_generators import to_camel
 from pydantic_core import CoreSchema
+
+from internvl_operator.spelling import to_kubernetes
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +37,6 @@ def validations_of(rules: Iterable[Rule]) -> list[dict[str, str]]:
 def broken_rules(rules: Iterable[Rule], value: object) -> str:
     """Return the messages of the rules that a parsed value breaks; empty when it keeps them all."""
     return "; ".join(rule.message for rule in rules if not rule.holds(value))
-
-
-def to_kubernetes(name: str) -> str:
-    """Return an attribute's name in camelCase, with the unit MiB as it is written."""
-    return to_camel(name).replace("Mib", "MiB")
 
 
 class ApiModel(BaseModel):

@@ -2,6 +2,8 @@
 
 pydantic emits JSON Schema; the API server wants a *structural* OpenAPI v3 schema: no references, no unions with
 null, no titles. Rules of the models become ``x-kubernetes-validations``.
+
+Why: docs/design/006-no-webhook.md
 """
 
 from typing import Any

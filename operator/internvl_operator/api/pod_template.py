@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from internvl_operator.api.base import ApiModel, Rule
+from internvl_operator.catalog.nvidia import PRODUCT_LABEL
 from internvl_operator.quantity import PATTERN
 
 KubernetesObject = Annotated[
@@ -96,8 +97,8 @@ class PodTemplate(ApiModel):
             lambda p: _own_keys_only(p.annotations),
         ),
         Rule(
-            "!has(self.nodeSelector) || !('nvidia.com/gpu.product' in self.nodeSelector)",
-            "podTemplate.nodeSelector must not name nvidia.com/gpu.product: use spec.gpu.product",
-            lambda p: "nvidia.com/gpu.product" not in p.node_selector,
+            f"!has(self.nodeSelector) || !('{PRODUCT_LABEL}' in self.nodeSelector)",
+            f"podTemplate.nodeSelector must not name {PRODUCT_LABEL}: use spec.gpu.product",
+            lambda p: PRODUCT_LABEL not in p.node_selector,
         ),
     )

@@ -11,9 +11,12 @@ from pydantic import AfterValidator, Field
 
 from internvl_operator.api.base import ApiModel, Rule
 from internvl_operator.api.pod_template import Quantity
+from internvl_operator.catalog.engine_options import DEFAULT_OPTIONS, TENSOR_PARALLELISM
 from internvl_operator.catalog.engines import DEFAULT_VERSION, SUPPORTED_VERSIONS, engine
-from internvl_operator.catalog.flags import OPERATOR_FLAGS, flag_of
+from internvl_operator.catalog.flags import flag_of
 from internvl_operator.catalog.models import MODELS
+from internvl_operator.catalog.nvidia import GPU_RESOURCE, SHARED_SUFFIX
+from internvl_operator.catalog.spec_flags import OPERATOR_FLAGS
 from internvl_operator.quantity import parse_quantity
 
 
@@ -67,7 +70,7 @@ class Gpu(ApiModel):
 
     resource: Annotated[
         str, Field(max_length=63, pattern=r"^nvidia\.com/(gpu|mig-[1-9]g\.[0-9]+gb(\.me)?)$")
-    ] = "nvidia.com/gpu"
+    ] = GPU_RESOURCE
     """Extended resource to request: nvidia.com/gpu or a MIG profile such as nvidia.com/mig-3g.40gb."""
     product: (
         Annotated[str, Field(max_length=63, pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$")] | None
@@ -80,10 +83,10 @@ class Gpu(ApiModel):
 
     rules = (
         Rule(
-            "!has(self.product) || !self.product.endsWith('-SHARED')",
-            "gpu.product ends with -SHARED: a GPU shared in time cannot hold a planned amount of memory; "
+            f"!has(self.product) || !self.product.endsWith('{SHARED_SUFFIX}')",
+            f"gpu.product ends with {SHARED_SUFFIX}: a GPU shared in time cannot hold a planned amount of memory; "
             "name an unshared product or a MIG resource",
-            lambda g: not (g.product or "").endswith("-SHARED"),
+            lambda g: not (g.product or "").endswith(SHARED_SUFFIX),
         ),
         Rule(
             "!has(self.memory) || !isQuantity(self.memory) || quantity(self.memory).isGreaterThan(quantity('1Gi'))",
@@ -112,6 +115,9 @@ def _named_once(variables: list[EnvVar]) -> list[EnvVar]:
     return variables
 
 
+_TP_VALUES = f"{', '.join(map(str, TENSOR_PARALLELISM[:-1]))} or {TENSOR_PARALLELISM[-1]}"
+
+
 class Engine(ApiModel):
     """LMDeploy and its options, named as LMDeploy names them."""
 
@@ -123,13 +129,13 @@ class Engine(ApiModel):
     """Inference backend. Default: TurboMind where it runs the model, else PyTorch (4B)."""
     tp: int | None = None
     """Tensor parallelism, and so the number of GPUs of one replica. Default: derived."""
-    session_len: Annotated[int, Field(ge=512, le=1048576)] = 8192
+    session_len: Annotated[int, Field(ge=512, le=1048576)] = DEFAULT_OPTIONS.session_len
     """Longest session in tokens, prompt and answer; one image takes up to 3328. Default: 8192."""
     sessions: Annotated[int, Field(ge=1, le=4096)] | None = None
     """Sessions of full length that one replica must hold at once; decides the GPU count. Default: 4."""
     cache_max_entry_count: Annotated[float, Field(gt=0, lt=1)] | None = None
     """Share of the memory free after the weights that the KV cache takes. Default: derived, at most 0.8."""
-    max_batch_size: Annotated[int, Field(ge=1, le=4096)] = 128
+    max_batch_size: Annotated[int, Field(ge=1, le=4096)] = DEFAULT_OPTIONS.max_batch_size
     """Most requests computed at once. Default: 128."""
     quant_policy: Literal[0, 4, 8] = 0
     """Bits of the KV cache: 4, 8, or 0 for 16. Default: 0."""
@@ -147,8 +153,8 @@ class Engine(ApiModel):
 
     rules = (
         Rule(
-            "!has(self.tp) || self.tp in [1, 2, 4, 8, 16]",
-            "engine.tp must be 1, 2, 4, 8 or 16: it has to divide the model's attention heads and KV heads",
-            lambda e: e.tp in (None, 1, 2, 4, 8, 16),
+            f"!has(self.tp) || self.tp in {list(TENSOR_PARALLELISM)}",
+            f"engine.tp must be {_TP_VALUES}: it has to divide the model's attention heads and KV heads",
+            lambda e: e.tp is None or e.tp in TENSOR_PARALLELISM,
         ),
     )

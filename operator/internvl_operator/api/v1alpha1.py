@@ -15,27 +15,22 @@ from internvl_operator.api.pod_template import (
 )
 from internvl_operator.api.source import ModelSpec, SecretKeyReference
 from internvl_operator.api.spec import Engine, Gpu, Size
-from internvl_operator.catalog.engines import SUPPORTED_VERSIONS, engine
+from internvl_operator.catalog.engine_options import TENSOR_PARALLELISM
 from internvl_operator.catalog.models import MODELS
+from internvl_operator.catalog.nvidia import MIG_RESOURCE_PREFIX, is_mig
+from internvl_operator.catalog.size_limits import (
+    MAX_TP,
+    NARROW_HEADS,
+    PYTORCH_ONLY,
+    WITHOUT_AWQ,
+    WITHOUT_QUANTIZED_KV,
+)
 
 GROUP = "internvl.dev"
 VERSION = "v1alpha1"
 KIND = "InternVLDeployment"
 PLURAL = "internvldeployments"
 API_VERSION = f"{GROUP}/{VERSION}"
-
-_WITHOUT_AWQ = [size for size, model in MODELS.items() if model.awq_repository is None]
-_TURBOMIND_ARCHITECTURES = {
-    name for version in SUPPORTED_VERSIONS for name in engine(version).turbomind_architectures
-}
-_PYTORCH_ONLY = [
-    size for size, model in MODELS.items() if model.language.architecture not in _TURBOMIND_ARCHITECTURES
-]
-_WITHOUT_KV_QUANTIZATION = [size for size, model in MODELS.items() if model.language.head_dim == 64]
-_MAX_TP = {
-    size: max(tp for tp in (1, 2, 4, 8, 16) if model.language.num_attention_heads % tp == 0)
-    for size, model in MODELS.items()
-}
 
 
 class Server(ApiModel):
@@ -73,10 +68,10 @@ class NetworkPolicy(ApiModel):
 def _tp_rule(size: str, most: int) -> Rule:
     return Rule(
         f"!(self.size == '{size}' && has(self.engine) && has(self.engine.tp) && "
-        f"self.engine.tp in [1, 2, 4, 8, 16] && self.engine.tp > {most})",
+        f"self.engine.tp in {list(TENSOR_PARALLELISM)} && self.engine.tp > {most})",
         f"engine.tp for {size} is at most {most}: it has to divide the "
         f"{MODELS[size].language.num_attention_heads} attention heads",
-        lambda s: not (s.size == size and s.engine.tp in (1, 2, 4, 8, 16) and s.engine.tp > most),
+        lambda s: not (s.size == size and s.engine.tp in TENSOR_PARALLELISM and s.engine.tp > most),
     )
 
 
@@ -114,9 +109,9 @@ class InternVLDeploymentSpec(ApiModel):
 
     rules = (
         Rule(
-            f"!(has(self.quantization) && self.quantization == 'AWQ' && self.size in {_WITHOUT_AWQ})",
-            f"quantization AWQ: there are no AWQ weights for {' and '.join(_WITHOUT_AWQ)}; write None or Auto",
-            lambda s: not (s.quantization == "AWQ" and s.size in _WITHOUT_AWQ),
+            f"!(has(self.quantization) && self.quantization == 'AWQ' && self.size in {WITHOUT_AWQ})",
+            f"quantization AWQ: there are no AWQ weights for {' and '.join(WITHOUT_AWQ)}; write None or Auto",
+            lambda s: not (s.quantization == "AWQ" and s.size in WITHOUT_AWQ),
         ),
         Rule(
             "!(has(self.quantization) && self.quantization == 'AWQ' && has(self.engine) && "
@@ -126,11 +121,11 @@ class InternVLDeploymentSpec(ApiModel):
         ),
         Rule(
             "!(has(self.engine) && has(self.engine.backend) && self.engine.backend == 'TurboMind' && "
-            f"self.size in {_PYTORCH_ONLY})",
-            f"engine.backend TurboMind does not run {' and '.join(_PYTORCH_ONLY)}: write Auto or PyTorch",
-            lambda s: not (s.engine.backend == "TurboMind" and s.size in _PYTORCH_ONLY),
+            f"self.size in {PYTORCH_ONLY})",
+            f"engine.backend TurboMind does not run {' and '.join(PYTORCH_ONLY)}: write Auto or PyTorch",
+            lambda s: not (s.engine.backend == "TurboMind" and s.size in PYTORCH_ONLY),
         ),
-        *(_tp_rule(size, tp) for size, tp in _MAX_TP.items() if tp < 16),
+        *(_tp_rule(size, tp) for size, tp in MAX_TP.items() if tp < max(TENSOR_PARALLELISM)),
         Rule(
             "!(has(self.engine) && has(self.engine.tp) && has(self.gpu) && has(self.gpu.maxCount) && "
             "self.engine.tp > self.gpu.maxCount)",
@@ -144,22 +139,22 @@ class InternVLDeploymentSpec(ApiModel):
             ),
         ),
         Rule(
-            "!(has(self.gpu) && has(self.gpu.resource) && self.gpu.resource.startsWith('nvidia.com/mig-') && "
+            f"!(has(self.gpu) && has(self.gpu.resource) && self.gpu.resource.startsWith('{MIG_RESOURCE_PREFIX}') && "
             "has(self.engine) && has(self.engine.tp) && self.engine.tp > 1)",
             "engine.tp must be 1 on a MIG resource: LMDeploy cannot spread a model over MIG slices",
-            lambda s: not (s.gpu.resource.startswith("nvidia.com/mig-") and (s.engine.tp or 1) > 1),
+            lambda s: not (is_mig(s.gpu.resource) and (s.engine.tp or 1) > 1),
         ),
         Rule(
             "!(has(self.engine) && has(self.engine.quantPolicy) && self.engine.quantPolicy != 0 && "
             "!(has(self.engine.backend) && self.engine.backend == 'PyTorch') && "
-            f"self.size in {_WITHOUT_KV_QUANTIZATION})",
-            f"engine.quantPolicy must be 0 for {' and '.join(_WITHOUT_KV_QUANTIZATION)} on TurboMind: "
-            "it has no quantized KV cache for heads of width 64",
+            f"self.size in {WITHOUT_QUANTIZED_KV})",
+            f"engine.quantPolicy must be 0 for {' and '.join(WITHOUT_QUANTIZED_KV)} on TurboMind: "
+            f"it has no quantized KV cache for heads of width {' and '.join(map(str, NARROW_HEADS))}",
             lambda s: (
                 not (
                     s.engine.quant_policy != 0
                     and s.engine.backend != "PyTorch"
-                    and s.size in _WITHOUT_KV_QUANTIZATION
+                    and s.size in WITHOUT_QUANTIZED_KV
                 )
             ),
         ),

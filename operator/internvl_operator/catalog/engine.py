@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from internvl_operator.catalog.engine_options import EngineOptions
 from internvl_operator.catalog.models import Backend, Model
 
 Release = tuple[int, ...]
@@ -52,13 +53,13 @@ class Caveat:
 
     Attributes:
         message: a sentence with a way out.
-        applies: whether it concerns a model, backend, tp and quant policy.
+        applies: whether it concerns a model, backend, tp and options.
         since: the first release with it.
         before: the first release without it again.
     """
 
     message: str
-    applies: Callable[[Model, Backend, int, int], bool]
+    applies: Callable[[Model, Backend, int, EngineOptions], bool]
     since: Release = ()
     before: Release = (sys.maxsize,)
 
@@ -142,8 +143,8 @@ class Engine:
         name = product.lower()
         return next((size for part, size in self.max_batch_sizes.items() if part in name), 128)
 
-    def warnings_for(self, model: Model, backend: Backend, tp: int, quant_policy: int) -> tuple[str, ...]:
+    def warnings_for(
+        self, model: Model, backend: Backend, tp: int, options: EngineOptions
+    ) -> tuple[str, ...]:
         """Return what the release needs beside its flags to serve the model like this, a sentence each."""
-        return tuple(
-            caveat.message for caveat in self.caveats if caveat.applies(model, backend, tp, quant_policy)
-        )
+        return tuple(caveat.message for caveat in self.caveats if caveat.applies(model, backend, tp, options))

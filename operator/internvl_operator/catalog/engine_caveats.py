@@ -1,6 +1,7 @@
 """What LMDeploy releases need beside their flags, and for which models: a table of sentences."""
 
 from internvl_operator.catalog.engine import Caveat, Release
+from internvl_operator.catalog.engine_options import EngineOptions
 from internvl_operator.catalog.models import Backend, Model
 
 
@@ -12,20 +13,21 @@ def _always(*_: object) -> bool:
     return True
 
 
-def _turbomind_tensor_parallel(_model: Model, backend: Backend, tp: int, _quant_policy: int) -> bool:
+def _turbomind_tensor_parallel(_model: Model, backend: Backend, tp: int, _options: EngineOptions) -> bool:
     return backend is Backend.TURBOMIND and tp > 1
 
 
-def _tensor_parallel_internvit_6b(model: Model, _backend: Backend, tp: int, _quant_policy: int) -> bool:
+def _tensor_parallel_internvit_6b(model: Model, _backend: Backend, tp: int, _options: EngineOptions) -> bool:
     return tp > 1 and _internvit_6b(model)
 
 
-def _sharded_qk_normalization(model: Model, backend: Backend, tp: int, _quant_policy: int) -> bool:
+def _sharded_qk_normalization(model: Model, backend: Backend, tp: int, _options: EngineOptions) -> bool:
     return backend is Backend.PYTORCH and tp > 1 and _internvit_6b(model)
 
 
-def _quantized_kv_of_narrow_heads(model: Model, backend: Backend, _tp: int, quant_policy: int) -> bool:
-    return backend is Backend.TURBOMIND and quant_policy != 0 and model.language.head_dim != 128
+def _quantized_kv_of_narrow_heads(model: Model, backend: Backend, _tp: int, options: EngineOptions) -> bool:
+    quantized = options.quant_policy != 0
+    return backend is Backend.TURBOMIND and quantized and not model.language.has_quantized_kv_on_turbomind
 
 
 _CAVEATS = (

@@ -60,6 +60,16 @@ def engine(version: str) -> Engine:
     return _engine(version, json.loads(content))
 
 
+def max_prefill_token_num(version: str) -> int:
+    """Return the tokens of one prefill step of a release without ``--max-prefill-token-num``.
+
+    A release that is not in the catalogue is a later one, by which a newer operator runs a model; the latest
+    known one stands for it.
+    """
+    known = version if version in SUPPORTED_VERSIONS else SUPPORTED_VERSIONS[-1]
+    return engine(known).default_max_prefill_token_num
+
+
 def has_metrics(version: str, backend: Backend) -> bool:
     """Return whether a release fills ``/metrics`` on a backend.
 

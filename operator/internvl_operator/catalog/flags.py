@@ -1,4 +1,4 @@
-"""Checks ``spec.engine.extraArgs`` against the flags of the LMDeploy release that will read them.
+"""Checks arguments that a spec gives against the flags of the LMDeploy release that will read them.
 
 LMDeploy ends with a usage error at a flag that it does not know and ignores a flag of its other backend, so
 both are found here, before a pod is made. The rules of reading are those of LMDeploy's parser: Python's
@@ -14,48 +14,7 @@ from types import MappingProxyType
 from internvl_operator.catalog import engines
 from internvl_operator.catalog.engine import Engine, Flag, FlagGroup
 from internvl_operator.catalog.models import Backend
-
-_ONE_POD = "set spec.engine.tp and spec.replicas, a replica being one pod"
-_WHOLE_REQUESTS = "set spec.replicas, each of which serves whole requests"
-_COUNTED = "leave it out, as the planned memory is that of the default"
-
-OPERATOR_FLAGS: Mapping[str, str] = MappingProxyType(
-    {
-        "--api-keys": "set spec.server.apiKeySecretRef",
-        "--backend": "set spec.engine.backend",
-        "--cache-block-seq-len": _COUNTED,
-        "--cache-max-entry-count": "set spec.engine.cacheMaxEntryCount",
-        "--cp": _ONE_POD,
-        "--device": "leave it out, the operator serves on NVIDIA GPUs alone",
-        "--dist-init-addr": _ONE_POD,
-        "--download-dir": "set spec.model.cache",
-        "--dp": _ONE_POD,
-        "--dp-rank": _ONE_POD,
-        "--dtype": "leave it out, the operator asks for float16 where the GPU lacks bfloat16",
-        "--ep": _ONE_POD,
-        "--kv-transfer-config": _WHOLE_REQUESTS,
-        "--max-batch-size": "set spec.engine.maxBatchSize",
-        "--max-concurrent-requests": "set spec.engine.maxBatchSize, as this flag delays health probes too",
-        "--max-prefill-token-num": _COUNTED,
-        "--migration-backend": _WHOLE_REQUESTS,
-        "--model-format": "set spec.quantization",
-        "--model-name": "set spec.server.modelName",
-        "--nnodes": _ONE_POD,
-        "--node-rank": _ONE_POD,
-        "--num-gpu-blocks": "set spec.engine.cacheMaxEntryCount",
-        "--proxy-url": "set spec.service, which spreads the requests",
-        "--quant-policy": "set spec.engine.quantPolicy",
-        "--revision": "set spec.model.revision",
-        "--role": _WHOLE_REQUESTS,
-        "--server-name": "set spec.service, as the server listens on every address of its pod",
-        "--server-port": "set spec.server.port",
-        "--session-len": "set spec.engine.sessionLen",
-        "--ssl": "set spec.server.tlsSecretRef",
-        "--tp": "set spec.engine.tp",
-        "--trust-remote-code": "leave it out, the operator sets it where the release has it",
-    }
-)
-"""The flags that the operator sets or rules out, each with what to do instead."""
+from internvl_operator.catalog.spec_flags import OPERATOR_FLAGS
 
 _CONVERSIONS: Mapping[str, Callable[[str], object]] = MappingProxyType(
     {"str": str, "int": int, "float": float, "json": json.loads, "custom": str}
@@ -106,6 +65,13 @@ def check_extra_args(engine: Engine, backend: Backend, args: Sequence[str]) -> t
     return tuple(problems)
 
 
+def check_plain_flags(engine: Engine, backend: Backend, args: Sequence[str]) -> tuple[str, ...]:
+    """Return what is wrong with the flags that fields of the spec write as they are, as ``check_extra_args`` does."""
+    _, uses = _split(args)
+    problems = (_wrong_use(engine, backend, use) for use in uses)
+    return tuple(problem for problem in problems if problem is not None)
+
+
 def flag_of(argument: str) -> str:
     """Return the flag in an argument, spelt with dashes: ``--session-len`` for ``--session_len=8192``."""
     return argument.partition("=")[0].partition(".")[0].replace("_", "-")
@@ -129,6 +95,10 @@ def _problem(engine: Engine, backend: Backend, use: _Use) -> str | None:
     """Return the first thing that is wrong with a flag, if any is."""
     if use.flag in OPERATOR_FLAGS:
         return f"{use.flag} is not for extraArgs: {OPERATOR_FLAGS[use.flag]}."
+    return _wrong_use(engine, backend, use)
+
+
+def _wrong_use(engine: Engine, backend: Backend, use: _Use) -> str | None:
     flag = engine.flags.get(use.flag)
     if flag is None:
         return _unknown(engine, use.flag)

@@ -34,6 +34,16 @@ class Gpu:
     compute_capability: tuple[int, int]
     aliases: tuple[str, ...] = ()
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name that finds the GPU, the shortest form of its product first."""
+        return (re.sub("^(NVIDIA-)?(GeForce-|Tesla-)?", "", self.product), self.product, *self.aliases)
+
+    @property
+    def nicknames(self) -> tuple[str, ...]:
+        """Those names that are no value of the label: NVIDIA's driver writes its brand first."""
+        return tuple(n for n in self.names if n != self.product and not n.startswith("NVIDIA-"))
+
 
 @dataclass(frozen=True, slots=True)
 class MigProfile:
@@ -186,17 +196,12 @@ def _normal(name: str) -> str:
     return name.strip().replace(" ", "-").lower()
 
 
-def _names(gpu: Gpu) -> tuple[str, ...]:
-    """Return every name that finds the GPU, the shortest form of its product first."""
-    return (re.sub("^(NVIDIA-)?(GeForce-|Tesla-)?", "", gpu.product), gpu.product, *gpu.aliases)
-
-
 def _suggestion(name: str) -> str:
     from difflib import get_close_matches  # an error's cost, not a plan's
 
-    shown = {_normal(known): known for gpu in GPUS for known in _names(gpu)}
+    shown = {_normal(known): known for gpu in GPUS for known in gpu.names}
     nearest = [shown[match] for match in get_close_matches(_normal(name), shown, cutoff=0.7)]
     return f"; the nearest are {', '.join(nearest)}" if nearest else ""
 
 
-_BY_NAME = {_normal(name): gpu for gpu in GPUS for name in _names(gpu)}
+_BY_NAME = {_normal(name): gpu for gpu in GPUS for name in gpu.names}

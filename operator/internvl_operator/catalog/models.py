@@ -15,6 +15,10 @@ class Backend(StrEnum):
     PYTORCH = "pytorch"
 
 
+_QUANTIZED_KV_HEAD_DIM = 128
+"""The width of heads whose keys and values TurboMind can quantize."""
+
+
 @dataclass(frozen=True, slots=True)
 class LanguageModel:
     """The language model inside an InternVL2 model, in the terms of its ``llm_config``."""
@@ -33,6 +37,11 @@ class LanguageModel:
     def head_dim(self) -> int:
         """Width of one attention head."""
         return self.hidden_size // self.num_attention_heads
+
+    @property
+    def has_quantized_kv_on_turbomind(self) -> bool:
+        """Whether TurboMind can quantize the KV cache (lmdeploy: docs/en/supported_models/supported_models.md)."""
+        return self.head_dim == _QUANTIZED_KV_HEAD_DIM
 
 
 @dataclass(frozen=True, slots=True)

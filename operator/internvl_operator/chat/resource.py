@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from internvl_operator.kube.objects import condition_of, is_ready_to_serve, is_true
 from internvl_operator.kube.port import Key, KubernetesObject
 from internvl_operator.kube.streams import PodStreams, PortForward
 
@@ -45,12 +46,11 @@ def served_url(body: Mapping[str, Any]) -> str:
         NotServingError: no replica answers.
     """
     status = body.get("status", {})
-    conditions = {item["type"]: item for item in status.get("conditions", ())}
-    if conditions.get("Available", {}).get("status") == "True" and "endpoint" in status:
+    if is_true(status, "Available") and "endpoint" in status:
         return str(status["endpoint"])
     metadata = body["metadata"]
     named = f"{metadata['namespace']}/{metadata['name']}"
-    ready = conditions.get("Ready")
+    ready = condition_of(status, "Ready")
     if ready is None:
         raise NotServingError(f"{named} has no status yet: does the operator run?")
     why = f"{ready['reason']}: {ready['message']}" if ready["message"] else ready["reason"]
@@ -63,7 +63,7 @@ def ready_pod(pods: list[KubernetesObject]) -> Key:
     Raises:
         NotServingError: there is none.
     """
-    ready = sorted(pod["metadata"]["name"] for pod in pods if _is_ready(pod))
+    ready = sorted(pod["metadata"]["name"] for pod in pods if is_ready_to_serve(pod))
     if not ready:
         raise NotServingError("no pod is ready")
     return Key(pods[0]["metadata"]["namespace"], ready[0])
@@ -91,9 +91,3 @@ def service_url(service: Mapping[str, Any], url: str) -> str:
     parts = urlsplit(url)
     bracketed = f"[{host}]" if ":" in host else host
     return urlunsplit(parts._replace(netloc=f"{bracketed}:{parts.port}"))
-
-
-def _is_ready(pod: Mapping[str, Any]) -> bool:
-    conditions = pod.get("status", {}).get("conditions", ())
-    stays = "deletionTimestamp" not in pod["metadata"]
-    return stays and any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)

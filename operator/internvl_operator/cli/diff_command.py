@@ -2,18 +2,16 @@
 
 import argparse
 import asyncio
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from internvl_operator.cli.cluster import (
-    NoResourceError,
     add_cluster_options,
     cluster_of,
     namespace_of,
     resource_of,
 )
-from internvl_operator.cli.options import USAGE_ERROR
+from internvl_operator.cli.exit_codes import USAGE_ERROR, exit_code_of, failed
 from internvl_operator.kube.port import ClusterError, Key, KubernetesObject
 
 DIFFERENT = 1
@@ -29,12 +27,14 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("name", help="the resource")
     add_cluster_options(parser)
     options = parser.parse_args(arguments)
+    return exit_code_of("diff", lambda: _compared(options))
+
+
+def _compared(options: argparse.Namespace) -> int:
     try:
-        body = asyncio.run(_read(options))
-    except (NoResourceError, ClusterError, ValueError, OSError) as error:
-        print(f"internvl diff: {error}", file=sys.stderr)
-        return USAGE_ERROR
-    text = diff_text(body)
+        text = diff_text(asyncio.run(_read(options)))
+    except ClusterError as error:
+        return failed("diff", error, USAGE_ERROR)
     print(text or f"{options.name}: the pods are as this operator would run them")
     return DIFFERENT if text else 0
 

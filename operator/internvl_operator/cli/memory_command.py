@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import csv
 import signal
 import sys
 import time
@@ -23,13 +22,14 @@ from internvl_operator.cli.cluster import (
     namespace_of,
     resource_of,
 )
-from internvl_operator.cli.options import NOT_READY, USAGE_ERROR, listed, positive, ratio, seconds, size
-from internvl_operator.cli.table.table_command import DEFAULT_RATIOS, markdown
+from internvl_operator.cli.exit_codes import INTERRUPTED, NOT_READY, exit_code_of, failed
+from internvl_operator.cli.options import DEFAULT_RATIOS, listed, positive, ratio, seconds, size
+from internvl_operator.cli.text_table import markdown, write_csv
 from internvl_operator.kube.client import KubernetesClient
 from internvl_operator.kube.port import ClusterError, Key
 from internvl_operator.kube.streams import PodStreams
 from internvl_operator.measurement.campaign import Campaign
-from internvl_operator.measurement.configuration import Cell, cells
+from internvl_operator.measurement.configuration import Configuration, configurations
 from internvl_operator.measurement.gpu_memory import ReadingError
 from internvl_operator.measurement.in_cluster import (
     Meter,
@@ -43,29 +43,24 @@ from internvl_operator.measurement.report import report_csv, report_rows
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure; return 0, 1 when a cell could not be measured, 2 for wrong usage, 130 when interrupted."""
+    """Measure; return 0, 1 when a configuration could not be measured, 2 for wrong usage, 130 when interrupted."""
     parser = _parser()
     options = parser.parse_args(arguments)
     if (options.name is None) == (options.sizes is None):
         parser.error("give either the name of a resource or --sizes")
+    return exit_code_of("memory", lambda: _measured(options), (ReadingError, ClusterError))
+
+
+def _measured(options: argparse.Namespace) -> int:
     try:
         measurements = asyncio.run(_one(options) if options.name else _many(options))
-    except (ReadingError, ClusterError) as error:
-        print(f"internvl memory: {error}", file=sys.stderr)
-        return NOT_READY
-    except (ValueError, OSError) as error:
-        print(f"internvl memory: {error}", file=sys.stderr)
-        return USAGE_ERROR
     except (KeyboardInterrupt, asyncio.CancelledError):
-        print(
-            "internvl memory: interrupted; the same command goes on with the cells that are left",
-            file=sys.stderr,
-        )
-        return 130
+        left = "interrupted; the same command goes on with the cells that are left"
+        return failed("memory", left, INTERRUPTED)
     print(markdown(report_rows(measurements)))
     if options.csv is not None:
         with options.csv.open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file, lineterminator="\n").writerows(report_csv(measurements))
+            write_csv(report_csv(measurements), file)
     return 0 if all(each.is_settled for each in measurements) else NOT_READY
 
 
@@ -133,34 +128,36 @@ async def _one(options: argparse.Namespace) -> list[Measurement]:
         plan = (await resource_of(cluster, key)).get("status", {}).get("plan")
         if plan is None:
             raise ReadingError(f"{key.namespace}/{key.name} has no plan yet")
-        cell = Cell(plan["size"], plan["tp"], plan["quantization"] == "AWQ", plan["cacheMaxEntryCount"])
-        return [Measurement(cell, plan, await pod_memory(cluster, meter, key))]
+        configuration = Configuration(
+            plan["size"], plan["tp"], plan["quantization"] == "AWQ", plan["cacheMaxEntryCount"]
+        )
+        return [Measurement(configuration, plan, await pod_memory(cluster, meter, key))]
 
 
 async def _many(options: argparse.Namespace) -> list[Measurement]:
     """Measure every combination that the journal does not hold yet."""
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, _current().cancel)
     base = _base(options.file)
-    wanted = list(cells(options.sizes, options.gpus, options.awq, options.ratios))
+    wanted = list(configurations(options.sizes, options.gpus, options.awq, options.ratios))
     journal = Journal(options.journal)
     known = journal.read()
-    left = [cell for cell in wanted if cell not in known]
+    left = [configuration for configuration in wanted if configuration not in known]
     namespace = namespace_of(options)
     async with _connected(options, namespace) as (cluster, meter):
         laboratory = NamespaceLaboratory(cluster, namespace, base, meter)
         with tqdm(total=len(wanted), initial=len(wanted) - len(left), unit="cell", disable=None) as bar:
 
-            def tell(cell: Cell, text: str) -> None:
-                bar.set_postfix_str(f"{cell}: {text}")
+            def tell(configuration: Configuration, text: str) -> None:
+                bar.set_postfix_str(f"{configuration}: {text}")
 
             campaign = Campaign(laboratory, options.timeout, time.monotonic, tell)
             async for measurement in campaign.run(left, options.at_once):
-                known[measurement.cell] = measurement
+                known[measurement.configuration] = measurement
                 if measurement.is_settled:
                     journal.add(measurement)
                 bar.update()
                 bar.write(_line(measurement), file=sys.stderr)
-    return [known[cell] for cell in wanted]
+    return [known[configuration] for configuration in wanted]
 
 
 @asynccontextmanager
@@ -202,5 +199,5 @@ def _base(path: Path | None) -> Mapping[str, Any]:
 
 def _line(measurement: Measurement) -> str:
     if measurement.most_used_mib is not None:
-        return f"{measurement.cell}: {measurement.most_used_mib} MiB"
-    return f"{measurement.cell}: {measurement.reason}: {measurement.message}"
+        return f"{measurement.configuration}: {measurement.most_used_mib} MiB"
+    return f"{measurement.configuration}: {measurement.reason}: {measurement.message}"

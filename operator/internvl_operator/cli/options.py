@@ -2,15 +2,17 @@
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from internvl_operator.catalog.engine_options import COMMAND_LINE_OPTIONS, OPTION_NAMES
 from internvl_operator.catalog.engines import DEFAULT_VERSION, SUPPORTED_VERSIONS
 from internvl_operator.catalog.gpus import find_gpu
 from internvl_operator.catalog.models import MODELS
+from internvl_operator.planner.nodes.inventory import Inventory, NoGpuKnownError, given_gpu
 from internvl_operator.planner.request import BACKENDS, GpuRequest, PlanRequest, backend
 from internvl_operator.quantity import memory_mib
 
@@ -20,9 +22,8 @@ if TYPE_CHECKING:
 Number = TypeVar("Number", int, float)
 T = TypeVar("T")
 
-NOT_READY = 1
-USAGE_ERROR = 2
-NO_PLAN = 3
+DEFAULT_RATIOS = (0.8, 0.2, 0.1, 0.05)
+"""The shares of the KV cache that the project's own measurements have."""
 
 
 def add_gpu_options(parser: argparse.ArgumentParser) -> None:
@@ -54,9 +55,13 @@ def add_platform_option(parser: argparse.ArgumentParser) -> None:
 def add_engine_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the engine; one that is not given is None."""
     parser.add_argument("--backend", choices=BACKENDS, help="(Auto)")
-    parser.add_argument("--session-len", metavar="N", type=positive, help="tokens (8192)")
-    parser.add_argument("--max-batch-size", metavar="N", type=positive, help="requests (128)")
-    parser.add_argument("--quant-policy", type=int, choices=[0, 4, 8], help="bits of the KV cache (0)")
+    for name, option in COMMAND_LINE_OPTIONS.items():
+        accepted: dict[str, Any] = (
+            {"type": int, "choices": option["choices"]}
+            if option["choices"]
+            else {"type": positive, "metavar": "N"}
+        )
+        parser.add_argument(f"--{name.replace('_', '-')}", help=option["help"], **accepted)
     parser.add_argument(
         "--engine",
         metavar="VERSION",
@@ -67,11 +72,27 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
 
 def with_options(request: PlanRequest, options: argparse.Namespace) -> PlanRequest:
     """Return a request with what the options say of GPUs and engine in place of its own."""
-    named = ("engine", "session_len", "max_batch_size", "quant_policy")
-    given: dict[str, Any] = {name: value for name in named if (value := getattr(options, name)) is not None}
-    if options.backend is not None:
-        given["backend"] = backend(options.backend)
-    return replace(request, gpu=with_gpu_options(request.gpu, options), **given)
+    request = request.with_options(**given(options, OPTION_NAMES))
+    request = replace(request, gpu=with_gpu_options(request.gpu, options), **given(options, ("engine",)))
+    return request if options.backend is None else replace(request, backend=backend(options.backend))
+
+
+def given(options: argparse.Namespace, names: Iterable[str]) -> dict[str, Any]:
+    """Return those of some options that the verb has and its user gave."""
+    values = {name: getattr(options, name, None) for name in names}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def gpus_of(request: GpuRequest) -> Inventory:
+    """Return the GPUs that a request names.
+
+    Raises:
+        ValueError: it names none; the message names the options that do.
+    """
+    try:
+        return given_gpu(request)
+    except NoGpuKnownError:
+        raise ValueError("no GPU is known to plan for: give --gpu or --gpu-memory") from None
 
 
 def with_gpu_options(request: GpuRequest, options: argparse.Namespace) -> GpuRequest:

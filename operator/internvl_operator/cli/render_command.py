@@ -1,16 +1,14 @@
 """``internvl render``: the manifests that the controller would apply, but for their owner references."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
 import yaml
 
 from internvl_operator.api.platform_defaults import read_platform_defaults
+from internvl_operator.cli.exit_codes import NO_PLAN, exit_code_of, failed
 from internvl_operator.cli.options import (
-    NO_PLAN,
-    USAGE_ERROR,
     add_gpu_options,
     add_platform_option,
     read_resources,
@@ -39,24 +37,23 @@ def main(arguments: Sequence[str]) -> int:
         "--pod-monitor", action="store_true", help="for a cluster that has the Prometheus operator's kinds"
     )
     options = parser.parse_args(arguments)
+    return exit_code_of("render", lambda: _printed(options))
+
+
+def _printed(options: argparse.Namespace) -> int:
     manifests: list[KubernetesObject] = []
-    try:
-        platform = read_platform_defaults(options.platform_defaults)
-        for given in read_resources(options.file):
-            resource = platform.applied_to(given)
-            request = request_of(resource.spec)
-            request = replace(request, gpu=with_gpu_options(request.gpu, options))
-            plan = make_plan(request, given_gpu(request.gpu))
-            if not plan.is_ok:
-                print(f"internvl render: {resource.metadata.name}: {plan.reason}", file=sys.stderr)
-                return NO_PLAN
-            rendered = render_children(resource, plan, inputs_of(given.spec), platform=platform).manifests
-            kinds = {kind.kind for kind in BUILT_IN_CHILDREN} | (
-                {POD_MONITOR.kind} if options.pod_monitor else set()
-            )
-            manifests += [manifest for manifest in rendered if manifest["kind"] in kinds]
-    except (ValueError, OSError) as error:
-        print(f"internvl render: {error}", file=sys.stderr)
-        return USAGE_ERROR
+    platform = read_platform_defaults(options.platform_defaults)
+    for given in read_resources(options.file):
+        resource = platform.applied_to(given)
+        request = request_of(resource.spec)
+        request = replace(request, gpu=with_gpu_options(request.gpu, options))
+        plan = make_plan(request, given_gpu(request.gpu))
+        if not plan.is_ok:
+            return failed("render", f"{resource.metadata.name}: {plan.reason}", NO_PLAN)
+        rendered = render_children(resource, plan, inputs_of(given.spec), platform=platform).manifests
+        kinds = {kind.kind for kind in BUILT_IN_CHILDREN} | (
+            {POD_MONITOR.kind} if options.pod_monitor else set()
+        )
+        manifests += [manifest for manifest in rendered if manifest["kind"] in kinds]
     print(yaml.safe_dump_all(manifests, sort_keys=False, width=110), end="")
     return 0

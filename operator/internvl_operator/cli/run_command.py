@@ -8,8 +8,11 @@ import sys
 import threading
 from collections.abc import Sequence
 
+from internvl_operator.cli.exit_codes import exit_code_of
 from internvl_operator.kube.credentials import load_credentials
-from internvl_operator.runtime.app import WatchEndedError, run
+from internvl_operator.runtime.app import run
+from internvl_operator.runtime.configuration import checked_platform_defaults
+from internvl_operator.runtime.informer.informer import WatchEndedError
 from internvl_operator.runtime.leadership import LeaseLostError
 from internvl_operator.settings import Settings
 
@@ -18,25 +21,31 @@ _LEAVE_SECONDS = 5.0
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the controller until it is told to stop."""
+    """Run the controller until it is told to stop, or check what it would run with."""
     parser = argparse.ArgumentParser(prog="internvl run", description=__doc__)
     parser.add_argument("--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"])
+    parser.add_argument(
+        "--check", action="store_true", help="check the settings and the platform defaults, and end"
+    )
     options = parser.parse_args(arguments)
     logging.basicConfig(
         level=options.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
     )
-    logging.getLogger("kopf").setLevel(logging.WARNING)
+    work = _checked if options.check else _until_stopped
+    return exit_code_of("run", work, (LeaseLostError, WatchEndedError))
+
+
+def _checked() -> int:
+    checked_platform_defaults(Settings.from_environment(os.environ))
+    return 0
+
+
+def _until_stopped() -> int:
+    settings = Settings.from_environment(os.environ)
     try:
-        settings = Settings.from_environment(os.environ)
         asyncio.run(_run(settings))
-    except (ValueError, OSError) as error:
-        print(f"internvl run: {error}", file=sys.stderr)
-        return 2
     except asyncio.CancelledError:
         logging.getLogger(__name__).info("stopped before it had started")
-    except (LeaseLostError, WatchEndedError) as error:
-        print(f"internvl run: {error}", file=sys.stderr)
-        return 1
     return 0
 
 

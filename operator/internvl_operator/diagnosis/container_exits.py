@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from internvl_operator.diagnosis.finding import Finding, Outlook, Reason, finding
+from internvl_operator.api.reasons import Outlook, Reason
+from internvl_operator.catalog.engines import max_prefill_token_num
+from internvl_operator.diagnosis.finding import Finding, finding
 from internvl_operator.diagnosis.log_lines import (
     DOWNLOAD_ERRORS,
     ENGINE_PROCESS_DIED,
@@ -20,9 +22,6 @@ _KILLED = (137, 143)
 
 _ABORTED = (134, 139)
 """SIGABRT and SIGSEGV, by which TurboMind ends when CUDA fails."""
-
-_PREFILL_TOKENS = 8192
-"""LMDeploy's ``--max-prefill-token-num``: its warm-up fills a session up to this length."""
 
 _LONGEST_QUOTE = 300
 _SURE_AFTER_RESTARTS = 2
@@ -121,6 +120,7 @@ _WAYS_TO_SAVE_GPU_MEMORY = (
 
 def _hung(pod: Pod, expected: Expectation, log: str) -> Finding:
     plan = expected.plan
+    warm_up_tokens = min(plan.options.session_len, max_prefill_token_num(plan.engine))
     line = line_with(log, OUT_OF_GPU_MEMORY)
     said = f" ({quote(line)})" if line else ""
     several = "; several GPUs may also hang in NCCL: try engine.env NCCL_P2P_DISABLE=1" if plan.tp > 1 else ""
@@ -128,7 +128,7 @@ def _hung(pod: Pod, expected: Expectation, log: str) -> Finding:
         Reason.WARMUP_HUNG,
         f"the port stayed closed for {expected.startup_budget:.0f} s, where about {plan.expected_start_seconds} s "
         f"were expected, and the startup probe ended the engine{said}; LMDeploy hangs in its warm-up when the KV "
-        f"cache holds fewer than {min(plan.session_len, _PREFILL_TOKENS)} tokens (planned: {plan.memory.kv_tokens}): "
+        f"cache holds fewer than {warm_up_tokens} tokens (planned: {plan.memory.kv_tokens}): "
         f"see with nvidia-smi on {pod.node} whether something else uses the GPU; else lower engine.sessionLen, raise "
         f"engine.cacheMaxEntryCount, or give it more GPUs (engine.tp){several}; if the weights load slowly, use a "
         "faster volume",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from internvl_operator.api.reasons import Outlook, Reason
 from internvl_operator.diagnosis.container_exits import (
     Expectation,
     ended_with,
@@ -9,13 +10,9 @@ from internvl_operator.diagnosis.container_exits import (
     why_download_failed,
     why_ended,
 )
-from internvl_operator.diagnosis.finding import Finding, Outlook, Reason, finding
+from internvl_operator.diagnosis.finding import Finding, finding
 from internvl_operator.diagnosis.pods import Container, Pod, Waiting
-
-ENGINE = "lmdeploy"
-"""The container that serves."""
-DOWNLOADER = "model"
-"""The init container that fetches the model."""
+from internvl_operator.manifests.labels import DOWNLOAD_CONTAINER, ENGINE_CONTAINER
 
 _PULL_ERRORS = frozenset(
     {
@@ -42,9 +39,9 @@ def findings_of(pod: Pod, expected: Expectation) -> Iterator[Finding]:
     """Yield what a pod that is neither ready nor gone tells of itself."""
     for container in pod.init_containers:
         yield from _of_init_container(pod, container, expected)
-    for container in sorted(pod.containers, key=lambda item: item.name != ENGINE):
+    for container in sorted(pod.containers, key=lambda item: item.name != ENGINE_CONTAINER):
         yield from _not_started(pod, container)
-        if container.name == ENGINE:
+        if container.name == ENGINE_CONTAINER:
             yield from _of_engine(pod, container, expected)
         elif container.end and not container.running_since:
             yield why_ended(pod, container, container.end, expected)
@@ -55,7 +52,7 @@ def findings_of(pod: Pod, expected: Expectation) -> Iterator[Finding]:
 def _of_init_container(pod: Pod, container: Container, expected: Expectation) -> Iterator[Finding]:
     yield from _not_started(pod, container)
     end = container.end
-    if container.running_since and not container.ready and container.name == DOWNLOADER:
+    if container.running_since and not container.ready and container.name == DOWNLOAD_CONTAINER:
         found = why_download_failed(pod, container, end, expected) if end and end.exit_code else None
         if found and (found.is_stalled or container.restarts >= _SURE_AFTER_RESTARTS):
             yield found

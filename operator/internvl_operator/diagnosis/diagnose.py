@@ -5,12 +5,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import inf
 from typing import Any
 
+from internvl_operator.api.reasons import Outlook, Reason
 from internvl_operator.diagnosis.container_exits import Expectation
-from internvl_operator.diagnosis.containers import ENGINE, findings_of
-from internvl_operator.diagnosis.finding import Finding, Outlook, Reason, finding
+from internvl_operator.diagnosis.containers import findings_of
+from internvl_operator.diagnosis.finding import Finding, finding
 from internvl_operator.diagnosis.lost_pods import findings_of_lost, is_lost
 from internvl_operator.diagnosis.pods import Pod, pods_of
 from internvl_operator.diagnosis.scheduling import Obstacle, scheduling_of
+from internvl_operator.manifests.labels import ENGINE_CONTAINER
 from internvl_operator.planner.plan import Plan
 
 
@@ -50,7 +52,7 @@ def _findings(pods: Sequence[Pod], expected: Expectation) -> Iterator[Finding]:
 
 
 def _most_telling(findings: Iterable[Finding]) -> Finding | None:
-    return min(findings, key=lambda found: found.reason.rank, default=None)
+    return min(findings, key=lambda found: found.rank, default=None)
 
 
 def _unscheduled(pods: Iterable[Pod], plan: Plan) -> Iterator[Finding]:
@@ -107,4 +109,4 @@ def _expectation(plan: Plan, deployment: Mapping[str, Any]) -> Expectation:
 
 
 def _has_probe(container: Mapping[str, Any]) -> bool:
-    return bool(container["name"] == ENGINE and container.get("startupProbe"))
+    return bool(container["name"] == ENGINE_CONTAINER and container.get("startupProbe"))

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
-from internvl_operator.diagnosis.finding import Finding, Reason, finding
+from internvl_operator.api.reasons import Reason
+from internvl_operator.diagnosis.finding import Finding, finding
 from internvl_operator.diagnosis.pods import Pod
 
 _NODE_LOST = frozenset({"DeletionByTaintManager", "DeletionByPodGC"})

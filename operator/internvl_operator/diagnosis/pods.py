@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from internvl_operator.kube.cache import controller_of
+from internvl_operator.kube.objects import controller_of
 from internvl_operator.kube.slimming import POD_TEMPLATE_HASH
 from internvl_operator.manifests.labels import PLACEMENT_ANNOTATION, REVISION_LABEL
 

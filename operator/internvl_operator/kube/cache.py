@@ -2,6 +2,8 @@
 
 It is fed by the watches, by full lists, and by the answers to the operator's own writes, so that a write is seen
 at once by who made it. An older state never replaces a newer one.
+
+Why: docs/design/010-full-lists.md
 """
 
 import zlib
@@ -12,18 +14,15 @@ from typing import Any, Self
 import orjson
 
 from internvl_operator.kube.kinds import POD
+from internvl_operator.kube.nesting import LEFT_OUT, encoded
+from internvl_operator.kube.objects import key_of, version_of
 from internvl_operator.kube.port import Key, Kind, KubernetesObject
 from internvl_operator.kube.slimming import kept
 from internvl_operator.manifests.labels import NAME_LABEL
 
+_LEFT_OUT = LEFT_OUT.encode()
 _FASTEST = 1
 """zlib's level: a Deployment shrinks to a fifth; more effort gains little."""
-
-
-def key_of(body: Mapping[str, Any]) -> Key:
-    """Return an object's namespace and name."""
-    metadata = body["metadata"]
-    return Key(metadata.get("namespace", ""), metadata["name"])
 
 
 def resource_key(kind: Kind, body: Mapping[str, Any]) -> Key:
@@ -34,17 +33,6 @@ def resource_key(kind: Kind, body: Mapping[str, Any]) -> Key:
     return Key(key.namespace, (body["metadata"].get("labels") or {}).get(NAME_LABEL, ""))
 
 
-def version_of(body: Mapping[str, Any]) -> int:
-    """Return an object's resourceVersion, which Kubernetes defines as an increasing number."""
-    return int(body["metadata"].get("resourceVersion") or 0)
-
-
-def controller_of(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return the owner reference of an object's controller."""
-    owners = body["metadata"].get("ownerReferences") or []
-    return next((owner for owner in owners if owner.get("controller")), None)
-
-
 @dataclass(frozen=True, slots=True)
 class _Entry:
     """One object as it is kept: compressed JSON takes a fifteenth of the memory of the dicts that it is made of.
@@ -53,17 +41,21 @@ class _Entry:
         version: the object's resourceVersion.
         resource: key of the resource that it belongs to.
         content: the object without its resourceVersion.
+        is_incomplete: whether a part was nested too deep to be kept.
     """
 
     version: int
     resource: Key
     content: bytes
+    is_incomplete: bool
 
     @classmethod
     def of(cls, kind: Kind, body: Mapping[str, Any]) -> Self:
         slim = kept(kind, body)
         slim["metadata"].pop("resourceVersion", None)
-        return cls(version_of(body), resource_key(kind, slim), zlib.compress(orjson.dumps(slim), _FASTEST))
+        text = encoded(slim)
+        content = zlib.compress(text, _FASTEST)
+        return cls(version_of(body), resource_key(kind, slim), content, _LEFT_OUT in text)
 
     def object(self) -> KubernetesObject:
         found: KubernetesObject = orjson.loads(zlib.decompress(self.content))
@@ -91,6 +83,15 @@ class Cache:
     def count(self, kind: Kind) -> int:
         """Return the number of objects of a kind."""
         return len(self._objects.get(kind, {}))
+
+    def is_incomplete(self, kind: Kind, key: Key) -> bool:
+        """Return whether a part of an object was nested too deep to be kept."""
+        entry = self._objects.get(kind, {}).get(key)
+        return entry is not None and entry.is_incomplete
+
+    def incomplete(self, kind: Kind) -> int:
+        """Return the number of objects of a kind of which a part was nested too deep to be kept."""
+        return sum(entry.is_incomplete for entry in self._objects.get(kind, {}).values())
 
     def newest(self, key: Key) -> int:
         """Return the highest resourceVersion of the objects of a name, which are a resource and its children."""

@@ -1,4 +1,7 @@
-"""The port to Kubernetes: what the reconciler asks, as requests to the API server."""
+"""The port to Kubernetes: what the reconciler asks, as requests to the API server.
+
+Why: docs/design/002-own-api-client.md
+"""
 
 import asyncio
 import logging
@@ -11,8 +14,8 @@ from typing import Any, Self
 from internvl_operator.kube.connection import Connection
 from internvl_operator.kube.credentials import Credentials
 from internvl_operator.kube.event import FIELD_MANAGER, event_body
-from internvl_operator.kube.fence import Fence, open_fence
 from internvl_operator.kube.kinds import CHILDREN, EVENT, RESOURCE
+from internvl_operator.kube.leader_election.fence import Fence, open_fence
 from internvl_operator.kube.port import (
     ClusterError,
     ClusterEvent,
@@ -32,6 +35,13 @@ _LAST_EVENTS_SECONDS = 1.0
 """Time for the Events that are under way when the client is closed."""
 
 _APPLY = "application/apply-patch+yaml"
+_APPLY_PARAMETERS = {"fieldManager": FIELD_MANAGER, "force": "true"}
+_NO_VERSION = "1"
+"""A resourceVersion that no object has: the API server compares it with that of an object that exists, and refuses.
+
+The first revision that etcd gives to a key is 2. Where there is no object, there is nothing to compare, and it is
+created (Kubernetes: ``registry.Store.Update``).
+"""
 _KINDS = {(kind.api_version, kind.kind): kind for kind in (RESOURCE, EVENT, *CHILDREN.values())}
 
 _log = logging.getLogger(__name__)
@@ -69,12 +79,20 @@ class KubernetesClient:
             await asyncio.wait(self._events, timeout=_LAST_EVENTS_SECONDS)
         await self._connection.__aexit__(kind, error, trace)
 
-    async def apply(self, manifest: Mapping[str, Any], *, force: bool) -> KubernetesObject:
-        """Apply a manifest server-side."""
+    async def apply(self, manifest: Mapping[str, Any], *, uid: str | None) -> KubernetesObject:
+        """Apply a manifest server-side to the object of a uid, or create it where there is none of its name.
+
+        A server-side apply alone would change, and so take over, any object of that name. A POST would not; but what
+        it writes belongs to an ``Update`` of the field manager, and no later apply could remove a field of it.
+
+        Raises:
+            ConflictError: the object is another one, or exists although it was to be created.
+        """
         kind = _kind_of(manifest)
-        parameters = {"fieldManager": FIELD_MANAGER, "force": str(force).lower()}
+        precondition = {"resourceVersion": _NO_VERSION} if uid is None else {"uid": uid}
+        body = {**manifest, "metadata": {**manifest["metadata"], **precondition}}
         return await self._connection.request(
-            "PATCH", kind, _path_of(kind, manifest), parameters, manifest, _APPLY
+            "PATCH", kind, _path_of(kind, manifest), _APPLY_PARAMETERS, body, _APPLY
         )
 
     async def delete(self, kind: Kind, key: Key, uid: str) -> None:
@@ -117,18 +135,12 @@ class KubernetesClient:
             frozenset(refused),
         )
 
-    async def exists(self, kind: Kind, key: Key, uid: str) -> bool:
-        """Return whether an object still has this uid and is not being deleted.
-
-        A list tells as well, and needs no right that the operator has not.
-        """
+    async def find(self, kind: Kind, key: Key) -> KubernetesObject | None:
+        """Return the object of a name; a list finds it with the rights that the operator has."""
         collection = _path(kind, Key(key.namespace, ""))
         named = {"fieldSelector": f"metadata.name={key.name}"}
         answer = await self._connection.request("GET", kind, collection, named)
-        return any(
-            item["metadata"]["uid"] == uid and not item["metadata"].get("deletionTimestamp")
-            for item in answer["items"]
-        )
+        return next(iter(answer["items"]), None)
 
     async def discovers(self, kind: Kind) -> bool:
         """Return whether the API server's discovery tells of a kind; it does so a moment after it serves a new one."""
@@ -164,9 +176,8 @@ class KubernetesClient:
     async def patch_status(self, manifest: Mapping[str, Any]) -> KubernetesObject:
         """Apply the status of an existing object of the same uid."""
         kind = _kind_of(manifest)
-        parameters = {"fieldManager": FIELD_MANAGER, "force": "true"}
         path = f"{_path_of(kind, manifest)}/status"
-        return await self._connection.request("PATCH", kind, path, parameters, manifest, _APPLY)
+        return await self._connection.request("PATCH", kind, path, _APPLY_PARAMETERS, manifest, _APPLY)
 
     async def record_event(self, subject: Mapping[str, Any], event: ClusterEvent) -> None:
         """Record an Event beside what goes on; a failure is logged and forgotten, as Events are for people only."""
@@ -188,7 +199,9 @@ class KubernetesClient:
         while True:
             path = f"{kind.root}{scope}/{kind.plural}"
             page = await self._connection.request("GET", kind, path, parameters)
-            items += map(keep, page["items"])
+            for item in page["items"]:
+                with _each_by_itself(kind, item):
+                    items.append(keep(item))
             metadata = page["metadata"]
             if not metadata.get("continue"):
                 return ObjectList(items, int(metadata["resourceVersion"]))
@@ -201,6 +214,16 @@ def _noted(refused: dict[str, ForbiddenError], namespace: str) -> Iterator[None]
         yield
     except ForbiddenError as error:
         refused[namespace] = error
+
+
+@contextmanager
+def _each_by_itself(kind: Kind, item: Mapping[str, Any]) -> Iterator[None]:
+    """Leave out of a list what cannot be kept of it: somebody else wrote that one object."""
+    try:
+        yield
+    except Exception as error:
+        name = (item.get("metadata") or {}).get("name")
+        _log.warning("%s %s is left out: %s: %s", kind.kind, name, type(error).__name__, error)
 
 
 def _kind_of(manifest: Mapping[str, Any]) -> Kind:

@@ -1,21 +1,24 @@
-"""HTTP to the API server on aiohttp, which Kopf brings and which costs a quarter of the generated clients' CPU."""
+"""HTTP to the API server on aiohttp, which Kopf brings and which costs a quarter of the generated clients' CPU.
+
+Why: docs/design/002-own-api-client.md
+"""
 
 import asyncio
 import json
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import aiohttp
 import orjson
 from aiohttp.abc import AbstractStreamWriter
 
 from internvl_operator.kube.credentials import Credentials
-from internvl_operator.kube.fence import Fence
+from internvl_operator.kube.leader_election.fence import Fence
+from internvl_operator.kube.nesting import decoded
 from internvl_operator.kube.port import (
     ClusterError,
     ConflictError,
-    FieldConflictError,
     ForbiddenError,
     InvalidError,
     Kind,
@@ -82,7 +85,7 @@ class Connection:
         Raises:
             ClusterError: the API refused it or did not answer, or the fence is closed.
         """
-        data = None if body is None else orjson.dumps(body)
+        data = None if body is None else _encoded(body)
         status, content, retry_after = await self._send(method, kind, path, parameters, data, content_type)
         if status == 401:
             self._credentials = await self._reloaded()
@@ -92,7 +95,7 @@ class Connection:
         if status >= 400:
             raise error_of(status, content.decode(errors="replace"), retry_after)
         try:
-            answer: KubernetesObject = orjson.loads(content)
+            answer: KubernetesObject = decoded(content)
         except ValueError as error:
             raise UnavailableError(f"half an answer to {method} {path}") from error
         return answer
@@ -174,6 +177,13 @@ class _FencedBody(aiohttp.BytesPayload):
         await super().write_with_length(writer, content_length)
 
 
+def _encoded(body: Mapping[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(body)
+    except TypeError as error:
+        raise InvalidError(f"{body.get('kind')} cannot be written as JSON: {error}") from error
+
+
 def _seconds(retry_after: str | None) -> float:
     return float(retry_after) if retry_after and retry_after.isdigit() else 1.0
 
@@ -201,11 +211,12 @@ def error_of(status: int, text: str, retry_after: float) -> ClusterError:
         message = str(answer["message"])
     except (ValueError, KeyError, TypeError):
         answer, message = {}, text[:300]
-    if status == 403 and "NamespaceTerminating" in _causes(answer):
+    if status == 403 and "NamespaceTerminating" in _causes(answer, "reason"):
         # The object is refused because its namespace is being deleted: soon it will not be found.
         return NotFoundError(message)
-    if status == 409 and "FieldManagerConflict" in _causes(answer):
-        return FieldConflictError(message)
+    if status == 422 and "metadata.uid" in _causes(answer, "field"):
+        # An apply to the object of a uid met another object of that name.
+        return ConflictError(message)
     if status == 429:
         return ThrottledError(message, retry_after)
     if message.startswith("failed to create typed patch object"):
@@ -214,7 +225,7 @@ def error_of(status: int, text: str, retry_after: float) -> ClusterError:
     return _ERRORS.get(status, UnavailableError)(message)
 
 
-def _causes(answer: Mapping[str, Any]) -> set[str]:
-    """Return the reasons of an error's causes (``metav1.StatusCause``)."""
+def _causes(answer: Mapping[str, Any], part: Literal["reason", "field"]) -> set[str]:
+    """Return the reasons or the fields of an error's causes (``metav1.StatusCause``)."""
     causes = (answer.get("details") or {}).get("causes") or ()
-    return {str(cause.get("reason")) for cause in causes}
+    return {str(cause.get(part)) for cause in causes}

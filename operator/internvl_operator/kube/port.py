@@ -1,4 +1,7 @@
-"""The port between the reconciler and Kubernetes: six methods, and typed errors."""
+"""The port between the reconciler and Kubernetes: six methods, and typed errors.
+
+Why: docs/design/002-own-api-client.md
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -65,10 +68,6 @@ class ConflictError(ClusterError):
     """The object changes at this moment, or is not the one that was meant (409)."""
 
 
-class FieldConflictError(ConflictError):
-    """Another manager owns a field (409): it stays so until somebody gives way."""
-
-
 class NotFoundError(ClusterError):
     """The object, its namespace or its kind does not exist (404)."""
 
@@ -100,8 +99,17 @@ class NotLeaderError(ClusterError):
 class Cluster(Protocol):
     """What the reconciler asks of Kubernetes. Every method may raise a ClusterError."""
 
-    async def apply(self, manifest: Mapping[str, Any], *, force: bool) -> KubernetesObject:
-        """Apply a manifest server-side and return the object; without force, another manager's field is a conflict."""
+    async def apply(self, manifest: Mapping[str, Any], *, uid: str | None) -> KubernetesObject:
+        """Apply a manifest server-side and return the object.
+
+        Args:
+            manifest: whose fields are taken from whoever owns them.
+            uid: of the object that is meant; None to create it.
+
+        Raises:
+            ConflictError: the object of that name has another uid, or exists although it was to be created; it is
+                unchanged.
+        """
         ...
 
     async def delete(self, kind: Kind, key: Key, uid: str) -> None:
@@ -112,8 +120,8 @@ class Cluster(Protocol):
         """Return what is kept of all objects of a kind in the watched namespaces that match a label selector."""
         ...
 
-    async def exists(self, kind: Kind, key: Key, uid: str) -> bool:
-        """Return whether an object still has this uid and is not being deleted."""
+    async def find(self, kind: Kind, key: Key) -> KubernetesObject | None:
+        """Return the object of a name, whatever its labels, or None when there is none."""
         ...
 
     async def patch_status(self, manifest: Mapping[str, Any]) -> KubernetesObject:

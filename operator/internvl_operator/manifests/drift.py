@@ -1,4 +1,7 @@
-"""Tells whether a live object still is what was applied."""
+"""Tells whether a live object still is what was applied.
+
+Why: docs/design/009-apply-and-ownership.md
+"""
 
 from collections.abc import Mapping, Sequence
 from decimal import ROUND_UP, Decimal

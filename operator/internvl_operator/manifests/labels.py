@@ -1,5 +1,11 @@
 """Names, labels and annotations of the children."""
 
+ENGINE_CONTAINER = "lmdeploy"
+"""The container that serves the model."""
+
+DOWNLOAD_CONTAINER = "model"
+"""The init container that fetches the model."""
+
 NAME_LABEL = "internvl.dev/name"
 """The only label in selectors, which Kubernetes never lets change."""
 

@@ -2,6 +2,8 @@
 
 It is written in the same request as what runs, so the two cannot disagree. From it come the sticky plan and the
 promise that neither a newer operator nor a new node restarts a model.
+
+Why: docs/design/004-sticky-plan-and-record.md
 """
 
 import hashlib

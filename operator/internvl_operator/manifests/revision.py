@@ -1,4 +1,7 @@
-"""Revisions of the pod template: which one runs, and what a newer operator would change."""
+"""Revisions of the pod template: which one runs, and what a newer operator would change.
+
+Why: docs/design/004-sticky-plan-and-record.md
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

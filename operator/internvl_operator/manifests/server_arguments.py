@@ -1,13 +1,16 @@
-"""The command line of ``lmdeploy serve api_server``."""
+"""The command line of ``lmdeploy serve api_server``.
+
+Why: docs/design/007-no-right-on-secrets.md
+"""
 
 from collections.abc import Sequence
 
 from internvl_operator.catalog.engines import engine
 from internvl_operator.catalog.models import MODELS
+from internvl_operator.catalog.spec_flags import Launch, launch_arguments
 from internvl_operator.planner.plan import Plan
 
 DEFAULT_PORT = 23333
-API_KEY_VARIABLE = "API_KEY"
 MODELS_DIRECTORY = "/models"
 COMMAND = ("lmdeploy", "serve", "api_server")
 
@@ -36,35 +39,30 @@ def server_arguments(
 ) -> list[str]:
     """Return the arguments after ``lmdeploy serve api_server``, only flags that the release knows.
 
-    The API key stands there by reference: LMDeploy takes keys as arguments alone, and Kubernetes puts it in
-    when the container starts.
+    Args:
+        plan: by which the model runs.
+        model_name: the name under which clients ask for the model; empty: the repository's.
+        port: the server's port.
+        extra_args: what the spec adds, after all else.
+        has_api_key: clients must send the key in the environment variable API_KEY.
+        has_tls: the server speaks HTTPS, with the files that environment variables name.
+
+    Example:
+        >>> from internvl_operator import plan
+        >>> server_arguments(plan("2B", gpu="L4"))[:3]
+        ['/models/InternVL2-2B', '--model-name', 'InternVL2-2B']
     """
-    release = engine(plan.engine)
-    flags = {
-        "--model-name": model_name or served_name(plan),
-        "--backend": plan.backend.value,
-        "--server-port": str(port),
-        "--tp": str(plan.tp),
-        "--session-len": str(plan.session_len),
-        "--max-batch-size": str(plan.max_batch_size),
-        "--cache-max-entry-count": f"{plan.memory.cache_max_entry_count:g}",
-    }
-    if plan.quant_policy:
-        flags["--quant-policy"] = str(plan.quant_policy)
-    if plan.awq:
-        flags["--model-format"] = "awq"
-    # Where the release would go by the directory's name, which a fine-tune's repository chooses.
-    if template := release.chat_template_for(MODELS[plan.size].language.architecture):
-        flags["--chat-template"] = template
-    if plan.float16 and release.supports("--dtype"):
-        flags["--dtype"] = "float16"
-    arguments = [model_directory(plan), *(part for pair in flags.items() for part in pair)]
-    if release.requires_trust_remote_code:
-        arguments.append("--trust-remote-code")
-    if release.metrics_flag and plan.backend in release.metrics_backends:
-        arguments.append(release.metrics_flag)
-    if has_api_key:
-        arguments += ["--api-keys", f"$({API_KEY_VARIABLE})"]
-    if has_tls:
-        arguments.append("--ssl")
-    return [*arguments, *extra_args]
+    launch = Launch(
+        release=engine(plan.engine),
+        architecture=MODELS[plan.size].language.architecture,
+        model_name=model_name or served_name(plan),
+        backend=plan.backend,
+        port=port,
+        tp=plan.tp,
+        awq=plan.awq,
+        float16=plan.float16,
+        options=plan.options,
+        has_api_key=has_api_key,
+        has_tls=has_tls,
+    )
+    return [model_directory(plan), *launch_arguments(launch), *extra_args]

@@ -3,6 +3,8 @@
 A value never becomes text. Every ``{{ expression }}`` is written as a numbered slot, the YAML is parsed, and the values
 are put into the parsed document. The text then depends only on which branches of the template were taken, so that
 it is parsed once for each of them.
+
+Why: docs/design/003-slots-in-templates.md
 """
 
 from collections.abc import Iterator, Mapping

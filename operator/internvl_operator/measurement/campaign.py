@@ -1,12 +1,13 @@
-"""Runs cells one after the other, or several at once, and measures each."""
+"""Runs configurations one after the other, or several at once, and measures each."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from internvl_operator.kube.objects import condition_of, is_true
 from internvl_operator.kube.port import ClusterError, InvalidError, ThrottledError, UnavailableError
-from internvl_operator.measurement.configuration import Cell
+from internvl_operator.measurement.configuration import Configuration
 from internvl_operator.measurement.gpu_memory import ReadingError
 from internvl_operator.measurement.measurement import INVALID, Measurement
 
@@ -14,59 +15,61 @@ _POLL_SECONDS = 2.0
 
 
 class Laboratory(Protocol):
-    """Where cells run. Every method may raise a ClusterError."""
+    """Where configurations run. Every method may raise a ClusterError."""
 
-    async def start(self, cell: Cell) -> None:
-        """Make the cell's resource, in place of one that an earlier run left."""
+    async def start(self, configuration: Configuration) -> None:
+        """Make the configuration's resource, in place of one that an earlier run left."""
         ...
 
-    async def status(self, cell: Cell) -> Mapping[str, Any]:
-        """Return the status of the cell's resource."""
+    async def status(self, configuration: Configuration) -> Mapping[str, Any]:
+        """Return the status of the configuration's resource."""
         ...
 
-    async def used_memory(self, cell: Cell) -> tuple[int, ...]:
-        """Return the MiB that each GPU of the cell's pod uses.
+    async def used_memory(self, configuration: Configuration) -> tuple[int, ...]:
+        """Return the MiB that each GPU of the configuration's pod uses.
 
         Raises:
             ReadingError: it cannot be told.
         """
         ...
 
-    async def stop(self, cell: Cell) -> None:
-        """Delete the cell's resource and wait until its pods are gone; one that is not there is no error."""
+    async def stop(self, configuration: Configuration) -> None:
+        """Delete the configuration's resource and wait until its pods are gone; one that is not there is no error."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """How cells are measured.
+    """How configurations are measured.
 
     Args:
         laboratory: where they run.
-        timeout_seconds: longest wait for a cell to become ready.
+        timeout_seconds: longest wait for a configuration to become ready.
         clock: monotonic seconds.
-        tell: is told what a cell waits for.
-        poll_seconds: between two looks at a cell.
+        tell: is told what a configuration waits for.
+        poll_seconds: between two looks at a configuration.
     """
 
     laboratory: Laboratory
     timeout_seconds: float
     clock: Callable[[], float]
-    tell: Callable[[Cell, str], None] = lambda *_: None
+    tell: Callable[[Configuration, str], None] = lambda *_: None
     poll_seconds: float = _POLL_SECONDS
 
-    async def run(self, cells: Sequence[Cell], at_once: int = 1) -> AsyncIterator[Measurement]:
-        """Yield a measurement of each cell as it is made. However it ends, what was started is stopped.
+    async def run(
+        self, configurations: Sequence[Configuration], at_once: int = 1
+    ) -> AsyncIterator[Measurement]:
+        """Yield a measurement of each configuration as it is made. However it ends, what was started is stopped.
 
         Raises:
-            ClusterError: the API failed in a way that no other cell would fare better with.
+            ClusterError: the API failed in a way that no other configuration would fare better with.
         """
-        waiting = iter(cells)
+        waiting = iter(configurations)
         running: set[asyncio.Task[Measurement]] = set()
         try:
             while True:
-                for cell in waiting:
-                    running.add(asyncio.create_task(self.measure(cell)))
+                for configuration in waiting:
+                    running.add(asyncio.create_task(self.measure(configuration)))
                     if len(running) == at_once:
                         break
                 if not running:
@@ -79,47 +82,48 @@ class Campaign:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
 
-    async def measure(self, cell: Cell) -> Measurement:
-        """Start a cell, measure it, and stop it.
+    async def measure(self, configuration: Configuration) -> Measurement:
+        """Start a configuration, measure it, and stop it.
 
         Raises:
             ClusterError: the API failed.
         """
         try:
-            await self.laboratory.start(cell)
-            return await self._measured(cell)
+            await self.laboratory.start(configuration)
+            return await self._measured(configuration)
         except InvalidError as error:
-            return Measurement(cell, reason=INVALID, message=str(error))
+            return Measurement(configuration, reason=INVALID, message=str(error))
         finally:
             # Also when the run is interrupted.
-            await self.laboratory.stop(cell)
+            await self.laboratory.stop(configuration)
 
-    async def _measured(self, cell: Cell) -> Measurement:
+    async def _measured(self, configuration: Configuration) -> Measurement:
         started, reason, message = self.clock(), "", ""
         while True:
             try:
-                status = await self.laboratory.status(cell)
+                status = await self.laboratory.status(configuration)
             except (UnavailableError, ThrottledError) as error:
                 # What takes minutes to start is not given up for an API server that is away for seconds.
                 status = {}
-                self.tell(cell, str(error))
-            conditions = {item["type"]: item for item in status.get("conditions", ())}
-            ready, stalled = conditions.get("Ready", {}), conditions.get("Stalled", {})
+                self.tell(configuration, str(error))
+            ready = condition_of(status, "Ready") or {}
             seconds, plan = self.clock() - started, status.get("plan")
-            if ready.get("status") == "True":
-                return await self._read(cell, plan, seconds)
+            if is_true(status, "Ready"):
+                return await self._read(configuration, plan, seconds)
             reason, message = ready.get("reason", "Unseen"), ready.get("message", "")
-            if stalled.get("status") == "True":
-                return Measurement(cell, plan, reason=reason, message=message)
+            if is_true(status, "Stalled"):
+                return Measurement(configuration, plan, reason=reason, message=message)
             if seconds > self.timeout_seconds:
                 late = f"not ready after {self.timeout_seconds:g} s: {message}"
-                return Measurement(cell, plan, reason=reason, message=late)
-            self.tell(cell, f"{reason} for {seconds:.0f} s")
+                return Measurement(configuration, plan, reason=reason, message=late)
+            self.tell(configuration, f"{reason} for {seconds:.0f} s")
             await asyncio.sleep(self.poll_seconds)
 
-    async def _read(self, cell: Cell, plan: Mapping[str, Any] | None, seconds: float) -> Measurement:
+    async def _read(
+        self, configuration: Configuration, plan: Mapping[str, Any] | None, seconds: float
+    ) -> Measurement:
         try:
-            used = await self.laboratory.used_memory(cell)
+            used = await self.laboratory.used_memory(configuration)
         except (ReadingError, ClusterError) as error:
-            return Measurement(cell, plan, seconds=seconds, reason="NotRead", message=str(error))
-        return Measurement(cell, plan, used, seconds)
+            return Measurement(configuration, plan, seconds=seconds, reason="NotRead", message=str(error))
+        return Measurement(configuration, plan, used, seconds)

@@ -13,7 +13,7 @@ MEASUREMENT_LABEL = "internvl.dev/measurement"
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class Configuration:
     """One configuration.
 
     Args:
@@ -39,9 +39,9 @@ class Cell:
         return f"{self.size}{' AWQ' if self.awq else ''} on {self.tp} GPU{'s' * (self.tp > 1)}{ratio}"
 
 
-def cells(
+def configurations(
     sizes: Sequence[str], tps: Sequence[int], weights: Sequence[bool], ratios: Sequence[float]
-) -> Iterator[Cell]:
+) -> Iterator[Configuration]:
     """Yield every combination that has weights; the ratios of one configuration follow each other."""
     for size in sizes:
         for awq in weights:
@@ -49,25 +49,33 @@ def cells(
                 continue
             for tp in tps:
                 for ratio in ratios:
-                    yield Cell(size, tp, awq, ratio)
+                    yield Configuration(size, tp, awq, ratio)
 
 
-def manifest(cell: Cell, base: Mapping[str, Any], namespace: str) -> dict[str, Any]:
-    """Return the resource that runs a cell.
+def manifest(configuration: Configuration, base: Mapping[str, Any], namespace: str) -> dict[str, Any]:
+    """Return the resource that runs a configuration.
 
     Args:
-        cell: that is to run.
+        configuration: that is to run.
         base: a resource whose spec says all else: the source of the model, the GPUs, the pods.
         namespace: where it is to run.
     """
     spec = deepcopy(dict(base.get("spec", {})))
-    spec |= {"size": cell.size, "quantization": "AWQ" if cell.awq else "None", "replicas": 1}
-    spec["engine"] = spec.get("engine", {}) | {"tp": cell.tp}
-    if cell.ratio is not None:
-        spec["engine"]["cacheMaxEntryCount"] = cell.ratio
+    spec |= {
+        "size": configuration.size,
+        "quantization": "AWQ" if configuration.awq else "None",
+        "replicas": 1,
+    }
+    spec["engine"] = spec.get("engine", {}) | {"tp": configuration.tp}
+    if configuration.ratio is not None:
+        spec["engine"]["cacheMaxEntryCount"] = configuration.ratio
     return {
         "apiVersion": API_VERSION,
         "kind": KIND,
-        "metadata": {"name": cell.name, "namespace": namespace, "labels": {MEASUREMENT_LABEL: "memory"}},
+        "metadata": {
+            "name": configuration.name,
+            "namespace": namespace,
+            "labels": {MEASUREMENT_LABEL: "memory"},
+        },
         "spec": spec,
     }

@@ -1,4 +1,4 @@
-"""A namespace of a cluster as the place where cells run, and how the memory of their GPUs is read."""
+"""A namespace of a cluster as the place where configurations run, and how the memory of their GPUs is read."""
 
 import asyncio
 import time
@@ -12,8 +12,8 @@ from internvl_operator.kube.client import KubernetesClient
 from internvl_operator.kube.kinds import POD, RESOURCE
 from internvl_operator.kube.port import Key, NotFoundError
 from internvl_operator.kube.streams import PodStreams
-from internvl_operator.manifests.labels import NAME_LABEL
-from internvl_operator.measurement.configuration import MEASUREMENT_LABEL, Cell, manifest
+from internvl_operator.manifests.labels import ENGINE_CONTAINER, NAME_LABEL
+from internvl_operator.measurement.configuration import MEASUREMENT_LABEL, Configuration, manifest
 from internvl_operator.measurement.gpu_memory import (
     NVIDIA_SMI,
     ReadingError,
@@ -22,7 +22,6 @@ from internvl_operator.measurement.gpu_memory import (
     prometheus_query,
 )
 
-_CONTAINER = "lmdeploy"
 _FIELD_MANAGER = "internvl-memory"
 _POLL_SECONDS = 1.0
 _SCRAPE_SECONDS = 120.0
@@ -30,7 +29,7 @@ _SCRAPE_SECONDS = 120.0
 
 
 class NotOursError(ValueError):
-    """A resource has the name of a cell and was made by someone else."""
+    """A resource has the name of a configuration and was made by someone else."""
 
 
 class Meter(Protocol):
@@ -57,7 +56,7 @@ class NvidiaSmi:
 
     async def read(self, pod: Key) -> tuple[int, ...]:
         """Return the MiB that each GPU uses."""
-        return nvidia_smi_memory(await self._streams.run(pod, _CONTAINER, NVIDIA_SMI))
+        return nvidia_smi_memory(await self._streams.run(pod, ENGINE_CONTAINER, NVIDIA_SMI))
 
 
 class Prometheus:
@@ -94,12 +93,12 @@ class Prometheus:
 
 
 class NamespaceLaboratory:
-    """Runs cells as resources of a namespace.
+    """Runs configurations as resources of a namespace.
 
     Args:
         cluster: whose lists look into that namespace.
         namespace: where the resources are made.
-        base: a resource whose spec says what the cells do not.
+        base: a resource whose spec says what the configurations do not.
         meter: reads the memory.
     """
 
@@ -111,32 +110,32 @@ class NamespaceLaboratory:
         self._base = base
         self._meter = meter
 
-    async def start(self, cell: Cell) -> None:
-        """Make the cell's resource, in place of one that an earlier run left.
+    async def start(self, configuration: Configuration) -> None:
+        """Make the configuration's resource, in place of one that an earlier run left.
 
         Raises:
             NotOursError: someone else's resource has its name.
         """
-        await self.stop(cell)
-        await self._cluster.create(manifest(cell, self._base, self._namespace), _FIELD_MANAGER)
+        await self.stop(configuration)
+        await self._cluster.create(manifest(configuration, self._base, self._namespace), _FIELD_MANAGER)
 
-    async def status(self, cell: Cell) -> Mapping[str, Any]:
-        """Return the status of the cell's resource."""
-        body = await self._cluster.get(RESOURCE, self._key(cell))
+    async def status(self, configuration: Configuration) -> Mapping[str, Any]:
+        """Return the status of the configuration's resource."""
+        body = await self._cluster.get(RESOURCE, self._key(configuration))
         status: Mapping[str, Any] = body.get("status", {})
         return status
 
-    async def used_memory(self, cell: Cell) -> tuple[int, ...]:
-        """Return the MiB that each GPU of the cell's pod uses."""
-        return await pod_memory(self._cluster, self._meter, self._key(cell))
+    async def used_memory(self, configuration: Configuration) -> tuple[int, ...]:
+        """Return the MiB that each GPU of the configuration's pod uses."""
+        return await pod_memory(self._cluster, self._meter, self._key(configuration))
 
-    async def stop(self, cell: Cell) -> None:
-        """Delete the cell's resource and wait until its pods are gone.
+    async def stop(self, configuration: Configuration) -> None:
+        """Delete the configuration's resource and wait until its pods are gone.
 
         Raises:
             NotOursError: someone else's resource has its name.
         """
-        key = self._key(cell)
+        key = self._key(configuration)
         try:
             body = await self._cluster.get(RESOURCE, key)
         except NotFoundError:
@@ -153,8 +152,8 @@ class NamespaceLaboratory:
                 return
             await asyncio.sleep(_POLL_SECONDS)
 
-    def _key(self, cell: Cell) -> Key:
-        return Key(self._namespace, cell.name)
+    def _key(self, configuration: Configuration) -> Key:
+        return Key(self._namespace, configuration.name)
 
 
 async def pod_memory(cluster: KubernetesClient, meter: Meter, resource: Key) -> tuple[int, ...]:

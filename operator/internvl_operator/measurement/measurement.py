@@ -6,23 +6,24 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from internvl_operator.measurement.configuration import Cell
+from internvl_operator.api.reasons import Reason
+from internvl_operator.measurement.configuration import Configuration
 from internvl_operator.planner.outcome import Outcome
 
 INVALID = "Invalid"
-"""The reason of a cell that the API server refuses."""
+"""The reason of a configuration that the API server refuses."""
 
-_OUTCOMES = {
-    "OutOfGPUMemory": Outcome.OOM,
-    "WarmupHung": Outcome.NO_KV_FOR_SESSION,
-    "EngineRejectedFlags": Outcome.REJECTED,
+_OUTCOMES: Mapping[str, Outcome] = {
+    Reason.OUT_OF_GPU_MEMORY: Outcome.OOM,
+    Reason.WARMUP_HUNG: Outcome.NO_KV_FOR_SESSION,
+    Reason.ENGINE_REJECTED_FLAGS: Outcome.REJECTED,
 }
 """What a resource's reason says of the engine."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """A cell and what became of it; memory of one GPU in MiB.
+    """A configuration and what became of it; memory of one GPU in MiB.
 
     Args:
         plan: the resource's ``status.plan``; None when it has none.
@@ -32,7 +33,7 @@ class Measurement:
         message: the same as a sentence.
     """
 
-    cell: Cell
+    configuration: Configuration
     plan: Mapping[str, Any] | None = None
     used_mib: tuple[int, ...] = ()
     seconds: float | None = None
@@ -80,7 +81,13 @@ class Measurement:
             KeyError, TypeError: it is not one.
         """
         fields = dict(document)
-        return cls(**fields | {"cell": Cell(**fields["cell"]), "used_mib": tuple(fields["used_mib"])})
+        return cls(
+            **fields
+            | {
+                "configuration": Configuration(**fields["configuration"]),
+                "used_mib": tuple(fields["used_mib"]),
+            }
+        )
 
 
 class Journal:
@@ -93,7 +100,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def read(self) -> dict[Cell, Measurement]:
+    def read(self) -> dict[Configuration, Measurement]:
         """Return what was measured so far.
 
         Raises:
@@ -108,7 +115,7 @@ class Journal:
             known = [Measurement.of(json.loads(line)) for line in lines]
         except (ValueError, KeyError, TypeError):
             raise ValueError(f"{self._path} holds something else than measurements") from None
-        return {measurement.cell: measurement for measurement in known}
+        return {measurement.configuration: measurement for measurement in known}
 
     def add(self, measurement: Measurement) -> None:
         """Keep a measurement.

@@ -33,17 +33,19 @@ def report_rows(measurements: Iterable[Measurement]) -> list[list[str]]:
 
 
 def report_csv(measurements: Iterable[Measurement]) -> list[list[str]]:
-    """Return a table for programs: the cells whose outcome was seen, whose first row is its header."""
+    """Return a table for programs: the configurations whose outcome was seen, whose first row is its header."""
     return [_CSV_HEADER, *(_csv_row(each) for each in measurements if each.outcome is not None)]
 
 
 def _row(each: Measurement) -> list[str]:
-    cell, error = each.cell, each.error_percent
-    ratio = each.plan["cacheMaxEntryCount"] if cell.ratio is None and each.plan else cell.ratio
+    configuration, error = each.configuration, each.error_percent
+    ratio = (
+        each.plan["cacheMaxEntryCount"] if configuration.ratio is None and each.plan else configuration.ratio
+    )
     return [
-        cell.size,
-        str(cell.tp),
-        "yes" if cell.awq else "no",
+        configuration.size,
+        str(configuration.tp),
+        "yes" if configuration.awq else "no",
         "-" if ratio is None else f"{ratio:g}",
         str(each.most_used_mib or each.outcome or each.reason),
         _predicted(each),
@@ -59,12 +61,12 @@ def _predicted(each: Measurement) -> str:
 
 
 def _csv_row(each: Measurement) -> list[str]:
-    cell, plan = each.cell, each.plan or {}
+    configuration, plan = each.configuration, each.plan or {}
     return [
-        cell.size,
-        str(cell.tp),
-        "awq" if cell.awq else "none",
-        f"{plan.get('cacheMaxEntryCount', cell.ratio):g}",
+        configuration.size,
+        str(configuration.tp),
+        "awq" if configuration.awq else "none",
+        f"{plan.get('cacheMaxEntryCount', configuration.ratio):g}",
         str(each.outcome or ""),
         "" if each.most_used_mib is None else str(each.most_used_mib),
         str(plan.get("outcome", "")),

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from internvl_operator.catalog.engine import Engine
+from internvl_operator.catalog.engine_options import TENSOR_PARALLELISM, EngineOptions
 from internvl_operator.catalog.engines import engine
-from internvl_operator.catalog.flags import check_extra_args
+from internvl_operator.catalog.flags import check_extra_args, check_plain_flags
 from internvl_operator.catalog.models import IMAGE_TOKENS, Backend
 from internvl_operator.planner.memory.estimate import MemoryEstimate, MemoryRequest, estimate
 from internvl_operator.planner.nodes.inventory import GpuPool, Inventory
@@ -15,8 +16,6 @@ from internvl_operator.planner.request import PlanRequest
 
 Cost = tuple[int, bool, int, bool, str]
 
-TENSOR_PARALLELISM = (1, 2, 4, 8, 16)
-
 IMAGE_REQUEST_TOKENS = IMAGE_TOKENS + 512
 """Tokens of a typical request: one image at the default number of tiles, and 512 tokens of text."""
 
@@ -24,7 +23,7 @@ _AWQ_CAPABILITY = (7, 5)
 """Oldest compute capability of TurboMind's AWQ kernels, as the AWQ models' cards state it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """One configuration on one pool.
 
@@ -37,8 +36,7 @@ class Candidate:
     awq: bool
     backend: Backend
     tp: int
-    session_len: int
-    max_batch_size: int
+    options: EngineOptions
     refusal: str | None
     memory: MemoryEstimate
 
@@ -50,7 +48,7 @@ class Candidate:
     @property
     def sessions(self) -> int:
         """Full-length sessions that one replica holds at once."""
-        return self._at_once(self.session_len)
+        return self._at_once(self.options.session_len)
 
     @property
     def image_requests(self) -> int:
@@ -71,7 +69,7 @@ class Candidate:
     def _at_once(self, tokens: int) -> int:
         if self.outcome is not Outcome.OK:
             return 0
-        return min(self.memory.kv_tokens // tokens, self.max_batch_size)
+        return min(self.memory.kv_tokens // tokens, self.options.max_batch_size)
 
 
 def candidates(request: PlanRequest, inventory: Inventory) -> Iterator[Candidate]:
@@ -95,11 +93,8 @@ def evaluate(request: PlanRequest, release: Engine, pool: GpuPool, awq: bool, tp
             backend=backend,
             tp=tp,
             gpu_memory_mib=pool.memory_mib,
-            cache_max_entry_count=request.cache_max_entry_count,
-            session_len=request.session_len,
-            max_batch_size=request.max_batch_size,
+            options=request.options,
             max_prefill_token_num=release.default_max_prefill_token_num,
-            quant_policy=request.quant_policy,
             native_vision=release.native_vision,
             truncates_session=release.truncates_session,
             replicates_vocabulary=release.replicates_vocabulary,
@@ -110,8 +105,7 @@ def evaluate(request: PlanRequest, release: Engine, pool: GpuPool, awq: bool, tp
         awq=awq,
         backend=backend,
         tp=tp,
-        session_len=request.session_len,
-        max_batch_size=request.max_batch_size,
+        options=request.options,
         refusal=_refusal(request, release, pool, awq, backend, tp),
         memory=memory,
     )
@@ -159,9 +153,20 @@ def _refusal(
         return f"tp {tp} is more than the {request.gpu.max_count} GPUs that gpu.maxCount allows"
     if awq and pool.compute_capability is not None and pool.compute_capability < _AWQ_CAPABILITY:
         return f"{pool.product}: AWQ needs compute capability 7.5, this GPU has {_dotted(pool.compute_capability)}"
-    if request.quant_policy and backend is Backend.TURBOMIND and model.language.head_dim == 64:
-        return "quantPolicy must be 0: TurboMind has no quantized KV cache for heads of width 64"
-    return " ".join(check_extra_args(release, backend, request.extra_args)) or None
+    if _quantizes_kv_in_vain(request, backend):
+        width = model.language.head_dim
+        return f"quantPolicy must be 0: TurboMind has no quantized KV cache for heads of width {width}"
+    problems = (
+        *check_plain_flags(release, backend, request.plain_args),
+        *check_extra_args(release, backend, request.extra_args),
+    )
+    return " ".join(problems) or None
+
+
+def _quantizes_kv_in_vain(request: PlanRequest, backend: Backend) -> bool:
+    language = request.model.language
+    quantizes = request.options.quant_policy != 0
+    return quantizes and backend is Backend.TURBOMIND and not language.has_quantized_kv_on_turbomind
 
 
 def _dotted(capability: tuple[int, int]) -> str:

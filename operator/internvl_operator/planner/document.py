@@ -1,132 +1,133 @@
-"""The plan as a JSON document: one form for ``internvl plan -o json``, ``status.plan`` and the stored plan."""
+"""The plan as a JSON document: one form for ``internvl plan -o json``, ``status.plan`` and the stored plan.
 
+The document is made from the fields of ``Plan``, in their order and under their names in camelCase. Stored plans
+are compared by their bytes: what stands elsewhere or is written in another way is listed below.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields
 from typing import Any
 
+from internvl_operator.catalog.engine_options import EngineOptions
 from internvl_operator.catalog.models import Backend
 from internvl_operator.planner.explain import Alternative
 from internvl_operator.planner.memory.estimate import MemoryEstimate
 from internvl_operator.planner.outcome import Outcome
 from internvl_operator.planner.plan import Plan
+from internvl_operator.spelling import to_kubernetes
 
 Document = dict[str, Any]
+
+_FLAGS = {"awq": ("quantization", ("None", "AWQ")), "float16": ("dtype", ("auto", "float16"))}
+"""Fields that are true or false, with their keys and the words for both."""
+
+_DERIVED: Mapping[str, tuple[str, Callable[[Plan], Any]]] = {
+    "tp": ("gpus", lambda plan: plan.gpus),
+    "sessionLen": ("effectiveSessionLen", lambda plan: plan.memory.effective_session_len),
+}
+"""Entries that follow another entry, by its key."""
+
+_WRITERS: Mapping[str, Callable[[Any], Any]] = {
+    "outcome": lambda outcome: outcome.value,
+    "backend": lambda backend: backend.value,
+    "node_selector": dict,
+    "warnings": list,
+    "notes": list,
+    "alternatives": lambda items: list(map(_alternative_document, items)),
+}
+"""How a field's value is written, where it is not JSON already."""
+
+_READERS: Mapping[str, Callable[[Any], Any]] = {
+    "outcome": Outcome,
+    "backend": Backend,
+    "warnings": tuple,
+    "notes": tuple,
+    "alternatives": lambda items: tuple(map(_alternative, items)),
+}
+"""How it is read again."""
+
+
+def _keys(owner: type[Plan | EngineOptions | MemoryEstimate | Alternative]) -> dict[str, str]:
+    """Return the keys of a dataclass's fields by their names."""
+    return {field.name: to_kubernetes(field.name) for field in fields(owner)}
+
+
+def _split(keys: Mapping[str, str], *names: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the keys of these fields, and those of the others."""
+    return {name: keys[name] for name in names}, {name: keys[name] for name in keys if name not in names}
+
+
+_PLAN = _keys(Plan)
+_OPTIONS = _keys(EngineOptions)
+_DEFAULTS = {field.name: field.default for field in fields(EngineOptions)}
+_ALTERNATIVE: Mapping[str, str] = _keys(Alternative)
+# Some fields of the memory stand beside it in the document, or in the plan too.
+_OF_PLAN, _MEMORY = _split(_keys(MemoryEstimate), "outcome", "cache_max_entry_count", "effective_session_len")
+_BESIDE_MEMORY, _IN_MEMORY = _split(_MEMORY, "kv_tokens", "kv_bytes_per_token")
 
 
 def plan_document(plan: Plan) -> Document:
     """Return a plan as JSON, in camelCase, memory in MiB per GPU."""
-    memory = plan.memory
-    return {
-        "outcome": plan.outcome.value,
-        "reason": plan.reason,
-        "size": plan.size,
-        "quantization": plan.quantization,
-        "repository": plan.repository,
-        "backend": plan.backend.value,
-        "engine": plan.engine,
-        "tp": plan.tp,
-        "gpus": plan.gpus,
-        "resource": plan.resource,
-        "product": plan.product,
-        "gpuMemoryMiB": plan.gpu_memory_mib,
-        "nodeSelector": dict(plan.node_selector),
-        "dtype": "float16" if plan.float16 else "auto",
-        "sessionLen": plan.session_len,
-        "effectiveSessionLen": memory.effective_session_len,
-        "maxBatchSize": plan.max_batch_size,
-        "quantPolicy": plan.quant_policy,
-        "cacheMaxEntryCount": memory.cache_max_entry_count,
-        "memory": {
-            "weightsMiB": memory.weights_mib,
-            "overheadMiB": memory.overhead_mib,
-            "kvCacheMiB": memory.kv_cache_mib,
-            "workingMiB": memory.working_mib,
-            "usedMiB": memory.used_mib,
-            "freeMiB": memory.free_mib,
-            "freeAfterWeightsMiB": memory.free_after_weights_mib,
-            "reserveMiB": memory.reserve_mib,
-            "shortfallMiB": memory.shortfall_mib,
-        },
-        "kvTokens": memory.kv_tokens,
-        "kvBytesPerToken": memory.kv_bytes_per_token,
-        "concurrentSessions": plan.concurrent_sessions,
-        "concurrentImageRequests": plan.concurrent_image_requests,
-        "expectedStartSeconds": plan.expected_start_seconds,
-        "warnings": list(plan.warnings),
-        "notes": list(plan.notes),
-        "alternatives": [_alternative_document(alternative) for alternative in plan.alternatives],
-    }
+    document: Document = {}
+    for key, value in _entries(plan):
+        document[key] = value
+        if key in _DERIVED:
+            derived, value_of = _DERIVED[key]
+            document[derived] = value_of(plan)
+    return document
 
 
 def plan_from_document(document: Document) -> Plan:
     """Return the plan that a document was made from.
 
+    An option of the engine that the document lacks was not known to the operator that wrote it, so the engine
+    runs with that option's default.
+
     Raises:
         KeyError: the document lacks a field.
         ValueError: a field is not what it should be.
     """
-    memory = document["memory"]
-    return Plan(
-        outcome=Outcome(document["outcome"]),
-        reason=document["reason"],
-        size=document["size"],
-        awq=document["quantization"] == "AWQ",
-        repository=document["repository"],
-        backend=Backend(document["backend"]),
-        engine=document["engine"],
-        tp=document["tp"],
-        resource=document["resource"],
-        product=document["product"],
-        gpu_memory_mib=document["gpuMemoryMiB"],
-        node_selector=document["nodeSelector"],
-        float16=document["dtype"] == "float16",
-        session_len=document["sessionLen"],
-        max_batch_size=document["maxBatchSize"],
-        quant_policy=document["quantPolicy"],
-        memory=MemoryEstimate(
-            outcome=Outcome(document["outcome"]),
-            cache_max_entry_count=document["cacheMaxEntryCount"],
-            weights_mib=memory["weightsMiB"],
-            overhead_mib=memory["overheadMiB"],
-            kv_cache_mib=memory["kvCacheMiB"],
-            working_mib=memory["workingMiB"],
-            used_mib=memory["usedMiB"],
-            free_mib=memory["freeMiB"],
-            free_after_weights_mib=memory["freeAfterWeightsMiB"],
-            reserve_mib=memory["reserveMiB"],
-            shortfall_mib=memory["shortfallMiB"],
-            kv_tokens=document["kvTokens"],
-            kv_bytes_per_token=document["kvBytesPerToken"],
-            effective_session_len=document["effectiveSessionLen"],
-        ),
-        concurrent_sessions=document["concurrentSessions"],
-        concurrent_image_requests=document["concurrentImageRequests"],
-        expected_start_seconds=document["expectedStartSeconds"],
-        warnings=tuple(document["warnings"]),
-        notes=tuple(document["notes"]),
-        alternatives=tuple(_alternative(item) for item in document["alternatives"]),
-    )
+    memory = _read(document["memory"], _IN_MEMORY) | _read(document, _BESIDE_MEMORY | _OF_PLAN)
+    options = {name: document.get(key, _DEFAULTS[name]) for name, key in _OPTIONS.items()}
+    values: dict[str, Any] = {"memory": MemoryEstimate(**memory), "options": EngineOptions(**options)}
+    values |= {name: document[key] == words[True] for name, (key, words) in _FLAGS.items()}
+    return Plan(**values, **_read(document, {name: _PLAN[name] for name in _PLAN if name not in values}))
+
+
+def _entries(plan: Plan) -> Iterator[tuple[str, Any]]:
+    for name, key in _PLAN.items():
+        value = getattr(plan, name)
+        if name in _FLAGS:
+            flag, words = _FLAGS[name]
+            yield flag, words[value]
+        elif name == "options":
+            yield from _written(value, _OPTIONS).items()
+        elif name == "memory":
+            yield key, _written(value, _IN_MEMORY)
+            yield from _written(value, _BESIDE_MEMORY).items()
+        else:
+            yield key, _WRITERS[name](value) if name in _WRITERS else value
 
 
 def _alternative_document(alternative: Alternative) -> Document:
-    return {
-        "quantization": alternative.quantization,
-        "tp": alternative.tp,
-        "gpus": alternative.gpus,
-        "outcome": alternative.outcome.value,
-        "usedMiB": alternative.used_mib,
-        "kvTokens": alternative.kv_tokens,
-        "concurrentSessions": alternative.concurrent_sessions,
-        "reason": alternative.reason,
-    }
+    return _written(alternative, _ALTERNATIVE)
 
 
 def _alternative(document: Document) -> Alternative:
-    return Alternative(
-        quantization=document["quantization"],
-        tp=document["tp"],
-        gpus=document["gpus"],
-        outcome=Outcome(document["outcome"]),
-        used_mib=document["usedMiB"],
-        kv_tokens=document["kvTokens"],
-        concurrent_sessions=document["concurrentSessions"],
-        reason=document["reason"],
-    )
+    return Alternative(**_read(document, _ALTERNATIVE))
+
+
+def _written(value: object, keys: Mapping[str, str]) -> Document:
+    """Return some fields of an object as JSON."""
+    return {
+        key: _WRITERS[name](getattr(value, name)) if name in _WRITERS else getattr(value, name)
+        for name, key in keys.items()
+    }
+
+
+def _read(document: Document, keys: Mapping[str, str]) -> dict[str, Any]:
+    """Return some fields by their names."""
+    return {
+        name: _READERS[name](document[key]) if name in _READERS else document[key]
+        for name, key in keys.items()
+    }

@@ -67,7 +67,7 @@ def problem_of(candidate: Candidate) -> str:
         case Outcome.SESSION_EXCEEDS_KV:
             return (
                 f"the KV cache would hold {memory.kv_tokens} tokens on {gpus(candidate)}, less than one session of "
-                f"{candidate.session_len}"
+                f"{candidate.options.session_len}"
             )
         case Outcome.OK:
             return _holds(candidate)
@@ -117,9 +117,9 @@ def _relaxations(request: PlanRequest, inventory: Inventory) -> list[tuple[str, 
     more = replace(request, tp=None, gpu=replace(request.gpu, max_count=8))
     larger = Inventory(tuple(replace(pool, count=max(pool.count, 8)) for pool in inventory.pools))
     changes = [("use {gpus} with {weights}", more, larger)]
-    if request.cache_max_entry_count is not None:
+    if request.options.cache_max_entry_count is not None:
         changes.append(
-            ("leave cacheMaxEntryCount out", replace(request, cache_max_entry_count=None), inventory)
+            ("leave cacheMaxEntryCount out", request.with_options(cache_max_entry_count=None), inventory)
         )
     if request.quantized is False and request.model.awq_repository:
         changes.append(("use quantization AWQ", replace(request, quantized=True), inventory))
@@ -130,8 +130,8 @@ def _relaxations(request: PlanRequest, inventory: Inventory) -> list[tuple[str, 
         changes.append(("use quantization None on {gpus}", replace(more, quantized=False), larger))
     if request.backend is not None:
         changes.append(("leave the backend out", replace(request, backend=None), inventory))
-    if request.quant_policy:
-        changes.append(("use quantPolicy 0", replace(request, quant_policy=0), inventory))
+    if request.options.quant_policy:
+        changes.append(("use quantPolicy 0", request.with_options(quant_policy=0), inventory))
     return changes
 
 
@@ -139,9 +139,9 @@ def _shorter_session(request: PlanRequest, inventory: Inventory) -> tuple[Candid
     """Return the longest session that what is given can hold, when the session alone is too long."""
     near = [c for c in candidates(request, inventory) if not c.refusal and c.outcome is not Outcome.OOM]
     session_len = max((candidate.memory.kv_tokens for candidate in near), default=0) // 1024 * 1024
-    if not 0 < session_len < request.session_len:
+    if not 0 < session_len < request.options.session_len:
         return None
-    best = _cheapest(replace(request, session_len=session_len), inventory)
+    best = _cheapest(request.with_options(session_len=session_len), inventory)
     return (best, f"use sessionLen <= {session_len}") if best else None
 
 
@@ -180,6 +180,6 @@ def _sessions(count: int) -> str:
 
 def _length(candidate: Candidate) -> str:
     shortened = candidate.memory.effective_session_len
-    if shortened < candidate.session_len:
-        return f"that the engine shortens from {candidate.session_len} to {shortened} tokens"
-    return f"of {candidate.session_len} tokens"
+    if shortened < candidate.options.session_len:
+        return f"that the engine shortens from {candidate.options.session_len} to {shortened} tokens"
+    return f"of {candidate.options.session_len} tokens"

@@ -6,8 +6,9 @@ card.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from internvl_operator.catalog.engine_options import EngineOptions
 from internvl_operator.catalog.engines import engine
 from internvl_operator.catalog.models import Backend
 from internvl_operator.planner.candidates import Candidate, candidates
@@ -26,13 +27,15 @@ _BLACKWELL_CAPABILITY = (10, 0)
 """First compute capability that needs CUDA 12.8 (NVIDIA's CUDA toolkit release notes)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """How a replica is run; memory in MiB per GPU, lengths in tokens.
 
+    The plan's document is made from these fields, in this order (``document.py``).
+
     Args:
-        gpus: GPUs of one replica, always equal to tp.
         float16: whether the GPU lacks bfloat16, so that float16 is asked for.
+        options: the engine's options as it gets them: none of them is None.
         notes: what the inventory could not tell.
     """
 
@@ -49,9 +52,7 @@ class Plan:
     gpu_memory_mib: int
     node_selector: Mapping[str, str]
     float16: bool
-    session_len: int
-    max_batch_size: int
-    quant_policy: int
+    options: EngineOptions
     memory: MemoryEstimate
     concurrent_sessions: int
     concurrent_image_requests: int
@@ -135,9 +136,7 @@ def _plan(
         gpu_memory_mib=chosen.pool.memory_mib,
         node_selector=chosen.pool.node_selector,
         float16=float16,
-        session_len=request.session_len,
-        max_batch_size=request.max_batch_size,
-        quant_policy=request.quant_policy,
+        options=replace(request.options, cache_max_entry_count=chosen.memory.cache_max_entry_count),
         memory=chosen.memory,
         concurrent_sessions=chosen.sessions,
         concurrent_image_requests=chosen.image_requests,
@@ -151,7 +150,7 @@ def _plan(
 def _warnings(chosen: Candidate, request: PlanRequest, float16: bool) -> tuple[str, ...]:
     """Return what people should know before they trust the plan."""
     model, release, pool = request.model, engine(request.engine), chosen.pool
-    warnings = list(release.warnings_for(model, chosen.backend, chosen.tp, request.quant_policy))
+    warnings = list(release.warnings_for(model, chosen.backend, chosen.tp, request.options))
     if float16:
         warnings.append(f"{pool.product} has no bfloat16: the model runs in float16, which was not measured.")
     is_blackwell = pool.compute_capability is not None and pool.compute_capability >= _BLACKWELL_CAPABILITY
@@ -161,6 +160,6 @@ def _warnings(chosen: Candidate, request: PlanRequest, float16: bool) -> tuple[s
             "or name an image of your own in spec.engine.image."
         )
     known = model.language.max_position_embeddings
-    if request.session_len > known:
+    if request.options.session_len > known:
         warnings.append(f"The model knows {known} tokens: answers get worse beyond, whatever fits.")
     return tuple(warnings)

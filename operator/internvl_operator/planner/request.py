@@ -1,11 +1,14 @@
 """What the planner is asked: the given values of a spec or of a command line. ``None`` means: derive it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from internvl_operator.catalog.engine_options import DEFAULT_OPTIONS, EngineOptions
 from internvl_operator.catalog.engines import DEFAULT_VERSION
 from internvl_operator.catalog.models import MODELS, Backend, Model
+from internvl_operator.catalog.nvidia import GPU_RESOURCE
+from internvl_operator.catalog.spec_flags import plain_arguments
 from internvl_operator.planner.nodes.node_affinity import NodeTerm, required_terms
 from internvl_operator.quantity import memory_mib
 
@@ -14,8 +17,6 @@ if TYPE_CHECKING:
 
 DEFAULT_SESSIONS = 4
 """Sessions of full length that a replica holds when nothing is said."""
-
-GPU_RESOURCE = "nvidia.com/gpu"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +40,16 @@ class GpuRequest:
 
 @dataclass(frozen=True, slots=True)
 class PlanRequest:
-    """The inputs of a plan; lengths in tokens.
+    """The inputs of a plan.
 
     Args:
         quantized: whether the weights are AWQ; None leaves it to the planner.
         has_own_files: whether the files come from a claim or an image, which holds one set of weights.
+        plain_args: flags that the spec's fields write as they are; they change no memory.
+        extra_args: further arguments as the spec gives them.
         autoscaled: whether the replicas follow the requests that wait; it changes no plan.
         sessions: full-length sessions to hold at once; None asks for DEFAULT_SESSIONS, or for one with a given tp.
+        options: the engine's options, of which those that are None are derived.
     """
 
     size: str
@@ -53,13 +57,11 @@ class PlanRequest:
     backend: Backend | None = None
     engine: str = DEFAULT_VERSION
     tp: int | None = None
-    session_len: int = 8192
     sessions: int | None = None
-    cache_max_entry_count: float | None = None
-    max_batch_size: int = 128
-    quant_policy: int = 0
+    options: EngineOptions = DEFAULT_OPTIONS
     repository: str | None = None
     has_own_files: bool = False
+    plain_args: tuple[str, ...] = ()
     extra_args: tuple[str, ...] = ()
     autoscaled: bool = False
     gpu: GpuRequest = GpuRequest()
@@ -75,6 +77,15 @@ class PlanRequest:
         if self.sessions is not None:
             return self.sessions
         return DEFAULT_SESSIONS if self.tp is None else 1
+
+    @property
+    def further_args(self) -> tuple[str, ...]:
+        """What the spec adds to the server's arguments beside what the plan decides."""
+        return (*self.plain_args, *self.extra_args)
+
+    def with_options(self, **changes: Any) -> "PlanRequest":
+        """Return the request with other options of the engine."""
+        return replace(self, options=replace(self.options, **changes))
 
 
 _QUANTIZED = {"Auto": None, "None": False, "AWQ": True}
@@ -103,13 +114,11 @@ def request_of(spec: "InternVLDeploymentSpec") -> PlanRequest:
         backend=backend(engine.backend),
         engine=engine.version,
         tp=engine.tp,
-        session_len=engine.session_len,
         sessions=engine.sessions,
-        cache_max_entry_count=engine.cache_max_entry_count,
-        max_batch_size=engine.max_batch_size,
-        quant_policy=engine.quant_policy,
+        options=EngineOptions.of(engine),
         repository=spec.model.repository,
         has_own_files=bool(spec.model.source.persistent_volume_claim or spec.model.source.image),
+        plain_args=plain_arguments(spec),
         extra_args=tuple(engine.extra_args),
         autoscaled=spec.autoscaling.max_replicas is not None,
         gpu=GpuRequest(

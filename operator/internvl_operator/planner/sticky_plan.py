@@ -1,4 +1,7 @@
-"""What this version would plan for a model that runs, on the GPUs that it has."""
+"""What this version would plan for a model that runs, on the GPUs that it has.
+
+Why: docs/design/004-sticky-plan-and-record.md
+"""
 
 from dataclasses import replace
 

@@ -6,27 +6,25 @@ import random
 import signal
 import socket
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any
 
-import kopf
-
-from internvl_operator.api.platform_defaults import read_platform_defaults
+from internvl_operator.api.platform_defaults import PlatformDefaults
 from internvl_operator.kube.cache import Cache
 from internvl_operator.kube.client import KubernetesClient
 from internvl_operator.kube.connection import Connection
 from internvl_operator.kube.credentials import Credentials
-from internvl_operator.kube.fence import Fence, open_fence, unpausable_clock
-from internvl_operator.kube.kinds import POD, RESOURCE
-from internvl_operator.kube.lease import ANSWER_WITHIN, LeaseStore
+from internvl_operator.kube.kinds import POD
+from internvl_operator.kube.leader_election.fence import Fence, open_fence, unpausable_clock
+from internvl_operator.kube.leader_election.lease import ANSWER_WITHIN, LeaseStore
 from internvl_operator.kube.port import Key, Kind
 from internvl_operator.reconcile import Reconciler
+from internvl_operator.runtime.configuration import checked_platform_defaults
 from internvl_operator.runtime.controller import Controller
-from internvl_operator.runtime.discovery import known_children, until_discovered
-from internvl_operator.runtime.handlers import informer_registry, informer_settings
+from internvl_operator.runtime.discovery import known_children
 from internvl_operator.runtime.health import serve_health
+from internvl_operator.runtime.informer.informer import Informer, WatchEndedError
 from internvl_operator.runtime.leadership import Leadership, LeaseHolder, SoleReplica, lead
 from internvl_operator.runtime.metrics import Metrics
 from internvl_operator.runtime.nodes import NodeInventory
@@ -34,18 +32,7 @@ from internvl_operator.runtime.queue import WorkQueue
 from internvl_operator.runtime.tasks import first_to_end, running
 from internvl_operator.settings import LeaseSettings, Settings
 
-_KOPF_IDENTITY: Any = "internvl-operator"
-"""What this process is called among Kopf's peers, of which it has none. Kopf would ask the system for the name of the
-user, and a container's user need not have one."""
-
-_INFORMER_STOP_SECONDS = 0.5
-"""Kopf waits five seconds for tasks of its own that it has forgotten; an informer has nothing to lose."""
-
 _log = logging.getLogger(__name__)
-
-
-class WatchEndedError(RuntimeError):
-    """A kind is not served any more: its watch cannot go on in this process."""
 
 
 async def run(settings: Settings, load: Callable[[], Credentials]) -> None:
@@ -60,8 +47,9 @@ async def run(settings: Settings, load: Callable[[], Credentials]) -> None:
         LeaseLostError: this replica led, and does not any more.
         WatchEndedError: a kind that is watched was removed.
         OSError: the port of health and metrics is taken, or the file of the platform defaults cannot be read.
-        ValueError: the platform defaults are not what they should be.
+        ValueError: the platform defaults, or the settings' GPUs, are not what they should be.
     """
+    platform = checked_platform_defaults(settings)
     loop = asyncio.get_running_loop()
     _end_by_sigterm(loop, asyncio.current_task(loop))
     metrics = Metrics()
@@ -73,26 +61,27 @@ async def run(settings: Settings, load: Callable[[], Credentials]) -> None:
         kinds = await known_children(cluster)
         # Pods belong to the Deployment, and are only looked at.
         observed = (*kinds.values(), POD)
-        controller = _controller(settings, cluster, metrics, kinds, observed, loop.time)
-        watches = asyncio.Event()
-        health = await serve_health(controller, metrics, watches, settings.http_port)
+        controller = _controller(settings, platform, cluster, metrics, kinds, observed, loop.time)
+        informer = Informer(
+            controller, observed, namespaces=settings.namespaces, load=load, discovers=cluster.discovers
+        )
+        health = await serve_health(controller, metrics, informer.started, settings.http_port)
         try:
-            await _run_until_signal(
-                controller, leadership, settings, observed, load, watches, cluster.discovers
-            )
+            await _run_until_signal(controller, leadership, settings, informer)
         finally:
             await health.cleanup()
     _log.info("stopped")
 
 
 def _end_by_sigterm(loop: asyncio.AbstractEventLoop, process: asyncio.Task[None] | None) -> None:
-    """Obey SIGTERM until Kopf does, which has its own handler: the first process of a container has none by default."""
+    """Obey SIGTERM until the informer does: the first process of a container has no handler by default."""
     assert process is not None
     loop.add_signal_handler(signal.SIGTERM, process.cancel)
 
 
 def _controller(
     settings: Settings,
+    platform: PlatformDefaults,
     cluster: KubernetesClient,
     metrics: Metrics,
     children: Mapping[str, Kind],
@@ -101,7 +90,6 @@ def _controller(
 ) -> Controller:
     cache = Cache()
     nodes = NodeInventory(cluster, settings, clock)
-    platform = read_platform_defaults(settings.platform_defaults)
     reconciler = Reconciler(cluster, cache, children, nodes, lambda: datetime.now(UTC), platform)
     queue = WorkQueue(clock, random.random)
     return Controller(cluster, cache, reconciler, queue, metrics, settings, observed, clock)
@@ -125,37 +113,9 @@ async def _leadership(
 
 
 async def _run_until_signal(
-    controller: Controller,
-    leadership: Leadership,
-    settings: Settings,
-    observed: Collection[Kind],
-    load: Callable[[], Credentials],
-    watches: asyncio.Event,
-    discovers: Callable[[Kind], Awaitable[bool]],
+    controller: Controller, leadership: Leadership, settings: Settings, informer: Informer
 ) -> None:
-    """Fill the cache, and work while this process leads, until something fails or on SIGTERM or SIGINT.
-
-    ``watches`` is set when the informer has started.
-    """
-    stopping = asyncio.Event()
-
-    async def inform() -> None:
-        # Kopf looks for the kinds once, when it starts: a kind that is installed later would not be watched.
-        await controller.listed.wait()
-        await until_discovered(discovers, (RESOURCE, *observed))
-        try:
-            await kopf.operator(
-                registry=informer_registry(controller, observed, load, stopping),
-                settings=informer_settings(observed),
-                identity=_KOPF_IDENTITY,
-                standalone=True,
-                clusterwide=not settings.namespaces,
-                namespaces=settings.namespaces,
-                stop_flag=stopping,
-                ready_flag=watches,
-            )
-        except Exception as error:
-            raise WatchEndedError(f"a watch has ended: {error}") from error
+    """Fill the cache, and work while this process leads, until something fails or on SIGTERM or SIGINT."""
 
     async def work() -> None:
         if settings.lease:
@@ -167,47 +127,13 @@ async def _run_until_signal(
         await controller.listed.wait()
         await lead(leadership, work)
 
-    informing = asyncio.create_task(inform(), name="informer")
-    try:
-        async with (
-            running(controller.fill()) as filling,
-            running(reconcile()) as reconciling,
-            running(_told_to_stop(watches)) as told,
-            running(stopping.wait()) as stopped,
-        ):
-            await first_to_end(filling, reconciling, told, stopped, informing)
-            if not told.done():
-                raise WatchEndedError("a watch has ended, as its kind is not served any more")
-    finally:
-        stopping.set()
-        asyncio.get_running_loop().set_exception_handler(_tolerate_abandoned_watches)
-        if watches.is_set():
-            await asyncio.wait([informing], timeout=_INFORMER_STOP_SECONDS)
-        # A watch of Kopf's may take this for the end of a pause and go on; it is not waited for.
-        informing.cancel()
-        await asyncio.wait([informing], timeout=_INFORMER_STOP_SECONDS)
-
-
-async def _told_to_stop(watches: asyncio.Event) -> None:
-    """Return on SIGTERM or SIGINT.
-
-    Kopf takes these for itself when it starts, but they have to be told from a watch that fails. Until then
-    ``run`` obeys the first of them.
-    """
-    await watches.wait()
-    told = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, told.set)
-    await told.wait()
-
-
-def _tolerate_abandoned_watches(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Log what goes wrong while the loop ends, quietly when it is a watch that Kopf did not close.
-
-    A watch that is cancelled between two events stays behind as a suspended generator, which cannot be closed
-    any more (``kopf._cogs.clients.watching``). The connection ends with the process.
-    """
-    if "asyncgen" in context:
-        _log.debug("a watch was not closed: %s", context["message"])
-    else:
-        loop.default_exception_handler(context)
+    async with (
+        informer.watching(after=controller.listed),
+        running(controller.fill()) as filling,
+        running(reconcile()) as reconciling,
+        running(informer.until_signalled()) as signalled,
+        running(informer.until_ended()) as ended,
+    ):
+        await first_to_end(filling, reconciling, signalled, ended)
+        if not signalled.done():
+            raise WatchEndedError("a watch has ended: its kind may not be served any more; the log says why")

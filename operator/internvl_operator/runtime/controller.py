@@ -1,4 +1,7 @@
-"""The controller: keeps the cache, hands keys to workers, and tells whether it makes progress."""
+"""The controller: keeps the cache, hands keys to workers, and tells whether it makes progress.
+
+Why: docs/design/010-full-lists.md
+"""
 
 import asyncio
 import logging
@@ -6,8 +9,9 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from internvl_operator.kube.cache import Cache, key_of, resource_key
+from internvl_operator.kube.cache import Cache, resource_key
 from internvl_operator.kube.kinds import POD, RESOURCE
+from internvl_operator.kube.objects import key_of
 from internvl_operator.kube.port import (
     Cluster,
     ClusterError,
@@ -22,6 +26,7 @@ from internvl_operator.kube.port import (
 from internvl_operator.kube.slimming import identity
 from internvl_operator.manifests.labels import CHILDREN_SELECTOR
 from internvl_operator.reconcile import Reconciler
+from internvl_operator.runtime.intake import Intake
 from internvl_operator.runtime.metrics import Metrics
 from internvl_operator.runtime.queue import WorkQueue
 from internvl_operator.settings import Settings
@@ -71,6 +76,7 @@ class Controller:
     ) -> None:
         self._cluster = cluster
         self._cache = cache
+        self._intake = Intake(cache, metrics, clock)
         self._reconciler = reconciler
         self._queue = queue
         self._metrics = metrics
@@ -85,7 +91,7 @@ class Controller:
 
     def observe(self, kind: Kind, event_type: str | None, body: Mapping[str, Any]) -> None:
         """Take in an event of a watch."""
-        changed = self._cache.drop(kind, body) if event_type == "DELETED" else self._cache.put(kind, body)
+        changed = self._cache.drop(kind, body) if event_type == "DELETED" else self._intake.put(kind, body)
         if not changed:
             return
         self._queue.add(resource_key(kind, body), _DELAYS.get(kind, GATHER_SECONDS))
@@ -93,6 +99,10 @@ class Controller:
     def knows(self, kind: Kind, body: Mapping[str, Any]) -> bool:
         """Return whether a state of an object is known already, such as by the answer to the write that made it."""
         return self._cache.knows(kind, body)
+
+    def skipped(self, kind: Kind, error: Exception) -> None:
+        """Take in that an event of a watch could not be read."""
+        self._intake.skip(kind, error)
 
     def listed_by_informer(self, kind: Kind, namespace: str, keys: Collection[Key], version: int) -> None:
         """Find what is gone by a list of the informer, which tells itself of what is there only.
@@ -148,6 +158,7 @@ class Controller:
         self._metrics.queue_oldest_seconds.set(self._waited_seconds())
         for kind in (RESOURCE, *self._observed):
             self._metrics.watched_objects.labels(kind=kind.kind).set(self._cache.count(kind))
+            self._metrics.incomplete_objects.labels(kind=kind.kind).set(self._cache.incomplete(kind))
         self._metrics.resources.clear()
         for reason, number in Counter(self._reconciler.reasons.values()).items():
             self._metrics.resources.labels(reason=reason).set(number)
@@ -159,7 +170,7 @@ class Controller:
 
         def take(body: KubernetesObject) -> KubernetesObject:
             # Into the cache page by page: parsed, a list takes ten times the memory that the cache does.
-            if self._cache.put(kind, body):
+            if self._intake.put(kind, body):
                 changed.add(resource_key(kind, body))
             return identity(body)
 

@@ -2,6 +2,8 @@
 
 A process leads at most once. When it loses the lease it ends, and a fresh one stands by: nothing that it knew or had
 begun before the loss reaches a later leadership.
+
+Why: docs/design/005-write-fence.md
 """
 
 import asyncio
@@ -10,8 +12,8 @@ from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from internvl_operator.kube.fence import Fence
-from internvl_operator.kube.lease import (
+from internvl_operator.kube.leader_election.fence import Fence
+from internvl_operator.kube.leader_election.lease import (
     FREE_AFTER,
     RENEW_AFTER,
     RETRY_AFTER,

@@ -55,6 +55,18 @@ class Metrics:
             ["kind"],
             registry=self.registry,
         )
+        self.incomplete_objects = Gauge(
+            "internvl_incomplete_objects",
+            "Objects that are nested too deep to be known as a whole, by kind.",
+            ["kind"],
+            registry=self.registry,
+        )
+        self.skipped_objects = Counter(
+            "internvl_skipped_objects",
+            "Times that an object could not be read or kept, by kind.",
+            ["kind"],
+            registry=self.registry,
+        )
         self.leader = Gauge(
             "internvl_leader",
             "1 while this replica reconciles, 0 while it stands by.",

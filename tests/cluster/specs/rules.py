@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from internvl_operator.catalog.flags import OPERATOR_FLAGS
+from internvl_operator.catalog.spec_flags import OPERATOR_FLAGS
 from tests.cluster.specs.table import Spec, WrongSpec, at
 
 _NAME = "metadata.name must be at most 52 lower-case letters, digits and hyphens, beginning with a letter"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from internvl_operator.api.reasons import Outlook, Reason
 from internvl_operator.diagnosis.diagnose import diagnose
-from internvl_operator.diagnosis.finding import Finding, Outlook, Reason
+from internvl_operator.diagnosis.finding import Finding
 from internvl_operator.planner.nodes.inventory import GpuPool, Inventory
 from internvl_operator.planner.plan import make_plan
 from internvl_operator.planner.request import PlanRequest

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from internvl_operator.diagnosis.finding import Outlook, Reason
+from internvl_operator.api.reasons import Outlook, Reason
 from tests.unit.diagnosis_cases.case import (
     BAD_CHOICE_LOG,
     BAD_VALUE_LOG,

@@ -14,26 +14,22 @@ from internvl_operator.chat.model import Answer, Model
 from internvl_operator.chat.problems import ModelError
 from internvl_operator.cli.chat.chat_turns import Turns
 from internvl_operator.cli.chat.served_model import FAILURES, add_target_options, reached
-from internvl_operator.cli.options import NOT_READY, USAGE_ERROR, positive
+from internvl_operator.cli.exit_codes import NOT_READY, exit_code_of, failed
+from internvl_operator.cli.options import positive
 
 
 def main(arguments: Sequence[str]) -> int:
     """Ask; return 0, 1 when the model does not answer, 2 for wrong usage or no such resource."""
     options = _parser().parse_args(arguments)
-    try:
-        if options.batch is not None:
-            return asyncio.run(_batch(options, read_questions(_lines(options.batch))))
-        if options.question is not None:
-            return asyncio.run(_once(options))
-        return _turns(options)
-    except FAILURES as error:
-        print(f"internvl chat: {error}", file=sys.stderr)
-        return NOT_READY
-    except (ValueError, OSError) as error:
-        print(f"internvl chat: {error}", file=sys.stderr)
-        return USAGE_ERROR
-    except KeyboardInterrupt:
-        return 130
+    return exit_code_of("chat", lambda: _asked(options), FAILURES)
+
+
+def _asked(options: argparse.Namespace) -> int:
+    if options.batch is not None:
+        return asyncio.run(_batch(options, read_questions(_lines(options.batch))))
+    if options.question is not None:
+        return asyncio.run(_once(options))
+    return _turns(options)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -94,8 +90,7 @@ async def _batch(options: argparse.Namespace, questions: Sequence[Question]) -> 
         async for answer in answers(model, questions, options.at_once, options.system):
             number += 1
             if isinstance(answer, ModelError):
-                print(f"internvl chat: question {number}: {answer}", file=sys.stderr)
-                code = NOT_READY
+                code = failed("chat", f"question {number}: {answer}", NOT_READY)
             elif options.output == "json":
                 document = {"question": number, **answer_document(answer)}
                 print(json.dumps(document, ensure_ascii=False), flush=True)

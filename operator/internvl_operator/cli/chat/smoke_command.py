@@ -3,12 +3,11 @@
 import argparse
 import asyncio
 import json
-import sys
 from collections.abc import Sequence
 
 from internvl_operator.chat.checks import CHECKS, Result, run_checks
 from internvl_operator.cli.chat.served_model import FAILURES, add_target_options, reached
-from internvl_operator.cli.options import NOT_READY, USAGE_ERROR
+from internvl_operator.cli.exit_codes import NOT_READY, exit_code_of
 
 _SAMPLING = {"temperature": 0.8, "top_p": 0.8, "max_tokens": 64}
 """Temperature and top_p of the guide's example."""
@@ -17,15 +16,7 @@ _SAMPLING = {"temperature": 0.8, "top_p": 0.8, "max_tokens": 64}
 def main(arguments: Sequence[str]) -> int:
     """Print how each check ended; return 0, 1 when one failed, 2 for wrong usage or no such resource."""
     options = _parser().parse_args(arguments)
-    try:
-        results = asyncio.run(_run(options))
-    except FAILURES as error:
-        print(f"internvl smoke: {error}", file=sys.stderr)
-        return NOT_READY
-    except (ValueError, OSError) as error:
-        print(f"internvl smoke: {error}", file=sys.stderr)
-        return USAGE_ERROR
-    return 0 if all(result.problem is None for result in results) else NOT_READY
+    return exit_code_of("smoke", lambda: asyncio.run(_run(options)), FAILURES)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -53,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-async def _run(options: argparse.Namespace) -> list[Result]:
+async def _run(options: argparse.Namespace) -> int:
     results = []
     async with reached(options, _SAMPLING) as model:
         if options.output == "table":
@@ -72,7 +63,7 @@ async def _run(options: argparse.Namespace) -> list[Result]:
         print(json.dumps(document, indent=2, ensure_ascii=False))
     else:
         print(f"{passed} of {len(results)} passed")
-    return results
+    return 0 if passed == len(results) else NOT_READY
 
 
 def _row(result: Result) -> str:

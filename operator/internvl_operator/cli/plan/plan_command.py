@@ -1,18 +1,18 @@
 """``internvl plan``: what a model needs, before a pod exists."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from internvl_operator.catalog.models import MODELS
+from internvl_operator.cli.exit_codes import NO_PLAN, exit_code_of
 from internvl_operator.cli.options import (
-    NO_PLAN,
-    USAGE_ERROR,
     add_engine_options,
     add_gpu_options,
     add_platform_option,
+    given,
+    gpus_of,
     positive,
     ratio,
     read_resources,
@@ -22,7 +22,6 @@ from internvl_operator.cli.plan.plan_text import plan_text
 from internvl_operator.manifests.server_arguments import COMMAND, DEFAULT_PORT, server_arguments
 from internvl_operator.planner.autoscaling import with_autoscaling_warning
 from internvl_operator.planner.document import plan_document
-from internvl_operator.planner.nodes.inventory import NoGpuKnownError, given_gpu
 from internvl_operator.planner.plan import Plan, make_plan
 from internvl_operator.planner.request import QUANTIZATIONS, PlanRequest, quantized, request_of
 
@@ -33,15 +32,12 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     if (options.size is None) == (options.file is None):
         parser.error("give either a size or -f FILE")
-    try:
-        asked = _asked(options)
-        plans = [_planned(each.request) for each in asked]
-    except NoGpuKnownError:
-        print("internvl plan: no GPU is known to plan for: give --gpu or --gpu-memory", file=sys.stderr)
-        return USAGE_ERROR
-    except (ValueError, OSError) as error:
-        print(f"internvl plan: {error}", file=sys.stderr)
-        return USAGE_ERROR
+    return exit_code_of("plan", lambda: _printed(options))
+
+
+def _printed(options: argparse.Namespace) -> int:
+    asked = _asked(options)
+    plans = [_planned(each.request) for each in asked]
     print(_formatted(list(zip(plans, asked, strict=True)), options.output))
     return 0 if all(plan.is_ok for plan in plans) else NO_PLAN
 
@@ -85,9 +81,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _asked(options: argparse.Namespace) -> list[_Asked]:
     """Return what is asked for: by the size, or by a file; the options win over the file."""
-    given = {name: value for name in _REQUEST_OPTIONS if (value := getattr(options, name)) is not None}
+    changes = given(options, ("tp", "sessions"))
     if options.quantization is not None:
-        given["quantized"] = quantized(options.quantization)
+        changes["quantized"] = quantized(options.quantization)
     if options.file is None:
         asked = [_Asked(PlanRequest(size=options.size))]
     else:
@@ -96,25 +92,16 @@ def _asked(options: argparse.Namespace) -> list[_Asked]:
         platform = read_platform_defaults(options.platform_defaults)
         specs = [platform.applied_to(resource).spec for resource in read_resources(options.file)]
         asked = [_Asked(request_of(spec), spec.server.model_name or "", spec.server.port) for spec in specs]
-    return [
-        replace(
-            each,
-            request=replace(with_options(each.request, options), **given),
-        )
-        for each in asked
-    ]
+    return [replace(each, request=replace(with_options(each.request, options), **changes)) for each in asked]
 
 
 def _planned(request: PlanRequest) -> Plan:
-    return with_autoscaling_warning(make_plan(request, given_gpu(request.gpu)), request)
-
-
-_REQUEST_OPTIONS = ("tp", "sessions", "cache_max_entry_count")
+    return with_autoscaling_warning(make_plan(request, gpus_of(request.gpu)), request)
 
 
 def _formatted(planned: list[tuple[Plan, _Asked]], output: str) -> str:
     arguments = [
-        [*COMMAND, *server_arguments(plan, each.model_name, each.port, each.request.extra_args)]
+        [*COMMAND, *server_arguments(plan, each.model_name, each.port, each.request.further_args)]
         for plan, each in planned
     ]
     if output == "table":

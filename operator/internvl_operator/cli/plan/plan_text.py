@@ -52,7 +52,7 @@ def _derived(plan: Plan, request: PlanRequest) -> Iterator[str]:
             "kv cache",
             f"{memory.kv_tokens} tokens",
             "cache-max-entry-count "
-            + _origin(request.cache_max_entry_count is not None, f"{memory.cache_max_entry_count:g}"),
+            + _origin(request.options.cache_max_entry_count is not None, f"{memory.cache_max_entry_count:g}"),
         ),
         (
             "at once",
@@ -61,7 +61,7 @@ def _derived(plan: Plan, request: PlanRequest) -> Iterator[str]:
         ),
         ("start", f"about {plan.expected_start_seconds} s", "from the container's start to the open port"),
     ]
-    if memory.effective_session_len < plan.session_len:
+    if memory.effective_session_len < plan.options.session_len:
         rows.append(("session", f"{memory.effective_session_len} tokens", "as this engine shortens it"))
     width = max(len(value) for _, value, _ in rows)
     for name, value, note in rows:

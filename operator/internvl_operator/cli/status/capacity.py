@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from internvl_operator.planner.nodes.node_labels import PRODUCT_LABEL, obstacle
+from internvl_operator.catalog.nvidia import GPU_RESOURCE, PRODUCT_LABEL, is_gpu
+from internvl_operator.planner.nodes.node_labels import obstacle
 from internvl_operator.planner.request import GpuRequest
 from internvl_operator.quantity import parse_quantity
 
-_GPU_PREFIXES = ("nvidia.com/gpu", "nvidia.com/mig-")
 _ENDED = ("Succeeded", "Failed")
 
 
@@ -65,7 +65,7 @@ def capacities(
         if obstacle(node, labels, GpuRequest()) is not None:
             continue
         for resource, gpus in _gpus(node.get("status", {}).get("allocatable", {})).items():
-            named = labels.get(PRODUCT_LABEL, resource) if resource == "nvidia.com/gpu" else resource
+            named = labels.get(PRODUCT_LABEL, resource) if resource == GPU_RESOURCE else resource
             found[named].append((gpus, requested[node["metadata"]["name"], resource]))
     return tuple(
         Capacity(
@@ -81,9 +81,5 @@ def capacities(
 
 def _gpus(amounts: Mapping[str, Any]) -> dict[str, int]:
     """Return the GPUs among some resources, those of which there are none left out."""
-    found = {
-        name: int(parse_quantity(str(amount)))
-        for name, amount in amounts.items()
-        if name.startswith(_GPU_PREFIXES)
-    }
+    found = {name: int(parse_quantity(str(amount))) for name, amount in amounts.items() if is_gpu(name)}
     return {name: count for name, count in found.items() if count}

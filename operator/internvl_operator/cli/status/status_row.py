@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from internvl_operator.api.reasons import Reason
 from internvl_operator.cli.status.durations import short, since, with_elapsed
 from internvl_operator.planner.document import plan_document
 from internvl_operator.planner.plan import Plan
@@ -97,7 +98,7 @@ class Row:
 
     def _expected(self) -> str:
         """Return how long a start takes, where it is still to come."""
-        if self.plan is None or self.is_stalled or self.state == "LoadingWeights":
+        if self.plan is None or self.is_stalled or self.state == Reason.LOADING_WEIGHTS:
             return ""
         start = short(timedelta(seconds=self.plan["expectedStartSeconds"]))
         return f" (a start takes about {start}, without downloads)"

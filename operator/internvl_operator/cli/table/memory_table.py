@@ -1,12 +1,13 @@
 """The memory table: one GPU's memory for each size, number of GPUs, quantization and share of the KV cache."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 
+from internvl_operator.catalog.engine_options import TENSOR_PARALLELISM
 from internvl_operator.catalog.engines import engine
-from internvl_operator.planner.candidates import TENSOR_PARALLELISM, Candidate, evaluate
-from internvl_operator.planner.nodes.inventory import given_gpu
+from internvl_operator.cli.options import gpus_of
+from internvl_operator.planner.candidates import Candidate, evaluate
 from internvl_operator.planner.outcome import Outcome
 from internvl_operator.planner.request import PlanRequest
 
@@ -31,15 +32,15 @@ def memory_cells(request: PlanRequest, ratios: Sequence[float]) -> Iterator[Memo
     """Yield the cells of one size, row by row.
 
     Raises:
-        NoGpuKnownError: the request names no GPU.
+        ValueError: the request names no GPU.
     """
     release = engine(request.engine)
-    (pool,) = given_gpu(request.gpu).pools
+    (pool,) = gpus_of(request.gpu).pools
     for awq in (False, True) if request.model.awq_repository else (False,):
         for tp in TENSOR_PARALLELISM:
             if tp <= pool.count:
                 for ratio in ratios:
-                    given = replace(request, cache_max_entry_count=ratio)
+                    given = request.with_options(cache_max_entry_count=ratio)
                     yield MemoryCell(request.size, ratio, evaluate(given, release, pool, awq, tp))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from internvl_operator.planner.nodes.inventory import given_gpu
+from internvl_operator.cli.options import gpus_of
 from internvl_operator.planner.plan import Plan, make_plan
 from internvl_operator.planner.request import QUANTIZATIONS, PlanRequest, quantized
 
@@ -27,7 +27,7 @@ def plan_cells(request: PlanRequest) -> Iterator[PlanCell]:
     gpus = [request.gpu] if named else [replace(request.gpu, product=product) for product in USUAL_GPUS]
     for gpu in gpus:
         for asked in QUANTIZATIONS:
-            plan = make_plan(replace(request, quantized=quantized(asked), gpu=gpu), given_gpu(gpu))
+            plan = make_plan(replace(request, quantized=quantized(asked), gpu=gpu), gpus_of(gpu))
             yield PlanCell(gpu.product or "GPU", asked, plan)
 
 

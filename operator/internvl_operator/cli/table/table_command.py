@@ -1,13 +1,13 @@
 """``internvl table``: the memory of every size, or the plans for the usual GPUs, as a table."""
 
 import argparse
-import csv
 import sys
 from collections.abc import Sequence
 
 from internvl_operator.catalog.models import MODELS
+from internvl_operator.cli.exit_codes import exit_code_of
 from internvl_operator.cli.options import (
-    USAGE_ERROR,
+    DEFAULT_RATIOS,
     add_engine_options,
     add_gpu_options,
     listed,
@@ -17,40 +17,27 @@ from internvl_operator.cli.options import (
 )
 from internvl_operator.cli.table.memory_table import memory_cells, memory_csv, memory_rows
 from internvl_operator.cli.table.plan_table import USUAL_GPUS, plan_cells, plan_csv, plan_rows
-from internvl_operator.planner.nodes.inventory import NoGpuKnownError
+from internvl_operator.cli.text_table import Table, markdown, write_csv
 from internvl_operator.planner.request import PlanRequest
 
-Table = Sequence[Sequence[str]]
 
-DEFAULT_RATIOS = (0.8, 0.2, 0.1, 0.05)
-
-
-class PlotError(Exception):
+class PlotError(ValueError):
     """The plot cannot be drawn; the message says what to do."""
 
 
 def main(arguments: Sequence[str]) -> int:
     """Print a table; return 0, or 2 for wrong usage, no GPU known, or a plot that cannot be drawn."""
     options = _parser().parse_args(arguments)
-    try:
-        table = _plans(options) if options.plans else _memory(options)
-    except NoGpuKnownError:
-        print("internvl table: no GPU is known: give --gpu or --gpu-memory", file=sys.stderr)
-        return USAGE_ERROR
-    except (PlotError, OSError) as error:
-        print(f"internvl table: {error}", file=sys.stderr)
-        return USAGE_ERROR
+    return exit_code_of("table", lambda: _printed(options))
+
+
+def _printed(options: argparse.Namespace) -> int:
+    table = _plans(options) if options.plans else _memory(options)
     if options.output == "csv":
-        csv.writer(sys.stdout, lineterminator="\n").writerows(table)
+        write_csv(table, sys.stdout)
     else:
         print(markdown(table))
     return 0
-
-
-def markdown(table: Table) -> str:
-    """Return a table, whose first row is its header, as Markdown."""
-    header, *rows = ["| " + " | ".join(row) + " |" for row in table]
-    return "\n".join([header, "|---" * len(table[0]) + "|", *rows])
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -93,7 +80,9 @@ def _memory(options: argparse.Namespace) -> Table:
         try:
             from internvl_operator.cli.table.memory_plot import draw
         except ImportError:
-            raise PlotError("a plot needs matplotlib: pip install 'internvl-operator[plot]'") from None
+            raise PlotError(
+                "a plot needs matplotlib: pip install '.[plot]' in a checkout of the operator"
+            ) from None
         draw(cells, options.plot)
     return memory_csv(cells) if options.output == "csv" else memory_rows(cells)
 

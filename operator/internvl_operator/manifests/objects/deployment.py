@@ -7,7 +7,14 @@ from internvl_operator.api.platform_defaults import NO_DEFAULTS, PlatformDefault
 from internvl_operator.api.v1alpha1 import InternVLDeployment
 from internvl_operator.catalog.engines import engine
 from internvl_operator.catalog.models import Backend
-from internvl_operator.manifests.labels import RESTARTED_ANNOTATION, child_labels, selector
+from internvl_operator.catalog.spec_flags import API_KEY_VARIABLE, plain_arguments
+from internvl_operator.manifests.labels import (
+    DOWNLOAD_CONTAINER,
+    ENGINE_CONTAINER,
+    RESTARTED_ANNOTATION,
+    child_labels,
+    selector,
+)
 from internvl_operator.manifests.objects.model_files import (
     download_of,
     keeps_files_in_pod,
@@ -15,7 +22,7 @@ from internvl_operator.manifests.objects.model_files import (
     model_volume,
 )
 from internvl_operator.manifests.objects.platform import certificate_authorities, platform_environment
-from internvl_operator.manifests.server_arguments import API_KEY_VARIABLE, COMMAND, server_arguments
+from internvl_operator.manifests.server_arguments import COMMAND, server_arguments
 from internvl_operator.manifests.template import KubernetesObject, render
 from internvl_operator.planner.memory.host_memory import host_memory_mib, shared_memory_mib
 from internvl_operator.planner.nodes.placement import gpu_toleration
@@ -57,13 +64,15 @@ def deployment(
             "container_security_context": _CONTAINER_SECURITY_CONTEXT,
             "tolerations": [gpu_toleration(plan.resource), *spec.pod_template.tolerations],
             "node_selector": {**plan.node_selector, **spec.pod_template.node_selector},
+            "engine_container": ENGINE_CONTAINER,
+            "download_container": DOWNLOAD_CONTAINER,
             "image": spec.engine.image or platform.engine.image_of(plan.engine, release.image),
             "command": list(COMMAND),
             "args": server_arguments(
                 plan,
                 spec.server.model_name or "",
                 spec.server.port,
-                spec.engine.extra_args,
+                (*plain_arguments(spec), *spec.engine.extra_args),
                 has_api_key=spec.server.api_key_secret_ref is not None,
                 has_tls=spec.server.tls_secret_ref is not None,
             ),
@@ -189,7 +198,7 @@ def _server_variables(resource: InternVLDeployment) -> dict[str, dict[str, Any]]
 def _requests(resource: InternVLDeployment, plan: Plan) -> dict[str, str]:
     requests = {
         "cpu": str(_CPUS_PER_GPU * plan.gpus),
-        "memory": f"{host_memory_mib(plan.backend, plan.tp, plan.engine, plan.max_batch_size)}Mi",
+        "memory": f"{host_memory_mib(plan.backend, plan.tp, plan.engine, plan.options.max_batch_size)}Mi",
         plan.resource: str(plan.gpus),
     }
     if keeps_files_in_pod(resource):

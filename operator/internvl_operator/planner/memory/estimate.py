@@ -10,7 +10,7 @@ from math import ceil
 
 from internvl_operator.catalog.models import IMAGE_TOKENS, Backend
 from internvl_operator.planner.memory.constants import DRIVER_MIB, calibration
-from internvl_operator.planner.memory.footprint import Demand, demand_of
+from internvl_operator.planner.memory.footprint import Footprint, footprint_of
 from internvl_operator.planner.memory.kv_cache import KV_BLOCK_TOKENS, kv_block_bytes, kv_bytes_per_token
 from internvl_operator.planner.memory.memory_request import MemoryRequest
 from internvl_operator.planner.memory.working_memory import MIB
@@ -33,7 +33,7 @@ _LARGEST_GPU_MIB = 1 << 24
 """Where the search for a GPU that is large enough ends: 16 TiB."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryEstimate:
     """The memory of one GPU, MiB.
 
@@ -51,10 +51,10 @@ class MemoryEstimate:
         free_mib: the rest of the GPU.
         free_after_weights_mib: what the engine finds free when it sizes the KV cache.
         reserve_mib: what must stay free after the KV cache for the first requests.
+        shortfall_mib: how much more a GPU needs for outcome ok; 0 when it is.
         kv_tokens: tokens that the KV cache holds without the PyTorch backend's shortened prefill.
         kv_bytes_per_token: bytes of one token in it.
         effective_session_len: tokens of a session after the engine's shortening.
-        shortfall_mib: how much more a GPU needs for outcome ok; 0 when it is.
     """
 
     outcome: Outcome
@@ -67,23 +67,23 @@ class MemoryEstimate:
     free_mib: int
     free_after_weights_mib: int
     reserve_mib: int
+    shortfall_mib: int
     kv_tokens: int
     kv_bytes_per_token: int
     effective_session_len: int
-    shortfall_mib: int
 
 
 def estimate(request: MemoryRequest) -> MemoryEstimate:
     """Return the memory of one GPU and what becomes of the configuration, as far as memory decides."""
-    demand = demand_of(request, calibration(request.backend, native_vision=request.native_vision))
-    sizing = _Sizing.of(request, demand, request.gpu_memory_mib)
+    footprint = footprint_of(request, calibration(request.backend, native_vision=request.native_vision))
+    sizing = _Sizing.of(request, footprint, request.gpu_memory_mib)
     left = request.gpu_memory_mib
     taken = []
-    for part in (demand.overhead, demand.weights, sizing.kv_cache_mib, demand.working):
+    for part in (footprint.overhead, footprint.weights, sizing.kv_cache_mib, footprint.working):
         taken.append(min(round(part), left))
         left -= taken[-1]
     overhead, weights, kv_cache, working = taken
-    outcome = sizing.outcome(request, demand)
+    outcome = sizing.outcome(request, footprint)
     return MemoryEstimate(
         outcome=outcome,
         cache_max_entry_count=sizing.ratio,
@@ -94,11 +94,11 @@ def estimate(request: MemoryRequest) -> MemoryEstimate:
         used_mib=sum(taken),
         free_mib=left,
         free_after_weights_mib=max(0, sizing.free_mib),
-        reserve_mib=ceil(demand.reserve),
+        reserve_mib=ceil(footprint.reserve),
         kv_tokens=sizing.kv_tokens,
-        kv_bytes_per_token=kv_bytes_per_token(request.language, request.tp, request.quant_policy),
+        kv_bytes_per_token=kv_bytes_per_token(request.language, request.tp, request.options),
         effective_session_len=sizing.session_len(request),
-        shortfall_mib=0 if outcome is Outcome.OK else _shortfall(request, demand),
+        shortfall_mib=0 if outcome is Outcome.OK else _shortfall(request, footprint),
     )
 
 
@@ -112,32 +112,36 @@ class _Sizing:
     kv_tokens: int
 
     @classmethod
-    def of(cls, request: MemoryRequest, demand: Demand, total_mib: int) -> "_Sizing":
-        free = total_mib - DRIVER_MIB - round(demand.overhead) - round(demand.weights)
-        ratio = request.cache_max_entry_count
+    def of(cls, request: MemoryRequest, footprint: Footprint, total_mib: int) -> "_Sizing":
+        free = total_mib - DRIVER_MIB - round(footprint.overhead) - round(footprint.weights)
+        ratio = request.options.cache_max_entry_count
         if ratio is None:
-            ratio = _derived_percent(free, demand) / 100
-        block = kv_block_bytes(request.language, request.tp, request.quant_policy)
-        blocks = int(demand.sure_kv_cache(free, ratio)) * MIB // block
-        return cls(free, ratio, int(demand.kv_cache(free, ratio)), blocks * KV_BLOCK_TOKENS)
+            ratio = _derived_percent(free, footprint) / 100
+        block = kv_block_bytes(request.language, request.tp, request.options)
+        blocks = int(footprint.sure_kv_cache(free, ratio)) * MIB // block
+        return cls(free, ratio, int(footprint.kv_cache(free, ratio)), blocks * KV_BLOCK_TOKENS)
 
     def session_len(self, request: MemoryRequest) -> int:
-        return min(request.session_len, self.kv_tokens) if request.truncates_session else request.session_len
+        return (
+            min(request.options.session_len, self.kv_tokens)
+            if request.truncates_session
+            else request.options.session_len
+        )
 
-    def outcome(self, request: MemoryRequest, demand: Demand) -> Outcome:
+    def outcome(self, request: MemoryRequest, footprint: Footprint) -> Outcome:
         left = self.free_mib - self.kv_cache_mib
-        if left < ceil(demand.working) or self.kv_tokens < _tokens_to_start(request):
+        if left < ceil(footprint.working) or self.kv_tokens < _tokens_to_start(request):
             return Outcome.OOM
         if self.kv_tokens < _least_tokens(request):
             return Outcome.NO_KV_FOR_SESSION
-        if self.kv_tokens < self.session_len(request) or left < ceil(demand.reserve):
+        if self.kv_tokens < self.session_len(request) or left < ceil(footprint.reserve):
             return Outcome.SESSION_EXCEEDS_KV
         return Outcome.OK
 
 
-def _derived_percent(free_mib: int, demand: Demand) -> int:
+def _derived_percent(free_mib: int, footprint: Footprint) -> int:
     """Return the KV cache's part of what it shares, so that the reserve stays free; 1 to 80 percent."""
-    available, shared = free_mib - demand.reserve - MARGIN_MIB, demand.sure_kv_cache(free_mib, 1.0)
+    available, shared = free_mib - footprint.reserve - MARGIN_MIB, footprint.sure_kv_cache(free_mib, 1.0)
     return max(1, min(MAX_CACHE_PERCENT, int(100 * available / shared))) if shared else 1
 
 
@@ -153,17 +157,17 @@ def _least_tokens(request: MemoryRequest) -> int:
     the greatest prefill that a session can have; the PyTorch backend just opens its port.
     """
     if request.truncates_session:
-        return min(request.session_len, IMAGE_TOKENS)
+        return min(request.options.session_len, IMAGE_TOKENS)
     if request.backend is Backend.PYTORCH:
         return 0
-    return min(request.session_len, request.max_prefill_token_num)
+    return min(request.options.session_len, request.max_prefill_token_num)
 
 
-def _shortfall(request: MemoryRequest, demand: Demand) -> int:
+def _shortfall(request: MemoryRequest, footprint: Footprint) -> int:
     """Return how much more memory makes the outcome ok: more memory never makes it worse."""
 
     def fits(total_mib: int) -> bool:
-        return _Sizing.of(request, demand, total_mib).outcome(request, demand) is Outcome.OK
+        return _Sizing.of(request, footprint, total_mib).outcome(request, footprint) is Outcome.OK
 
     total = request.gpu_memory_mib
     return bisect_left(range(total, _LARGEST_GPU_MIB), True, key=fits)

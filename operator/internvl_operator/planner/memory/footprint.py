@@ -11,7 +11,7 @@ from internvl_operator.planner.memory.working_memory import MIB
 
 
 @dataclass(frozen=True, slots=True)
-class Demand:
+class Footprint:
     """What a configuration takes of any GPU, MiB before rounding.
 
     Args:
@@ -54,7 +54,7 @@ class Demand:
         return self.overhead + self.weights + kv_cache + self.working
 
 
-def demand_of(request: MemoryRequest, constants: Calibration) -> Demand:
+def footprint_of(request: MemoryRequest, constants: Calibration) -> Footprint:
     """Return what a configuration takes of any GPU."""
     overhead = constants.context_mib
     if request.tp > 1:
@@ -63,18 +63,18 @@ def demand_of(request: MemoryRequest, constants: Calibration) -> Demand:
         overhead += _awq_workspace(request, constants) / MIB
     weights_mib = _weights(request) / MIB
     if request.backend is Backend.PYTORCH:
-        return _pytorch_demand(request, constants, weights_mib, overhead)
+        return _pytorch_footprint(request, constants, weights_mib, overhead)
     steady = constants.runtime_mib + _prefill(request) / MIB
-    return Demand(weights=weights_mib, overhead=overhead, working=steady, reserve=steady)
+    return Footprint(weights=weights_mib, overhead=overhead, working=steady, reserve=steady)
 
 
-def _pytorch_demand(
+def _pytorch_footprint(
     request: MemoryRequest, constants: Calibration, weights_mib: float, overhead: float
-) -> Demand:
+) -> Footprint:
     steady = constants.runtime_mib + working_memory.logits_bytes(request) / MIB
     image = working_memory.image_bytes(request.vision) / MIB
-    block = kv_block_bytes(request.language, request.tp, request.quant_policy) / MIB
-    return Demand(
+    block = kv_block_bytes(request.language, request.tp, request.options) / MIB
+    return Footprint(
         weights=weights_mib,
         overhead=overhead,
         working=steady if request.native_vision else steady + image,

@@ -38,7 +38,7 @@ def native_prefill_bytes(request: MemoryRequest) -> float:
     and up halves AWQ's kernel fuses into one.
     """
     language, tp = request.language, request.tp
-    tokens = request.max_prefill_token_num + request.max_batch_size
+    tokens = request.max_prefill_token_num + request.options.max_batch_size
     halves = 1 if request.awq else 2
     width = (
         2 * language.hidden_size + attention_width(language, tp) + halves * language.intermediate_size // tp
@@ -54,10 +54,10 @@ def early_prefill_bytes(request: MemoryRequest) -> float:
     layers' buffers that of the longest prompt so far.
     """
     language, tp = request.language, request.tp
-    tokens = request.max_prefill_token_num + request.max_batch_size
+    tokens = request.max_prefill_token_num + request.options.max_batch_size
     hidden = 2 * tokens * language.hidden_size * FLOAT16_BYTES
     partial = _PARTIAL_ROWS * language.hidden_size // tp * _FLOAT32_BYTES
-    logits = 2 * request.max_batch_size * language.vocab_size * _FLOAT32_BYTES
+    logits = 2 * request.options.max_batch_size * language.vocab_size * _FLOAT32_BYTES
     linear_kv = 2 * kv_heads_per_rank(language, tp) * language.head_dim
     layer = attention_width(language, tp) + linear_kv + 2 * language.intermediate_size // tp
     return hidden + partial + logits + IMAGE_TOKENS * layer * FLOAT16_BYTES
@@ -79,14 +79,14 @@ def pytorch_withheld_bytes(request: MemoryRequest) -> Iterator[int]:
     """
     prefill = request.max_prefill_token_num
     while prefill:
-        rows = prefill + 2 * request.max_batch_size
+        rows = prefill + 2 * request.options.max_batch_size
         yield rows * request.language.vocab_size * FLOAT16_BYTES
         prefill //= 2
 
 
 def logits_bytes(request: MemoryRequest) -> float:
     """Return the logits of a full batch, those of the model and their float32 copy for sampling."""
-    return request.max_batch_size * request.language.vocab_size * (FLOAT16_BYTES + _FLOAT32_BYTES)
+    return request.options.max_batch_size * request.language.vocab_size * (FLOAT16_BYTES + _FLOAT32_BYTES)
 
 
 def image_bytes(vision: VisionModel) -> float:

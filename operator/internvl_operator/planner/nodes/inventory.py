@@ -8,15 +8,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from internvl_operator.catalog.gpus import UnknownGpuError, find_gpu, mig_profile
-from internvl_operator.planner.nodes.node_labels import (
-    PRODUCT_LABEL,
-    labelled_capability,
-    labelled_memory,
-    obstacle,
-)
+from internvl_operator.catalog.nvidia import GPU_RESOURCE, PRODUCT_LABEL, is_mig
+from internvl_operator.planner.nodes.node_labels import labelled_capability, labelled_memory, obstacle
 from internvl_operator.planner.nodes.node_notes import left_out_notes
-from internvl_operator.planner.nodes.placement import misplacement
-from internvl_operator.planner.request import GPU_RESOURCE, GpuRequest
+from internvl_operator.planner.nodes.placement import why_not_placeable
+from internvl_operator.planner.request import GpuRequest
 from internvl_operator.quantity import parse_quantity
 
 _CLOUD_LABELS = (
@@ -45,7 +41,7 @@ class GpuPool:
     @property
     def is_mig(self) -> bool:
         """Whether these are slices of GPUs, which cannot work together on one model."""
-        return "mig-" in self.resource or "-MIG-" in self.product
+        return is_mig(self.resource) or "-MIG-" in self.product
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +133,7 @@ def _allocatable(node: Mapping[str, Any], resource: str) -> int:
 def _pool_of(node: Mapping[str, Any], count: int, request: GpuRequest) -> GpuPool | str:
     """Return the GPUs of a node, or why they are left out."""
     labels = node["metadata"].get("labels") or {}
-    if why := obstacle(node, labels, request) or misplacement(node, request):
+    if why := obstacle(node, labels, request) or why_not_placeable(node, request):
         return why
     if request.resource != GPU_RESOURCE:
         return _mig_pool(request, count)

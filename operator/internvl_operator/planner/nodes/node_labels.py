@@ -3,17 +3,19 @@
 from collections.abc import Mapping
 from typing import Any
 
-from internvl_operator.planner.request import GPU_RESOURCE, GpuRequest
-
-PRODUCT_LABEL = "nvidia.com/gpu.product"
-"""Set by NVIDIA's GPU Feature Discovery."""
-
-_SHARING_LABELS = (
-    "nvidia.com/gpu.replicas",
-    "cloud.google.com/gke-max-shared-clients-per-gpu",
+from internvl_operator.catalog.nvidia import (
+    COMPUTE_CAPABILITY_LABELS,
+    GPU_RESOURCE,
+    MEMORY_LABEL,
+    PRODUCT_LABEL,
+    REPLICAS_LABEL,
+    SHARED_SUFFIX,
 )
+from internvl_operator.planner.request import GpuRequest
+
+_SHARING_LABELS = (REPLICAS_LABEL, "cloud.google.com/gke-max-shared-clients-per-gpu")
 _PARTITION_LABEL = "cloud.google.com/gke-gpu-partition-size"
-_MEMORY_LABELS = ("nvidia.com/gpu.memory", "karpenter.k8s.aws/instance-gpu-memory")
+_MEMORY_LABELS = (MEMORY_LABEL, "karpenter.k8s.aws/instance-gpu-memory")
 
 
 def obstacle(node: Mapping[str, Any], labels: Mapping[str, str], request: GpuRequest) -> str | None:
@@ -26,7 +28,7 @@ def obstacle(node: Mapping[str, Any], labels: Mapping[str, str], request: GpuReq
     sharing = (*_SHARING_LABELS, f"{request.resource}.replicas")
     products = (labels.get(PRODUCT_LABEL, ""), labels.get(f"{request.resource}.product", ""))
     if any(labels.get(key, "1") not in ("", "0", "1") for key in sharing) or any(
-        product.endswith("-SHARED") for product in products
+        product.endswith(SHARED_SUFFIX) for product in products
     ):
         return "GPUs shared in time"
     if request.resource == GPU_RESOURCE and labels.get(_PARTITION_LABEL):
@@ -41,7 +43,7 @@ def labelled_memory(labels: Mapping[str, str]) -> int | None:
 
 def labelled_capability(labels: Mapping[str, str]) -> tuple[int, int] | None:
     """Return the compute capability of a node's GPUs, if labels tell it."""
-    major, minor = (labels.get(f"nvidia.com/gpu.compute.{part}", "") for part in ("major", "minor"))
+    major, minor = (labels.get(label, "") for label in COMPUTE_CAPABILITY_LABELS)
     return (int(major), int(minor)) if _is_whole(major) and _is_whole(minor) else None
 
 

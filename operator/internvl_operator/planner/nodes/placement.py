@@ -23,7 +23,7 @@ def gpu_toleration(resource: str) -> dict[str, str]:
     return {"key": resource, "operator": "Exists", "effect": "NoSchedule"}
 
 
-def misplacement(node: Mapping[str, Any], request: GpuRequest) -> str | None:
+def why_not_placeable(node: Mapping[str, Any], request: GpuRequest) -> str | None:
     """Return why the scheduler places no pod of the model on a node, with the field to change, or None if it may."""
     labels = node["metadata"].get("labels") or {}
     if any(labels.get(key) != value for key, value in request.node_selector.items()):

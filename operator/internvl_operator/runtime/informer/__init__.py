@@ -1,1 +1,1 @@
-"""What is known of the way in which Kopf lists and watches."""
+"""Kopf as informer: the only package that knows of it, and what of Kopf nobody promises."""

@@ -3,6 +3,8 @@
 Nothing outside the API server can rule out a write that is late by the instant between the last look at the clock
 and the system call. What is ruled out is a write after a pause: the clock is read when the request is made and
 again when its bytes go out.
+
+Why: docs/design/005-write-fence.md
 """
 
 import asyncio

@@ -2,6 +2,8 @@
 
 Whether somebody else's lease has run out is judged by when this process saw it change last, on its own clock. The
 times that a lease carries are other machines' and are for people only.
+
+Why: docs/design/005-write-fence.md
 """
 
 from collections.abc import Mapping

@@ -4,33 +4,24 @@ Every write of the operator comes back as an event, after the answer that told o
 and copies its object, which costs more than the rest of the work on it.
 
 Kopf tells of what a list has, and not of what it lacks: what was deleted while a watch was broken is found here.
+
+Why: docs/design/001-kopf-as-informer.md
 """
 
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping
-from typing import Any, Protocol
+from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import Any
 
 import aiohttp
-import orjson
 from aiohttp.connector import Connection
 
-from internvl_operator.kube.cache import key_of
+from internvl_operator.kube.nesting import decoded, encoded
+from internvl_operator.kube.objects import key_of, version_of
 from internvl_operator.kube.port import Key, Kind
+from internvl_operator.runtime.informer.observer import Observer
 from internvl_operator.runtime.informer.watch_stream import whole_events
 
 _IN_PASSING = frozenset({408, 409, 421, 422, 425})
 """Refusals of a read that come from what stands between, such as a gateway, and not from the API server."""
-
-
-class Observer(Protocol):
-    """Who knows the watched objects."""
-
-    def knows(self, kind: Kind, body: Mapping[str, Any]) -> bool:
-        """Return whether this state of an object, or a newer one, is known."""
-        ...
-
-    def listed_by_informer(self, kind: Kind, namespace: str, keys: Collection[Key], version: int) -> None:
-        """Take in which objects there were in a namespace (empty: in all) at a resourceVersion."""
-        ...
 
 
 def informer_response(kinds: Iterable[Kind], observer: Observer) -> type[aiohttp.ClientResponse]:
@@ -55,12 +46,15 @@ def informer_response(kinds: Iterable[Kind], observer: Observer) -> type[aiohttp
             return self
 
         async def json(self, **_: Any) -> Any:
-            answer = orjson.loads(await self.read())
+            answer = decoded(await self.read())
             kind = by_plural.get(self.url.name)
             if kind is None or "items" not in answer:
                 return answer
-            lists.add(kind, self.url.path, answer, is_first="continue" not in self.url.query)
-            return {**answer, "items": [item for item in answer["items"] if not observer.knows(kind, item)]}
+            readable = [item for item in answer["items"] if _has_identity(item, kind, observer)]
+            page = {**answer, "items": readable}
+            lists.add(kind, self.url.path, page, is_first="continue" not in self.url.query)
+            unknown = (item for item in readable if not observer.knows(kind, item))
+            return {**answer, "items": [decoded(encoded(item)) for item in unknown]}
 
     return InformerResponse
 
@@ -99,8 +93,16 @@ class ListedKeys:
         )
 
 
+class UnforeseenReadError(RuntimeError):
+    """Kopf reads a watch in a way in which it would get what is known, and errors that end it."""
+
+
+_PASSED_ON = frozenset({"exception", "set_exception", "on_eof", "is_eof", "at_eof"})
+"""What aiohttp itself asks of the body of a response."""
+
+
 class _News:
-    """The body of a watch, as Kopf reads it."""
+    """The body of a watch, as Kopf reads it: by ``iter_chunked``, and by nothing else."""
 
     def __init__(self, content: aiohttp.StreamReader, kind: Kind, observer: Observer) -> None:
         self._content = content
@@ -108,7 +110,9 @@ class _News:
         self._observer = observer
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._content, name)
+        if name in _PASSED_ON:
+            return getattr(self._content, name)
+        raise UnforeseenReadError(f"the body of a watch has no {name}: it is read by iter_chunked")
 
     async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
         async for lines in whole_events(self._content.iter_chunked(size)):
@@ -116,12 +120,28 @@ class _News:
                 yield news
 
 
+def _has_identity(item: Any, kind: Kind, observer: Observer) -> bool:
+    try:
+        key_of(item)
+        version_of(item)
+    except Exception as error:
+        observer.skipped(kind, error)
+        return False
+    return True
+
+
 def news_of(lines: bytes, kind: Kind, observer: Observer) -> bytes:
     """Return those events of a watch, a line each, that are not of a state that is known."""
-    return b"".join(
-        line for line in lines.splitlines(keepends=True) if not _is_known(orjson.loads(line), kind, observer)
-    )
+    return b"".join(_news(line, kind, observer) for line in lines.splitlines(keepends=True))
 
 
-def _is_known(event: Mapping[str, Any], kind: Kind, observer: Observer) -> bool:
-    return event["type"] in ("ADDED", "MODIFIED") and observer.knows(kind, event["object"])
+def _news(line: bytes, kind: Kind, observer: Observer) -> bytes:
+    """Return an event as Kopf can read it, or nothing if it is no news, or nobody can read it."""
+    try:
+        event = decoded(line)
+        if event["type"] in ("ADDED", "MODIFIED") and observer.knows(kind, event["object"]):
+            return b""
+        return encoded(event) + b"\n"
+    except Exception as error:
+        observer.skipped(kind, error)
+        return b""

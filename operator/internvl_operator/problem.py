@@ -1,0 +1,27 @@
+"""Why a resource is not as its spec says."""
+
+from dataclasses import dataclass
+
+from internvl_operator.api.reasons import Outlook, outlook_of
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a resource is not as its spec says, before its pods say why they are not ready.
+
+    Args:
+        reason: one word for programs, of ``api.reasons``.
+        message: what is wrong and what to do.
+        retry_after: seconds after which to look again; None when only a change can help.
+        refusal: the API server's own error, after which the same may be tried again.
+    """
+
+    reason: str
+    message: str
+    retry_after: float | None = None
+    refusal: Exception | None = None
+
+    @property
+    def is_stalled(self) -> bool:
+        """Whether a person must act."""
+        return outlook_of(self.reason) is Outlook.STALLED

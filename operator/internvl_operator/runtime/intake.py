@@ -1,0 +1,53 @@
+"""The way of watched objects into the cache, each by itself: what one of them is harms none of the others."""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from internvl_operator.kube.cache import Cache
+from internvl_operator.kube.objects import key_of
+from internvl_operator.kube.port import Kind
+from internvl_operator.runtime.log_limit import LogLimit
+from internvl_operator.runtime.metrics import Metrics
+
+_log = logging.getLogger(__name__)
+
+
+class Intake:
+    """Puts objects into the cache, and says which of them cannot be kept as they are.
+
+    Args:
+        cache: the watched objects.
+        metrics: counts what was skipped.
+        clock: monotonic seconds.
+    """
+
+    def __init__(self, cache: Cache, metrics: Metrics, clock: Callable[[], float]) -> None:
+        self._cache = cache
+        self._metrics = metrics
+        self._limit = LogLimit(clock)
+
+    def put(self, kind: Kind, body: Mapping[str, Any]) -> bool:
+        """Keep an object unless a newer state of it is known; return whether anything that is kept changed."""
+        try:
+            changed = self._cache.put(kind, body)
+            key = key_of(body)
+        except Exception as error:
+            self.skip(kind, error)
+            return False
+        if changed and self._cache.is_incomplete(kind, key):
+            self._warn(
+                (kind, key),
+                f"{kind.kind} {key.namespace}/{key.name} is nested too deep to be known as a whole",
+            )
+        return changed
+
+    def skip(self, kind: Kind, error: Exception) -> None:
+        """Count and log an object that could not be read or kept."""
+        self._metrics.skipped_objects.labels(kind=kind.kind).inc()
+        self._warn(kind, f"a {kind.kind} is left out: {type(error).__name__}: {error}")
+
+    def _warn(self, subject: object, message: str) -> None:
+        addition = self._limit.passes(subject)
+        if addition is not None:
+            _log.warning("%s%s", message, addition)

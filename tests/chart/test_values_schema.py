@@ -1,0 +1,65 @@
+"""values.schema.json: what the catalogue and values.yaml know stands in it, and Helm refuses the rest."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from internvl_operator.catalog.engines import SUPPORTED_VERSIONS
+from tests.chart.tools import ToolError, rendered
+from tests.chart.values_schema import SCHEMA, VALUES, comments, filled, text
+
+
+def test_the_schema_is_fresh() -> None:
+    schema = json.loads(SCHEMA.read_text())
+    assert SCHEMA.read_text() == text(filled(schema, VALUES.read_text())), "make reference"
+
+
+def test_the_comment_above_a_key_is_its_description() -> None:
+    values = """\
+# Of everything.
+outer:
+  # -- Of the inner one,
+  # in two lines.
+  inner: 1
+
+  bare: 2
+# Not above a key.
+
+last: {}
+"""
+    assert dict(comments(values)) == {
+        ("outer",): "Of everything.",
+        ("outer", "inner"): "Of the inner one, in two lines.",
+    }
+
+
+@pytest.mark.parametrize(
+    ("setting", "place"),
+    [
+        ("platformDefaults.engine.version=0.19.0", "/platformDefaults/engine/version"),
+        ("gpu.default=FOO", "/gpu/default"),
+        ("gpu.inventory.L4=8", "/gpu/inventory"),
+        (
+            r"platformDefaults.engine.images.0\.19\.0=example.com/lmdeploy:1",
+            "/platformDefaults/engine/images",
+        ),
+    ],
+)
+def test_what_the_operator_would_not_start_with_is_refused_by_helm(setting: str, place: str) -> None:
+    with pytest.raises(ToolError, match=place):
+        rendered(settings=[setting])
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        *(f"platformDefaults.engine.version={version}" for version in SUPPORTED_VERSIONS),
+        "gpu.default=NVIDIA-L4",
+        "gpu.inventory.NVIDIA-L4=8",
+        "gpu.inventory.NVIDIA-OF-TOMORROW=8",
+    ],
+)
+def test_what_the_operator_knows_is_accepted(setting: str) -> None:
+    assert rendered(settings=[setting])

@@ -1,0 +1,91 @@
+"""install.yaml on a real API server: applied as a person would, and the operator at work with its rights."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+from release.__main__ import make_release
+from release.chart import NAMESPACE
+from tests.chart.installation import running_operator
+from tests.chart.tools import RELEASE, of_kind, rendered
+from tests.cluster.control_plane import LocalCluster
+from tests.cluster.kubectl import KubectlError
+from tests.cluster.operator_process import resource
+from tests.cluster.simulated_nodes import add_nodes, gpu_node
+from tests.cluster.waiting import apply, eventually, get, wait_ready
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.timeout(600)
+
+ACCOUNT = f"--as=system:serviceaccount:{NAMESPACE}:{RELEASE}"
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file that people without Helm apply."""
+    output = tmp_path_factory.mktemp("release") / "dist"
+    make_release(output, {})
+    return output / "install.yaml"
+
+
+@pytest.fixture(scope="module")
+def cluster(manifest: Path) -> Iterator[LocalCluster]:
+    """A control plane with one node, on which the manifest has been applied twice, as an upgrade does."""
+    with LocalCluster() as cluster:
+        add_nodes(cluster, [gpu_node("a100-1")])
+        for _ in range(2):
+            cluster.kubectl("apply", "--server-side", "--filename", str(manifest))
+        yield cluster
+
+
+def test_a_second_apply_changes_nothing(cluster: LocalCluster, manifest: Path) -> None:
+    def versions() -> dict[str, str]:
+        return {
+            f"{item['kind']} {item['metadata']['name']}": item["metadata"]["resourceVersion"]
+            for item in yaml.safe_load(
+                cluster.kubectl("get", "--filename", str(manifest), "--output", "yaml")
+            )["items"]
+            if item["kind"] != "Deployment"  # its status changes by itself
+        }
+
+    before = versions()
+    cluster.kubectl("apply", "--server-side", "--filename", str(manifest))
+    assert versions() == before
+
+
+def test_the_operator_works_with_what_the_manifest_installs(cluster: LocalCluster) -> None:
+    with running_operator(cluster):
+        apply(cluster, resource("captions", "default"))
+        wait_ready(cluster, "captions", "default", 120)
+    assert get(cluster, "lease", RELEASE, NAMESPACE) is not None
+
+
+def test_the_api_server_grants_the_rights_of_the_chart_and_no_secret(cluster: LocalCluster) -> None:
+    (role,) = (item for item in of_kind(rendered(), "ClusterRole") if item["metadata"]["name"] == RELEASE)
+    for rule in role["rules"]:
+        for verb in rule["verbs"]:
+            for name in rule["resources"]:
+                kind, _, subresource = name.partition("/")
+                group = f".{rule['apiGroups'][0]}".rstrip(".")
+                options = [f"--subresource={subresource}"] if subresource else []
+                asked = ("auth", "can-i", verb, f"{kind}{group}", "--all-namespaces", *options, ACCOUNT)
+                assert cluster.kubectl(*asked).strip() == "yes", name
+    for forbidden in ("secrets", "configmaps", "pods/exec"):
+        with pytest.raises(KubectlError):
+            cluster.kubectl("auth", "can-i", "get", forbidden, "--all-namespaces", ACCOUNT)
+
+
+def test_the_uninstall_of_the_guide_leaves_the_crd_and_the_models(cluster: LocalCluster) -> None:
+    apply(cluster, resource("kept", "default"))
+    cluster.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
+    roles = "clusterroles,clusterrolebindings"
+    cluster.kubectl("delete", roles, "--selector", f"app.kubernetes.io/instance={RELEASE}")
+    eventually(lambda: get(cluster, "deployment", RELEASE, NAMESPACE) is None, "the operator is gone")
+    assert get(cluster, "clusterrole", RELEASE, "default") is None
+    assert get(cluster, "ivl", "kept", "default") is not None

@@ -1,0 +1,139 @@
+"""Tests side by side: an undisturbed one runs alone, and no port is given to two programs."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.cluster.components import PORTS, free_ports
+from tests.lanes import room
+
+if TYPE_CHECKING:
+    import pytest
+
+SECONDS = 10.0
+
+
+def test_tests_run_beside_each_other(tmp_path: Path) -> None:
+    with room(tmp_path, alone=False), room(tmp_path, alone=False):
+        pass
+
+
+def test_an_undisturbed_test_waits_for_the_others_and_the_next_ones_wait_for_it(tmp_path: Path) -> None:
+    order: list[str] = []
+    waits, in_room, leave = threading.Event(), threading.Event(), threading.Event()
+
+    def undisturbed() -> None:
+        waits.set()
+        with room(tmp_path, alone=True):
+            order.append("undisturbed")
+            in_room.set()
+            leave.wait(SECONDS)
+            order.append("undisturbed has ended")
+
+    def later() -> None:
+        with room(tmp_path, alone=False):
+            order.append("later")
+
+    threads = [threading.Thread(target=undisturbed), threading.Thread(target=later)]
+    with room(tmp_path, alone=False):
+        threads[0].start()
+        assert waits.wait(SECONDS)
+        assert not in_room.wait(0.1)
+        order.append("the first has ended")
+    assert in_room.wait(SECONDS)
+    threads[1].start()
+    leave.set()
+    for thread in threads:
+        thread.join(SECONDS)
+    assert order == ["the first has ended", "undisturbed", "undisturbed has ended", "later"]
+
+
+MODULE = """
+import time
+from pathlib import Path
+import pytest
+
+RUNNING = Path({running!r})
+
+@pytest.mark.parametrize("number", range(5))
+def test_works(number):
+    here = RUNNING / f"{{__name__}}-{{number}}"
+    here.touch()
+    time.sleep(0.02)
+    here.unlink()
+"""
+
+
+MEASURES = """
+from pathlib import Path
+import pytest
+
+pytestmark = pytest.mark.undisturbed
+
+def test_measures():
+    assert list(Path({running!r}).iterdir()) == []
+"""
+
+
+def test_each_process_runs_whole_modules_and_what_measures_runs_alone_and_last(tmp_path: Path) -> None:
+    (tmp_path / "running").mkdir()
+    (tmp_path / "pytest.ini").touch()
+    (tmp_path / "conftest.py").write_text("from tests.lanes import *")
+    for name, module in {"measures": MEASURES, "one": MODULE, "two": MODULE, "three": MODULE}.items():
+        (tmp_path / f"test_{name}.py").write_text(module.format(running=str(tmp_path / "running")))
+    options = [
+        "-n",
+        "2",
+        "--dist=loadfile",
+        "-v",
+        "--no-loadscope-reorder",
+        "-p",
+        "no:cacheprovider",
+        "-c",
+        "pytest.ini",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *options],
+        cwd=tmp_path,
+        env={
+            **{name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    ran = re.findall(r"^\[(gw\d)\] .* PASSED (\S+)::(\w+)", done.stdout, re.MULTILINE)
+    assert len(ran) == 16
+    processes: dict[str, set[str]] = {}
+    for process, module, _ in ran:
+        processes.setdefault(module, set()).add(process)
+    assert [len(of_module) for of_module in processes.values()] == [1] * 4, processes
+    assert list(processes)[-1] == "test_measures.py"
+
+
+def test_no_port_is_given_to_two_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both look at the same few ports, and nobody has bound any yet."""
+    few = range(PORTS.start, PORTS.start + 40)
+    monkeypatch.setattr("tests.cluster.components.PORTS", few)
+    program = f"""
+import tests.cluster.components as components
+components.PORTS = range({few.start}, {few.stop})
+print(*components.free_ports(15), flush=True)
+input()
+"""
+    mine = free_ports(15)
+    other = subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    with other:
+        assert other.stdout is not None
+        theirs = [int(port) for port in other.stdout.readline().split()]
+    assert len({*mine, *theirs}) == 30
