@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Sequence
 
+from internvl_operator.api.platform_defaults import PlatformDefaults
 from internvl_operator.cli.exit_codes import exit_code_of
 from internvl_operator.kube.credentials import load_credentials
 from internvl_operator.runtime.app import run
@@ -31,27 +32,24 @@ def main(arguments: Sequence[str]) -> int:
     logging.basicConfig(
         level=options.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
     )
-    work = _checked if options.check else _until_stopped
-    return exit_code_of("run", work, (LeaseLostError, WatchEndedError))
+    return exit_code_of("run", lambda: _run(is_check=options.check), (LeaseLostError, WatchEndedError))
 
 
-def _checked() -> int:
-    checked_platform_defaults(Settings.from_environment(os.environ))
-    return 0
-
-
-def _until_stopped() -> int:
+def _run(*, is_check: bool) -> int:
     settings = Settings.from_environment(os.environ)
+    platform = checked_platform_defaults(settings)
+    if is_check:
+        return 0
     try:
-        asyncio.run(_run(settings))
+        asyncio.run(_until_stopped(settings, platform))
     except asyncio.CancelledError:
         logging.getLogger(__name__).info("stopped before it had started")
     return 0
 
 
-async def _run(settings: Settings) -> None:
+async def _until_stopped(settings: Settings, platform: PlatformDefaults) -> None:
     try:
-        await run(settings, load_credentials)
+        await run(settings, platform, load_credentials)
     except asyncio.CancelledError:
         _leave_within(_LEAVE_SECONDS, 0)
         raise

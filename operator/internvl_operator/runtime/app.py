@@ -20,7 +20,6 @@ from internvl_operator.kube.leader_election.fence import Fence, open_fence, unpa
 from internvl_operator.kube.leader_election.lease import ANSWER_WITHIN, LeaseStore
 from internvl_operator.kube.port import Key, Kind
 from internvl_operator.reconcile import Reconciler
-from internvl_operator.runtime.configuration import checked_platform_defaults
 from internvl_operator.runtime.controller import Controller
 from internvl_operator.runtime.discovery import known_children
 from internvl_operator.runtime.health import serve_health
@@ -35,21 +34,21 @@ from internvl_operator.settings import LeaseSettings, Settings
 _log = logging.getLogger(__name__)
 
 
-async def run(settings: Settings, load: Callable[[], Credentials]) -> None:
+async def run(settings: Settings, platform: PlatformDefaults, load: Callable[[], Credentials]) -> None:
     """Run the controller until SIGTERM or SIGINT.
 
     Args:
         settings: the operator's settings.
+        platform: the platform defaults, which the settings name.
         load: returns the credentials for the API server.
 
     Raises:
         CancelledError: SIGTERM came before the informer had started.
         LeaseLostError: this replica led, and does not any more.
         WatchEndedError: a kind that is watched was removed.
-        OSError: the port of health and metrics is taken, or the file of the platform defaults cannot be read.
-        ValueError: the platform defaults, or the settings' GPUs, are not what they should be.
+        OSError: the port of health and metrics is taken.
+        ValueError: there are no credentials.
     """
-    platform = checked_platform_defaults(settings)
     loop = asyncio.get_running_loop()
     _end_by_sigterm(loop, asyncio.current_task(loop))
     metrics = Metrics()
