@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from internvl_operator.api.v1alpha1 import parse
+from internvl_operator.api.parsing import parse
 from internvl_operator.manifests.children import render_children
 from internvl_operator.manifests.record import inputs_of
 from internvl_operator.planner.nodes.inventory import Inventory, inventory_for

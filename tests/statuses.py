@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from internvl_operator.api.v1alpha1 import parse
+from internvl_operator.api.parsing import parse
 from internvl_operator.manifests.revision import Update
 from internvl_operator.manifests.rollout import Strategy
 from internvl_operator.planner.nodes.inventory import inventory_for

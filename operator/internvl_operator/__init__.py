@@ -8,7 +8,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from internvl_operator.api.v1alpha1 import InternVLDeployment, InvalidSpecError, parse
+    from internvl_operator.api.parsing import InvalidSpecError, parse
+    from internvl_operator.api.v1alpha1 import InternVLDeployment
     from internvl_operator.catalog.engine import Engine
     from internvl_operator.catalog.engines import (
         DEFAULT_VERSION,

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from internvl_operator.api.parsing import InvalidSpecError, parse
 from internvl_operator.api.platform_defaults import NO_DEFAULTS, PlatformDefaults
 from internvl_operator.api.reasons import Reason
-from internvl_operator.api.v1alpha1 import API_VERSION, KIND, InternVLDeployment, InvalidSpecError, parse
+from internvl_operator.api.v1alpha1 import API_VERSION, KIND, InternVLDeployment
 from internvl_operator.diagnosis.pods import Pod
 from internvl_operator.diagnosis.surge import cramped_surge
 from internvl_operator.kube.nesting import too_deep

@@ -12,7 +12,7 @@ from internvl_operator.planner.nodes.inventory import Inventory, given_gpu, inve
 from internvl_operator.planner.plan import Plan, make_plan
 from internvl_operator.planner.request import GpuRequest, PlanRequest, quantized, request_of
 from internvl_operator.planner.request import backend as backend_of
-from internvl_operator.quantity import memory_mib
+from internvl_operator.text.quantity import memory_mib
 
 if TYPE_CHECKING:
     from internvl_operator.api.v1alpha1 import InternVLDeployment

@@ -7,8 +7,8 @@ from typing import Any
 from internvl_operator.api.platform_defaults import NO_DEFAULTS, PlatformDefaults
 from internvl_operator.api.reasons import Reason
 from internvl_operator.api.v1alpha1 import API_VERSION, KIND
-from internvl_operator.apply import apply_children, is_controlled, lacks_children
-from internvl_operator.contest import Contest
+from internvl_operator.apply.apply_children import apply_children, is_controlled, lacks_children
+from internvl_operator.apply.contest import Contest
 from internvl_operator.desired import Desired, InventorySource, desire
 from internvl_operator.diagnosis.pods import pods_of
 from internvl_operator.events import events_between

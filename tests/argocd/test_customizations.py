@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from internvl_operator.api.v1alpha1 import parse
+from internvl_operator.api.parsing import parse
 from tests.argocd.actions import ANY_TIME, CASES, NO_UPDATE, Case
 from tests.argocd.command import ArgoCD, ArgoCDError, Health
 from tests.argocd.customizations import ACTIONS, action_names

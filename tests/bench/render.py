@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from internvl_operator.api.v1alpha1 import parse
+from internvl_operator.api.parsing import parse
 from internvl_operator.manifests import template
 from internvl_operator.manifests.objects.deployment import deployment
 from tests.cluster.specs.table import resource

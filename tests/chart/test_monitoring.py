@@ -17,7 +17,7 @@ from images.stub.lmdeploy_stub.load import Load
 from images.stub.lmdeploy_stub.metrics import Metrics as EngineMetrics
 from internvl_operator.catalog.engines import engine
 from internvl_operator.manifests.objects.horizontalpodautoscaler import WAITING_REQUESTS_METRIC
-from internvl_operator.runtime.metrics import Metrics
+from internvl_operator.runtime.monitoring.metrics import Metrics
 from tests.chart.tools import CHART, ROOT, of_kind, rendered, run
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from internvl_operator.api.crd import custom_resource_definition
-from internvl_operator.api.v1alpha1 import API_VERSION, PLURAL, parse
+from internvl_operator.api.parsing import parse
+from internvl_operator.api.v1alpha1 import API_VERSION, PLURAL
 from tests.cluster.api import APPLY, Answer, Api
 from tests.cluster.specs.kubernetes import KUBERNETES_PATHS, least, placed, steps_of
 from tests.cluster.specs.right import RICH

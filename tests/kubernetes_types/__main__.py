@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.cluster.control_plane import LocalCluster
 from tests.kubernetes_types.openapi import kubernetes_types
 
-FILE = Path(__file__).parents[2] / "operator/internvl_operator/api/kubernetes_types.json"
+FILE = Path(__file__).parents[2] / "operator/internvl_operator/api/kubernetes/kubernetes_types.json"
 
 if __name__ == "__main__":
     with LocalCluster(components=()) as cluster:

@@ -106,7 +106,7 @@ def test_the_schema_is_so_deep_that_no_decoder_minds() -> None:
 
 
 def test_the_schemas_of_kubernetes_have_no_reference_and_no_enumeration() -> None:
-    text = (files("internvl_operator.api") / "kubernetes_types.json").read_text()
+    text = (files("internvl_operator.api.kubernetes") / "kubernetes_types.json").read_text()
     assert "$ref" not in text
     assert "enum" not in text
 

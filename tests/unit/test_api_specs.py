@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from internvl_operator.api.base import ApiModel
-from internvl_operator.api.v1alpha1 import InternVLDeployment, InvalidSpecError, parse
+from internvl_operator.api.parsing import InvalidSpecError, parse
+from internvl_operator.api.v1alpha1 import InternVLDeployment
 from internvl_operator.catalog.spec_flags import OPERATOR_FLAGS
 from internvl_operator.desired import desire
 from internvl_operator.kube.kinds import CHILDREN

@@ -16,7 +16,7 @@ from internvl_operator.planner.nodes.inventory import Inventory
 from internvl_operator.planner.request import GpuRequest
 from internvl_operator.reconcile import Reconciler
 from internvl_operator.runtime.controller import Controller
-from internvl_operator.runtime.metrics import Metrics
+from internvl_operator.runtime.monitoring.metrics import Metrics
 from internvl_operator.runtime.queue import LONGEST_BACKOFF_SECONDS, WorkQueue
 from internvl_operator.settings import Settings
 from internvl_operator.status import condition

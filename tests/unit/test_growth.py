@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from internvl_operator.api.crd import custom_resource_definition
-from internvl_operator.api.v1alpha1 import InvalidSpecError, parse
+from internvl_operator.api.parsing import InvalidSpecError, parse
 from internvl_operator.manifests.children import render_children
 from internvl_operator.manifests.record import inputs_of
 from internvl_operator.planner.nodes.inventory import NoGpuKnownError, inventory_for

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 import pytest
 from pydantic import BaseModel
 
-from internvl_operator.api.v1alpha1 import InternVLDeployment, InternVLDeploymentSpec, parse
+from internvl_operator.api.parsing import parse
+from internvl_operator.api.v1alpha1 import InternVLDeployment, InternVLDeploymentSpec
 from internvl_operator.manifests.labels import TEMPLATE_ANNOTATION
 from internvl_operator.manifests.objects.deployment import deployment
 from internvl_operator.manifests.objects.horizontalpodautoscaler import horizontal_pod_autoscaler
@@ -22,7 +23,7 @@ from internvl_operator.manifests.objects.poddisruptionbudget import pod_disrupti
 from internvl_operator.manifests.objects.podmonitor import pod_monitor
 from internvl_operator.manifests.objects.service import service
 from internvl_operator.manifests.record import with_record
-from internvl_operator.quantity import parse_quantity
+from internvl_operator.text.quantity import parse_quantity
 from tests.cluster.specs.right import RICH
 from tests.cluster.specs.table import Spec, resource
 from tests.hostile import HOSTILE_TEXTS

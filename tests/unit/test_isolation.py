@@ -16,7 +16,7 @@ from internvl_operator.kube.kinds import DEPLOYMENT, RESOURCE, SERVICE
 from internvl_operator.kube.nesting import decoded
 from internvl_operator.kube.port import Key
 from internvl_operator.runtime.controller import Controller
-from internvl_operator.runtime.metrics import Metrics
+from internvl_operator.runtime.monitoring.metrics import Metrics
 from internvl_operator.runtime.queue import WorkQueue
 from internvl_operator.settings import Settings
 from internvl_operator.status import condition

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from internvl_operator.api.v1alpha1 import parse
+from internvl_operator.api.parsing import parse
 from internvl_operator.measurement.configuration import (
     MEASUREMENT_LABEL,
     Configuration,

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from internvl_operator.api.v1alpha1 import InternVLDeployment, parse
+from internvl_operator.api.parsing import parse
+from internvl_operator.api.v1alpha1 import InternVLDeployment
 from internvl_operator.manifests.objects.model_files import holds_exclusive_claim
 from internvl_operator.manifests.objects.persistentvolumeclaim import (
     owns_claim,

@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from internvl_operator.__main__ import main
+from internvl_operator.api.parsing import parse
 from internvl_operator.api.platform_defaults import NO_DEFAULTS, PlatformDefaults, read_platform_defaults
-from internvl_operator.api.v1alpha1 import parse
 from internvl_operator.desired import Desired, desire
 from internvl_operator.planner.nodes.inventory import inventory_for
 from internvl_operator.planner.request import request_of

@@ -7,7 +7,7 @@ import unicodedata
 
 import pytest
 
-from internvl_operator.printable import printable
+from internvl_operator.text.printable import printable
 
 ACTS = (
     "\x1b[2J",

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from internvl_operator.quantity import memory_mib, parse_quantity
+from internvl_operator.text.quantity import memory_mib, parse_quantity
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from internvl_operator.api.v1alpha1 import parse
+from internvl_operator.api.parsing import parse
 from internvl_operator.manifests.children import render_children
 from internvl_operator.manifests.labels import (
     INPUTS_ANNOTATION,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from internvl_operator.api.v1alpha1 import parse
+from internvl_operator.api.parsing import parse
 from internvl_operator.planner.nodes.inventory import given_gpu
 from internvl_operator.planner.plan import make_plan
 from internvl_operator.planner.request import GpuRequest, PlanRequest, request_of

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from internvl_operator.api.lifecycle import Rollout
-from internvl_operator.api.v1alpha1 import parse
+from internvl_operator.api.parsing import parse
 from internvl_operator.manifests.labels import PLACEMENT_ANNOTATION, REVISION_LABEL
 from internvl_operator.manifests.record import Record, inputs_of, record_of
 from internvl_operator.manifests.revision import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from internvl_operator.api.v1alpha1 import parse
+from internvl_operator.api.parsing import parse
 from internvl_operator.manifests.children import Children, render_children
 from internvl_operator.manifests.record import inputs_of
 from internvl_operator.manifests.rollout import Strategy, terminate_first_revision

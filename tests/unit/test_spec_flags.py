@@ -11,7 +11,7 @@ from internvl_operator.catalog.engines import engine
 from internvl_operator.catalog.flags import check_plain_flags
 from internvl_operator.catalog.models import Backend
 from internvl_operator.catalog.spec_flags import OPERATOR_FLAGS, SPEC_FLAGS, SpecFlag, plain_arguments
-from internvl_operator.spelling import to_kubernetes, to_python
+from internvl_operator.text.spelling import to_kubernetes, to_python
 
 PLAIN = (
     SpecFlag("--cache-block-seq-len", "engine.cacheBlockSeqLen"),

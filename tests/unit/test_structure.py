@@ -11,6 +11,8 @@ PACKAGE = Path(__file__).parents[2] / "operator" / "internvl_operator"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 MOST_FILES = 12
 MOST_LINES = 250
+LONGEST = {"internvl_operator/init_container/fetch_model.py": 300}
+"""A pod gets this program as one text: it cannot import a second module."""
 CODE_FOLDERS = sorted({module.parent for module in MODULES})
 
 
@@ -37,7 +39,7 @@ def test_no_two_modules_have_one_name() -> None:
 
 @pytest.mark.parametrize("module", MODULES, ids=_name)
 def test_a_module_has_at_most_250_lines(module: Path) -> None:
-    assert len(module.read_text(encoding="utf-8").splitlines()) <= MOST_LINES
+    assert len(module.read_text(encoding="utf-8").splitlines()) <= LONGEST.get(_name(module), MOST_LINES)
 
 
 def test_the_folder_of_the_package_is_no_package() -> None:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, model_validator
 from pydantic_core import CoreSchema
 
-from internvl_operator.spelling import to_kubernetes
+from internvl_operator.text.spelling import to_kubernetes
 
 
 @dataclass(frozen=True, slots=True)

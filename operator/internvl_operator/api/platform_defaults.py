@@ -11,7 +11,7 @@ import yaml
 from pydantic import Field, ValidationError
 
 from internvl_operator.api.base import ApiModel
-from internvl_operator.api.kubernetes_types import NetworkPolicyPeer, Toleration
+from internvl_operator.api.kubernetes.kubernetes_types import NetworkPolicyPeer, Toleration
 from internvl_operator.api.pod_template import (
     LocalObjectReference,
     Name,

@@ -5,14 +5,14 @@ from typing import Annotated
 from pydantic import Field
 
 from internvl_operator.api.base import ApiModel, Rule
-from internvl_operator.api.kubernetes_types import (
+from internvl_operator.api.kubernetes.kubernetes_types import (
     Affinity,
     PodSecurityContext,
     Toleration,
     TopologySpreadConstraint,
 )
 from internvl_operator.catalog.nvidia import PRODUCT_LABEL
-from internvl_operator.quantity import PATTERN
+from internvl_operator.text.quantity import PATTERN
 
 _ATOMIC = {"x-kubernetes-map-type": "atomic"}
 """One value to server-side apply: who sets a key owns the map, and an emptied one stays a map."""

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from internvl_operator.api.base import ApiModel, Rule
 from internvl_operator.api.pod_template import Name, Quantity
-from internvl_operator.quantity import parse_quantity
+from internvl_operator.text.quantity import parse_quantity
 
 RelativePath = Annotated[str, Field(max_length=512)]
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from internvl_operator.api.base import ApiModel, Rule
-from internvl_operator.api.kubernetes_types import checked, schema_of
+from internvl_operator.api.kubernetes.kubernetes_types import checked, schema_of
 from internvl_operator.api.pod_template import Quantity
 from internvl_operator.catalog.engine_options import DEFAULT_OPTIONS, TENSOR_PARALLELISM
 from internvl_operator.catalog.engines import DEFAULT_VERSION, SUPPORTED_VERSIONS, engine
@@ -19,7 +19,7 @@ from internvl_operator.catalog.flags import flag_of
 from internvl_operator.catalog.models import MODELS
 from internvl_operator.catalog.nvidia import GPU_RESOURCE, SHARED_SUFFIX
 from internvl_operator.catalog.spec_flags import OPERATOR_FLAGS
-from internvl_operator.quantity import parse_quantity
+from internvl_operator.text.quantity import parse_quantity
 
 
 def _supported(version: str) -> str:

@@ -1,12 +1,12 @@
 """InternVLDeployment, group ``internvl.dev``, version ``v1alpha1``."""
 
 import re
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from internvl_operator.api.base import ApiModel, Rule, broken_rules
-from internvl_operator.api.kubernetes_types import NetworkPolicyPeer
+from internvl_operator.api.kubernetes.kubernetes_types import NetworkPolicyPeer
 from internvl_operator.api.lifecycle import Autoscaling, Monitoring, Rollout
 from internvl_operator.api.pod_template import (
     LocalObjectReference,
@@ -244,29 +244,3 @@ class InternVLDeployment(BaseModel):
         if broken := broken_rules(self.rules, self):
             raise ValueError(broken)
         return self
-
-
-class InvalidSpecError(ValueError):
-    """The resource cannot be understood; the message says which fields and what to write instead."""
-
-
-def parse(body: dict[str, Any]) -> InternVLDeployment:
-    """Return the resource in an object of the API server or of a YAML file.
-
-    Raises:
-        InvalidSpecError: a field is unknown, missing or wrong.
-    """
-    try:
-        return InternVLDeployment.model_validate(body)
-    except ValidationError as error:
-        problems = (
-            f"{_path(problem['loc'])}: {problem['msg'].removeprefix('Value error, ')}".removeprefix(": ")
-            for problem in error.errors(include_url=False, include_context=False, include_input=False)
-        )
-        raise InvalidSpecError("; ".join(problems)) from None
-
-
-def _path(location: tuple[int | str, ...]) -> str:
-    """Return a field's path as the API server writes it: ``spec.engine.extraArgs[0]``."""
-    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
-    return "".join(parts).removeprefix(".")

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from internvl_operator.catalog.engine import Engine
 from internvl_operator.catalog.engine_options import EngineOptions
 from internvl_operator.catalog.models import Backend
-from internvl_operator.spelling import to_python
+from internvl_operator.text.spelling import to_python
 
 API_KEY_VARIABLE = "API_KEY"
 """The environment variable that holds the key: LMDeploy takes keys as arguments alone, and Kubernetes puts the

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 
-from internvl_operator.printable import printable
+from internvl_operator.text.printable import printable
 
 NOT_READY = 1
 USAGE_ERROR = 2

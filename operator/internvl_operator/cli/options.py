@@ -14,7 +14,7 @@ from internvl_operator.catalog.gpus import find_gpu
 from internvl_operator.catalog.models import MODELS
 from internvl_operator.planner.nodes.inventory import Inventory, NoGpuKnownError, given_gpu
 from internvl_operator.planner.request import BACKENDS, GpuRequest, PlanRequest, backend
-from internvl_operator.quantity import memory_mib
+from internvl_operator.text.quantity import memory_mib
 
 if TYPE_CHECKING:
     from internvl_operator.api.v1alpha1 import InternVLDeployment
@@ -154,7 +154,8 @@ def read_resources(path: str) -> "list[InternVLDeployment]":
     """
     import yaml
 
-    from internvl_operator.api.v1alpha1 import KIND, parse
+    from internvl_operator.api.parsing import parse
+    from internvl_operator.api.v1alpha1 import KIND
 
     text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
     try:

@@ -12,7 +12,7 @@ from internvl_operator.api.platform_defaults import PlatformDefaults
 from internvl_operator.cli.exit_codes import exit_code_of
 from internvl_operator.kube.credentials import load_credentials
 from internvl_operator.runtime.app import run
-from internvl_operator.runtime.configuration import checked_platform_defaults
+from internvl_operator.runtime.checked_settings import checked_platform_defaults
 from internvl_operator.runtime.informer.informer import WatchEndedError
 from internvl_operator.runtime.leadership import LeaseLostError
 from internvl_operator.settings import Settings

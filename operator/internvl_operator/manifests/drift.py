@@ -8,7 +8,7 @@ from decimal import ROUND_UP, Decimal
 from typing import Any
 
 from internvl_operator.manifests.labels import MANIFEST_ANNOTATION
-from internvl_operator.quantity import parse_quantity
+from internvl_operator.text.quantity import parse_quantity
 
 _QUANTITY_FIELDS = frozenset({"requests", "limits", "sizeLimit", "divisor", "averageValue"})
 _THOUSANDTH = Decimal("0.001")

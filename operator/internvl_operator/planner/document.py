@@ -14,7 +14,7 @@ from internvl_operator.planner.explain import Alternative
 from internvl_operator.planner.memory.estimate import MemoryEstimate
 from internvl_operator.planner.outcome import Outcome
 from internvl_operator.planner.plan import Plan
-from internvl_operator.spelling import to_kubernetes
+from internvl_operator.text.spelling import to_kubernetes
 
 Document = dict[str, Any]
 

@@ -10,7 +10,7 @@ from internvl_operator.catalog.models import MODELS, Backend, Model
 from internvl_operator.catalog.nvidia import GPU_RESOURCE
 from internvl_operator.catalog.spec_flags import plain_arguments
 from internvl_operator.planner.nodes.node_affinity import NodeTerm, required_terms
-from internvl_operator.quantity import memory_mib
+from internvl_operator.text.quantity import memory_mib
 
 if TYPE_CHECKING:
     from internvl_operator.api.v1alpha1 import InternVLDeploymentSpec

@@ -22,10 +22,10 @@ from internvl_operator.kube.port import Key, Kind
 from internvl_operator.reconcile import Reconciler
 from internvl_operator.runtime.controller import Controller
 from internvl_operator.runtime.discovery import known_children
-from internvl_operator.runtime.health import serve_health
 from internvl_operator.runtime.informer.informer import Informer, WatchEndedError
 from internvl_operator.runtime.leadership import Leadership, LeaseHolder, SoleReplica, lead
-from internvl_operator.runtime.metrics import Metrics
+from internvl_operator.runtime.monitoring.health import serve_health
+from internvl_operator.runtime.monitoring.metrics import Metrics
 from internvl_operator.runtime.nodes import NodeInventory
 from internvl_operator.runtime.queue import WorkQueue
 from internvl_operator.runtime.tasks import first_to_end, running

@@ -28,7 +28,7 @@ from internvl_operator.manifests.labels import CHILDREN_SELECTOR
 from internvl_operator.reconcile import Reconciler
 from internvl_operator.runtime.intake import Intake
 from internvl_operator.runtime.log_limit import LimitedLog
-from internvl_operator.runtime.metrics import Metrics
+from internvl_operator.runtime.monitoring.metrics import Metrics
 from internvl_operator.runtime.queue import WorkQueue
 from internvl_operator.settings import Settings
 
@@ -85,8 +85,7 @@ class Controller:
         self._settings = settings
         self._observed = observed
         self._clock = clock
-        self._started_at = clock()
-        self._listed_at: float | None = None
+        self._listed_at = clock()
         self._working_since: float | None = None
         self.listed = asyncio.Event()
         """Set when every watched kind has been listed once."""
@@ -119,10 +118,9 @@ class Controller:
 
     async def fill(self) -> None:
         """List everything, and again from time to time until cancelled; needs no lead."""
-        await self.list_until_done()
         while True:
-            await asyncio.sleep(self._settings.relist_seconds)
             await self.list_until_done()
+            await asyncio.sleep(self._settings.relist_seconds)
 
     async def list_until_done(self) -> None:
         """List every watched kind, as often as it takes, and ask for what changed.
@@ -148,7 +146,7 @@ class Controller:
         """Return why the controller makes no progress, or None when it does."""
         if (waited := self._waited_seconds()) > STUCK_SECONDS:
             return f"a resource has waited {waited:.0f} s for a worker"
-        age = self._clock() - (self._started_at if self._listed_at is None else self._listed_at)
+        age = self._clock() - self._listed_at
         if age > 3 * self._settings.relist_seconds:
             return f"no full list has succeeded for {age:.0f} s"
         return None
@@ -178,12 +176,12 @@ class Controller:
         while True:
             try:
                 listed = await self._cluster.list(kind, selector, take)
+                break
             except ClusterError as error:
                 _log.warning("a list failed, again in %s s: %s", _RELIST_RETRY_SECONDS, error)
                 await asyncio.sleep(_RELIST_RETRY_SECONDS)
-            else:
-                keys = {key_of(item) for item in listed.items}
-                return changed | self._cache.complete(kind, keys, listed.resource_version, listed.unread)
+        keys = {key_of(item) for item in listed.items}
+        return changed | self._cache.complete(kind, keys, listed.resource_version, listed.unread)
 
     async def _work(self) -> None:
         while True:
@@ -226,16 +224,14 @@ class Controller:
             await self._report(key, error)
             return "error"
         self._queue.forget(key)
-        if after is None:
-            return "success"
-        self._queue.add(key, after)
-        return "requeue"
+        if after is not None:
+            self._queue.add(key, after)
+        return "success" if after is None else "requeue"
 
     def _retry(self, key: Key, before: int, at_least: float = 0.0) -> float:
-        """Ask for a key again after a backoff, the first one if a write went well; return its seconds.
+        """Requeue a key after a backoff, the first one if a write went well; return its seconds.
 
-        A new resource takes eight writes. Where an API server answers every second request, those that fail would
-        double the backoff of the others to minutes.
+        A new resource takes eight writes: where every second request fails, the backoff would double to minutes.
         """
         if self._cache.newest(key) > before:
             self._queue.forget(key)

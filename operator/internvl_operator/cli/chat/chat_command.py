@@ -16,7 +16,7 @@ from internvl_operator.cli.chat.chat_turns import Turns
 from internvl_operator.cli.chat.served_model import FAILURES, add_target_options, reached
 from internvl_operator.cli.exit_codes import NOT_READY, exit_code_of, failed
 from internvl_operator.cli.options import positive
-from internvl_operator.printable import printable
+from internvl_operator.text.printable import printable
 
 
 def main(arguments: Sequence[str]) -> int:

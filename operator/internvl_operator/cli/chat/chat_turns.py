@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from internvl_operator.chat.content import ImageError, Message, image_url, user_message
 from internvl_operator.chat.model import Answer, Model
 from internvl_operator.chat.problems import ModelError
-from internvl_operator.printable import printable
+from internvl_operator.text.printable import printable
 
 _HELP = "/image FILE|URL adds an image to the next question, /new starts over, /quit ends."
 

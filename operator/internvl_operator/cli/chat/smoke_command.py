@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from internvl_operator.chat.checks import CHECKS, Result, run_checks
 from internvl_operator.cli.chat.served_model import FAILURES, add_target_options, reached
 from internvl_operator.cli.exit_codes import NOT_READY, exit_code_of
-from internvl_operator.printable import printable
+from internvl_operator.text.printable import printable
 
 _SAMPLING = {"temperature": 0.8, "top_p": 0.8, "max_tokens": 64}
 """Temperature and top_p of the guide's example."""

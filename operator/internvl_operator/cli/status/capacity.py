@@ -8,7 +8,7 @@ from typing import Any
 from internvl_operator.catalog.nvidia import GPU_RESOURCE, PRODUCT_LABEL, is_gpu
 from internvl_operator.planner.nodes.node_labels import obstacle
 from internvl_operator.planner.request import GpuRequest
-from internvl_operator.quantity import parse_quantity
+from internvl_operator.text.quantity import parse_quantity
 
 _ENDED = ("Succeeded", "Failed")
 

@@ -17,7 +17,7 @@ from internvl_operator.cli.status.status_reading import Surroundings, read_rows,
 from internvl_operator.cli.status.status_row import Row
 from internvl_operator.cli.status.status_text import status_text
 from internvl_operator.kube.port import ClusterError
-from internvl_operator.printable import printable
+from internvl_operator.text.printable import printable
 
 _SURROUNDINGS_SECONDS = 30.0
 """How long nodes and pods are used again while watching: they are many, and change rarely."""

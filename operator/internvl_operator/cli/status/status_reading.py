@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from internvl_operator.api.parsing import InvalidSpecError, parse
 from internvl_operator.api.platform_defaults import (
     NO_DEFAULTS,
     PlatformDefaults,
     parse_platform_defaults,
     read_platform_defaults,
 )
-from internvl_operator.api.v1alpha1 import InvalidSpecError, parse
 from internvl_operator.cli.cluster import cluster_of
 from internvl_operator.cli.status.capacity import Capacity, capacities, gpu_requests
 from internvl_operator.cli.status.status_row import Row

@@ -27,7 +27,7 @@ from internvl_operator.manifests.template import KubernetesObject, render
 from internvl_operator.planner.memory.host_memory import host_memory_mib, shared_memory_mib
 from internvl_operator.planner.nodes.placement import gpu_toleration
 from internvl_operator.planner.plan import Plan
-from internvl_operator.quantity import parse_quantity
+from internvl_operator.text.quantity import parse_quantity
 
 PRE_STOP_SECONDS = 10
 """Time for endpoints to forget a pod that is being stopped, before its engine gets SIGTERM."""

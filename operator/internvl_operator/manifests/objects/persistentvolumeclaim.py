@@ -10,7 +10,7 @@ from typing import Any
 from internvl_operator.api.v1alpha1 import InternVLDeployment
 from internvl_operator.manifests.labels import child_labels
 from internvl_operator.manifests.template import KubernetesObject, render
-from internvl_operator.quantity import parse_quantity
+from internvl_operator.text.quantity import parse_quantity
 
 
 def owns_claim(resource: InternVLDeployment) -> bool:

@@ -14,7 +14,7 @@ from internvl_operator.planner.nodes.node_notes import implausible_notes, left_o
 from internvl_operator.planner.nodes.placement import why_not_placeable
 from internvl_operator.planner.nodes.plausibility import MOST_GPUS, implausible_labels
 from internvl_operator.planner.request import GpuRequest
-from internvl_operator.quantity import parse_quantity
+from internvl_operator.text.quantity import parse_quantity
 
 _CLOUD_LABELS = (
     "cloud.google.com/gke-accelerator",

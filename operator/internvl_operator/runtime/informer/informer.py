@@ -17,10 +17,10 @@ import kopf
 from internvl_operator.kube.credentials import Credentials
 from internvl_operator.kube.kinds import RESOURCE
 from internvl_operator.kube.port import Kind
-from internvl_operator.runtime.informer.discovery import until_discovered
+from internvl_operator.runtime.informer.kind_discovery import until_discovered
+from internvl_operator.runtime.informer.kopf_settings import informer_settings
 from internvl_operator.runtime.informer.observer import Observer
 from internvl_operator.runtime.informer.registration import informer_registry
-from internvl_operator.runtime.informer.settings import informer_settings
 
 _IDENTITY: Any = "internvl-operator"
 """What this process is called among Kopf's peers, of which it has none. Kopf would ask the system for the name of the

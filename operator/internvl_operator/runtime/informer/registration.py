@@ -13,9 +13,9 @@ import kopf
 from internvl_operator.kube.credentials import Credentials
 from internvl_operator.kube.kinds import RESOURCE
 from internvl_operator.kube.port import Kind
+from internvl_operator.runtime.informer.kopf_settings import group_and_version
 from internvl_operator.runtime.informer.observer import Observer
 from internvl_operator.runtime.informer.response import informer_response
-from internvl_operator.runtime.informer.settings import group_and_version
 
 
 def informer_registry(

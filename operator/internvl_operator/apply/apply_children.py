@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from internvl_operator.api.reasons import Reason, invalid_child
-from internvl_operator.contest import Contest
+from internvl_operator.apply.contest import Contest
 from internvl_operator.kube.cache import Cache
 from internvl_operator.kube.objects import controller_of, key_of
 from internvl_operator.kube.port import (

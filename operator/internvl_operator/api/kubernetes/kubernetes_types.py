@@ -35,9 +35,9 @@ def schema_of(kind: str) -> Schema:
 
     The type is one value to server-side apply (``atomic``): who sets a part of it owns all of it.
     """
-    unbounded = json.loads((files("internvl_operator.api") / "kubernetes_types.json").read_text("utf-8"))[
-        kind
-    ]
+    unbounded = json.loads(
+        (files("internvl_operator.api.kubernetes") / "kubernetes_types.json").read_text("utf-8")
+    )[kind]
     return {**_bounded(unbounded, "", kind), "x-kubernetes-map-type": "atomic"}
 
 

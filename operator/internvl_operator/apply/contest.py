@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from internvl_operator.api.reasons import Reason
-from internvl_operator.fights import Fights, is_scaled, other_managers, scales
+from internvl_operator.apply.fights import Fights, is_scaled, other_managers, scales
 from internvl_operator.kube.cache import Cache
 from internvl_operator.kube.kinds import DEPLOYMENT, HORIZONTAL_POD_AUTOSCALER
 from internvl_operator.kube.objects import key_of

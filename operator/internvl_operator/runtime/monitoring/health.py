@@ -6,7 +6,7 @@ from aiohttp import web
 from prometheus_client import generate_latest
 
 from internvl_operator.runtime.controller import Controller
-from internvl_operator.runtime.metrics import Metrics
+from internvl_operator.runtime.monitoring.metrics import Metrics
 
 
 async def serve_health(

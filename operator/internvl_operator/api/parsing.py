@@ -1,0 +1,33 @@
+"""From an object of the API server, or of a YAML file, to the resource."""
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from internvl_operator.api.v1alpha1 import InternVLDeployment
+
+
+class InvalidSpecError(ValueError):
+    """The resource cannot be understood; the message says which fields and what to write instead."""
+
+
+def parse(body: dict[str, Any]) -> InternVLDeployment:
+    """Return the resource in an object of the API server or of a YAML file.
+
+    Raises:
+        InvalidSpecError: a field is unknown, missing or wrong.
+    """
+    try:
+        return InternVLDeployment.model_validate(body)
+    except ValidationError as error:
+        problems = (
+            f"{_path(problem['loc'])}: {problem['msg'].removeprefix('Value error, ')}".removeprefix(": ")
+            for problem in error.errors(include_url=False, include_context=False, include_input=False)
+        )
+        raise InvalidSpecError("; ".join(problems)) from None
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    """Return a field's path as the API server writes it: ``spec.engine.extraArgs[0]``."""
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return "".join(parts).removeprefix(".")

@@ -1,0 +1,1 @@
+"""Bringing the children of a resource to what was rendered, and to nothing of anybody else."""

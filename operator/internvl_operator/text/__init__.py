@@ -1,0 +1,1 @@
+"""Kinds of text: Kubernetes quantities and camelCase, and what a terminal may be sent."""
