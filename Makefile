@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock fmt lint types check test test-node binaries demo cluster cluster-down crds reference golden customizations argocd accuracy bench chaos soak lease e2e rbac dist images clean
+.PHONY: help install lock fmt lint types check test test-node binaries demo cluster cluster-down crds reference golden customizations argocd accuracy bench chaos soak lease e2e rbac dist images kubernetes-types fuzz clean
 
 CRD := crds/internvl.dev_internvldeployments.yaml
 # Modules side by side, in the order of tests/lanes.py: most tests wait longer than they compute.
@@ -73,6 +73,9 @@ crds: install ## Write crds/ from the models, and the chart's copy
 	$(BIN)/internvl crd > $(CRD)
 	$(BIN)/python -m tests.chart.crd_template $(CRD) $(CHART)/templates/crd.yaml
 
+kubernetes-types: install binaries ## Write the schemas of Kubernetes's types from a local API server's OpenAPI; then make crds
+	$(BIN)/python -m tests.kubernetes_types
+
 reference: install ## Write docs/api-reference.md, the plans and the failures into their pages, the chart's README.md and schema
 	$(BIN)/python -m tests.docs.api_reference > docs/api-reference.md
 	$(BIN)/python -m tests.docs.plan_section
@@ -106,6 +109,9 @@ chaos: install binaries ## Disturb the operator in every way: each run must end 
 
 soak: install binaries ## Random edits, node changes and faults for 30 minutes (SECONDS=180, N=300, SEED=1)
 	$(BIN)/python -m tests.soak $(if $(SECONDS),--seconds $(SECONDS)) $(if $(N),--resources $(N)) $(if $(SEED),--seed $(SEED))
+
+fuzz: install ## Reconcile random specs on random nodes (N=10000, SECONDS=3600, SEED=1)
+	$(BIN)/python -m tests.fuzz $(if $(N),--resources $(N)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
 lease: install ## Kill and pause the leader of two operators 20 times each: how soon the other takes over
 	@LEASE_ROUNDS=20 $(BIN)/python -m pytest tests/cluster/test_lease.py -q -s -k "killed or paused"

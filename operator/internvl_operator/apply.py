@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from internvl_operator.api.reasons import Reason, invalid_child
+from internvl_operator.contest import Contest
 from internvl_operator.kube.cache import Cache
 from internvl_operator.kube.objects import controller_of, key_of
 from internvl_operator.kube.port import (
@@ -32,6 +33,7 @@ async def apply_children(
     kinds: Mapping[str, Kind],
     owner: KubernetesObject,
     children: Sequence[KubernetesObject],
+    contest: Contest,
     announcement: Sequence[Awaitable[None]] = (),
 ) -> Problem | None:
     """Write the children that differ and delete those that are no longer wanted.
@@ -42,6 +44,7 @@ async def apply_children(
         kinds: the kinds of children that the cluster knows, by name; others are left out.
         owner: the resource.
         children: what the resource should have, in the order of creation.
+        contest: says when a child that others change is put back.
         announcement: what has to go well before there are pods; it goes on beside the writes that come before theirs.
 
     Returns:
@@ -52,21 +55,23 @@ async def apply_children(
         Exception: what the announcement raises.
     """
     known = [child for child in children if child["kind"] in kinds]
+    contested: list[Problem] = []
     # The Deployment comes after what its pods need, such as the NetworkPolicy; the others wait for none of theirs.
     for _, wave in groupby(known, key=lambda child: bool(child["kind"] == "Deployment")):
-        tries = (_try_to_apply(cluster, cache, owner, kinds[child["kind"]], child) for child in wave)
+        tries = (_try_to_apply(cluster, cache, owner, kinds[child["kind"]], child, contest) for child in wave)
         outcomes = await asyncio.gather(*announcement, *tries, return_exceptions=True)
         announcement = ()
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome
-        for outcome in outcomes:
-            if isinstance(outcome, Problem):
-                return outcome
+        problems = [outcome for outcome in outcomes if isinstance(outcome, Problem)]
+        contested += [problem for problem in problems if problem.reason == Reason.CONTESTED]
+        if others := [problem for problem in problems if problem.reason != Reason.CONTESTED]:
+            return others[0]
     unwanted = kinds.keys() - {child["kind"] for child in known}
     for kind in (kinds[name] for name in sorted(unwanted)):
         await _delete_child(cluster, cache, owner, kind)
-    return None
+    return contested[0] if contested else None
 
 
 def lacks_children(cache: Cache, kinds: Mapping[str, Kind], children: Sequence[KubernetesObject]) -> bool:
@@ -83,10 +88,15 @@ def is_controlled(child: Mapping[str, Any], owner: Mapping[str, Any]) -> bool:
 
 
 async def _try_to_apply(
-    cluster: Cluster, cache: Cache, owner: KubernetesObject, kind: Kind, child: KubernetesObject
+    cluster: Cluster,
+    cache: Cache,
+    owner: KubernetesObject,
+    kind: Kind,
+    child: KubernetesObject,
+    contest: Contest,
 ) -> Problem | None:
     try:
-        return await _apply_child(cluster, cache, owner, kind, child)
+        return await _apply_child(cluster, cache, owner, kind, child, contest)
     except InvalidError as error:
         message = f"the API server refuses the {kind.kind}: {error}"
         return Problem(invalid_child(kind.kind), message, refusal=error)
@@ -95,7 +105,12 @@ async def _try_to_apply(
 
 
 async def _apply_child(
-    cluster: Cluster, cache: Cache, owner: KubernetesObject, kind: Kind, child: KubernetesObject
+    cluster: Cluster,
+    cache: Cache,
+    owner: KubernetesObject,
+    kind: Kind,
+    child: KubernetesObject,
+    contest: Contest,
 ) -> Problem | None:
     live = cache.get(kind, key_of(child))
     if live is None:
@@ -110,9 +125,9 @@ async def _apply_child(
             return None
     if not is_controlled(live, owner):
         return _not_ours(kind, live, owner)
-    if not is_applied(child, live):
-        cache.put(kind, await cluster.apply(child, uid=live["metadata"]["uid"]))
-    return None
+    if is_applied(child, live):
+        return None
+    return await contest.put_back(kind, child, live)
 
 
 def _not_ours(kind: Kind, live: Mapping[str, Any], owner: Mapping[str, Any]) -> Problem:

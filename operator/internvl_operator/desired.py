@@ -14,7 +14,14 @@ from internvl_operator.diagnosis.surge import cramped_surge
 from internvl_operator.kube.nesting import too_deep
 from internvl_operator.manifests.children import render_children
 from internvl_operator.manifests.objects.persistentvolumeclaim import unmet_claim
-from internvl_operator.manifests.record import UnreadableRecordError, inputs_of, record_of
+from internvl_operator.manifests.record import (
+    MOST_ANNOTATION_BYTES,
+    UnreadableRecordError,
+    carries_record,
+    inputs_of,
+    record_bytes,
+    record_of,
+)
 from internvl_operator.manifests.revision import Update
 from internvl_operator.manifests.rollout import Strategy, terminate_first_revision
 from internvl_operator.manifests.template import KubernetesObject
@@ -22,6 +29,7 @@ from internvl_operator.planner.autoscaling import with_autoscaling_warning
 from internvl_operator.planner.nodes.inventory import Inventory, NoGpuKnownError
 from internvl_operator.planner.outcome import Outcome
 from internvl_operator.planner.plan import Plan, make_plan
+from internvl_operator.planner.remote_code import with_branch_warning
 from internvl_operator.planner.request import GpuRequest, PlanRequest, request_of
 from internvl_operator.planner.sticky_plan import replanned
 from internvl_operator.problem import Problem
@@ -68,6 +76,8 @@ class Desired:
         look_again_after: seconds after which time alone may change what is desired.
         problem: why there are no children.
         unmet: what of the spec the children cannot become.
+        is_record_newer: whether a newer operator says what the pods are made from, whatever the spec.
+        is_record_distrusted: whether the Deployment has a record that the operator did not write, and plans anew.
     """
 
     resource: InternVLDeployment | None
@@ -79,6 +89,8 @@ class Desired:
     look_again_after: float | None = None
     problem: Problem | None = None
     unmet: Problem | None = None
+    is_record_newer: bool = False
+    is_record_distrusted: bool = False
 
 
 async def desire(
@@ -114,6 +126,10 @@ async def desire(
         stored = record_of(deployment)
     except UnreadableRecordError as error:
         return Desired(resource, problem=Problem(Reason.NEWER_OPERATOR, _NEWER_OPERATOR.format(error)))
+    if stored is not None and not stored.is_of((body.get("status") or {}).get("revision")):
+        # Somebody else's; or the operator ended before it wrote the status, and makes the same plan again.
+        stored = None
+    is_distrusted = stored is None and carries_record(deployment)
     request = request_of(resource.spec)
     if stored is not None and resource.spec.suspend:
         # What is wanted afterwards is planned then: the GPUs become free whether or not there will be a plan.
@@ -133,15 +149,24 @@ async def desire(
     without_room, look_again_after = _revision_without_room(resource, plan, pods, now)
     terminate_first = without_room or terminate_first_revision(deployment)
     children = render_children(resource, plan, inputs, stored, terminate_first, platform, claim)
+    if (size := record_bytes(children.manifests)) > MOST_ANNOTATION_BYTES:
+        message = (
+            f"the pod template and the plan take {size // 1024} KiB as JSON, and the Deployment keeps them in "
+            f"annotations, which may have {MOST_ANNOTATION_BYTES // 1024} KiB: shorten engine.env, "
+            "engine.extraArgs or podTemplate"
+        )
+        return Desired(resource, plan, problem=Problem(Reason.POD_TEMPLATE_TOO_LARGE, message))
     return Desired(
         resource,
-        with_autoscaling_warning(children.plan, request),
+        with_branch_warning(with_autoscaling_warning(children.plan, request), request),
         tuple(_owned(manifest, body) for manifest in children.manifests),
         children.revision,
         children.update,
         children.strategy,
         look_again_after,
         unmet=_unmet(given, claim),
+        is_record_newer=stored is not None and stored.is_newer,
+        is_record_distrusted=is_distrusted,
     )
 
 

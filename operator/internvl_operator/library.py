@@ -46,8 +46,8 @@ def plan(
         gpu: product, by the node label nvidia.com/gpu.product or short: ``"A100-80GB"``.
         gpu_memory: memory of one GPU as a Kubernetes quantity: ``"80Gi"``.
         max_gpus: most GPUs for one replica.
-        nodes: Nodes as the Kubernetes API has them, whose GPUs are chosen from; without them, ``gpu`` or
-            ``gpu_memory`` says what there is.
+        nodes: Nodes as the Kubernetes API returns them; the plan chooses among their GPUs. Without nodes, name the
+            GPU by ``gpu`` or ``gpu_memory``.
         quantization: of the weights.
         backend: inference backend.
         version: LMDeploy release, one of SUPPORTED_VERSIONS.
@@ -62,9 +62,14 @@ def plan(
         The plan. Its ``outcome`` says whether it runs, its ``reason`` why, its ``memory`` is in MiB per GPU.
 
     Raises:
-        NoGpuKnownError: nothing tells what GPU there will be.
+        NoGpuKnownError: neither arguments nor nodes name a GPU.
         UnknownGpuError, UnknownEngineError: there is no such product or release.
         ValueError: there is no such size, or ``gpu_memory`` is no quantity.
+
+    Example:
+        >>> chosen = plan("26B", gpu="A100-80GB", sessions=2)
+        >>> str(chosen.outcome), chosen.gpus, chosen.quantization
+        ('ok', 1, 'None')
     """
     if size not in MODELS:
         raise ValueError(f"{size!r} is not an InternVL2 size: give one of {', '.join(MODELS)}")
@@ -99,10 +104,10 @@ def plan_resource(
         resource: as ``parse`` returns it.
         gpu: product in place of the resource's own.
         gpu_memory: memory of one GPU in place of the resource's own.
-        nodes: Nodes as the Kubernetes API has them, whose GPUs are chosen from.
+        nodes: Nodes as the Kubernetes API returns them; the plan chooses among their GPUs.
 
     Raises:
-        NoGpuKnownError: nothing tells what GPU there will be.
+        NoGpuKnownError: neither arguments nor nodes name a GPU.
         UnknownGpuError: there is no such product.
         ValueError: ``gpu_memory`` is no quantity.
     """
@@ -120,6 +125,13 @@ def render(resource: "InternVLDeployment", plan: Plan) -> tuple[dict[str, Any], 
 
     Raises:
         ValueError: the plan does not run.
+
+    Example:
+        >>> from internvl_operator import parse
+        >>> body = {"metadata": {"name": "captions"}, "spec": {"size": "2B", "gpu": {"product": "NVIDIA-L4"}}}
+        >>> resource = parse(body)
+        >>> [manifest["kind"] for manifest in render(resource, plan_resource(resource))][:3]
+        ['NetworkPolicy', 'Service', 'Deployment']
     """
     from internvl_operator.manifests.children import render_children
     from internvl_operator.manifests.record import inputs_of

@@ -11,7 +11,9 @@ _BINARY = {f"{suffix}i": Decimal(1024) ** power for power, suffix in enumerate("
 _SMALL = {"m": Decimal("1e-3"), "u": Decimal("1e-6"), "n": Decimal("1e-9")}
 _SUFFIXES = _DECIMAL | _BINARY | _SMALL
 
-_GRAMMAR = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))(?:[eE]([+-]?\d{1,3})|([KMGTPE]i|[kMGTPEmun]?))", re.ASCII)
+_GRAMMAR = re.compile(
+    r"([+-]?(?:\d+(?:\.\d*)?|\.\d+))(?:[eE]([+-]?\d{1,3})|([KMGTPE]i|[kMGTPEmun]?))", re.ASCII
+)
 
 _FINEST = Decimal("1e-9")
 _LARGEST = Decimal(2**63 - 1)

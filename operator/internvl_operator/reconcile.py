@@ -5,16 +5,25 @@ from datetime import datetime
 from typing import Any
 
 from internvl_operator.api.platform_defaults import NO_DEFAULTS, PlatformDefaults
+from internvl_operator.api.reasons import Reason
 from internvl_operator.api.v1alpha1 import API_VERSION, KIND
 from internvl_operator.apply import apply_children, is_controlled, lacks_children
+from internvl_operator.contest import Contest
 from internvl_operator.desired import Desired, InventorySource, desire
 from internvl_operator.diagnosis.pods import pods_of
 from internvl_operator.events import events_between
 from internvl_operator.kube.cache import Cache
 from internvl_operator.kube.kinds import DEPLOYMENT, PERSISTENT_VOLUME_CLAIM, RESOURCE
-from internvl_operator.kube.port import Cluster, Key, Kind, KubernetesObject, NotFoundError
+from internvl_operator.kube.port import Cluster, ClusterEvent, Key, Kind, KubernetesObject, NotFoundError
 from internvl_operator.problem import Problem
 from internvl_operator.status import Status, condition, internal_error_status, status_of
+
+_RECORD_DISTRUSTED = ClusterEvent(
+    "Warning",
+    Reason.RECORD_IGNORED,
+    "the annotations internvl.dev/* of the Deployment are not what the operator wrote, and nothing of them is applied: "
+    "it plans anew from the spec, and writes them again",
+)
 
 
 class _NewerSpecError(Exception):
@@ -48,6 +57,7 @@ class Reconciler:
         self._inventory = inventory
         self._now = now
         self._platform = platform
+        self._contest = Contest(cluster, cache, now)
         self.reasons: dict[Key, str] = {}
         """The reason of the Ready condition of every resource that was reconciled and is not being deleted."""
 
@@ -60,6 +70,7 @@ class Reconciler:
         body = self._cache.get(RESOURCE, key)
         if body is None or body["metadata"].get("deletionTimestamp"):
             self.reasons.pop(key, None)
+            self._contest.forget(key)
             return None
         body = {"apiVersion": API_VERSION, "kind": KIND, **body}
         deployment = self._child(DEPLOYMENT, body)
@@ -68,6 +79,8 @@ class Reconciler:
         desired = await desire(body, deployment, pods, self._inventory, self._now(), self._platform, claim)
         problem = desired.problem
         try:
+            if desired.is_record_distrusted and problem is None:
+                await self._cluster.record_event(body, _RECORD_DISTRUSTED)
             if problem is None:
                 problem = await self._make_children(body, desired) or desired.unmet
             await self._write_status(body, desired, problem)
@@ -98,7 +111,7 @@ class Reconciler:
             if not _is_same(await self._cluster.find(RESOURCE, key), metadata["uid"]):
                 raise NotFoundError(f"{key.namespace}/{key.name} is gone")
         return await apply_children(
-            self._cluster, self._cache, self._children, body, desired.children, announcement
+            self._cluster, self._cache, self._children, body, desired.children, self._contest, announcement
         )
 
     async def report(self, key: Key, error: Exception) -> None:
@@ -143,6 +156,7 @@ class Reconciler:
             strategy=desired.strategy,
             previous=previous,
             now=self._time(),
+            is_record_newer=desired.is_record_newer,
         )
         self.reasons[key] = _reason(status)
         latest = known if status == previous else await self._put_status(body, previous, status)

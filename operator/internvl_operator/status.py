@@ -6,11 +6,11 @@ Why: docs/design/008-no-durations-in-status.md
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from internvl_operator.api.reasons import Reason
 from internvl_operator.api.v1alpha1 import InternVLDeployment
+from internvl_operator.conditions import Condition, update_available
 from internvl_operator.diagnosis.diagnose import diagnose
 from internvl_operator.diagnosis.finding import Finding
 from internvl_operator.manifests.labels import selector
@@ -24,18 +24,13 @@ from internvl_operator.problem import Problem
 
 Status = dict[str, Any]
 
+_PAUSED = (
+    "somebody paused the Deployment, and its pods do not become what they should be: "
+    "kubectl rollout resume deployment/{}"
+)
+
 LONGEST_MESSAGE = 32768
 """Characters that a condition's message may have (``metav1.Condition``)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """A condition before it is compared with the previous one."""
-
-    type: str
-    is_true: bool
-    reason: str
-    message: str
 
 
 def status_of(
@@ -50,6 +45,8 @@ def status_of(
     strategy: Strategy | None,
     previous: Mapping[str, Any],
     now: str,
+    *,
+    is_record_newer: bool = False,
 ) -> Status:
     """Return the status of a resource.
 
@@ -65,9 +62,13 @@ def status_of(
         strategy: how the pod template is rolled out.
         previous: the status so far, from which transition times are kept.
         now: the time, in RFC 3339.
+        is_record_newer: whether a newer operator says what the pods are made from, whatever the spec.
     """
     found = diagnose(plan, deployment, pods, revision) if plan is not None and problem is None else None
-    conditions = [*_conditions(resource, plan, deployment, problem, found), _update_available(update)]
+    conditions = [
+        *_conditions(resource, plan, deployment, problem, found),
+        update_available(update, is_record_newer),
+    ]
     observed = (deployment or {}).get("status", {})
     status: Status = {
         "observedGeneration": generation,
@@ -129,7 +130,8 @@ def _conditions(
     found: Finding | None,
 ) -> list[Condition]:
     ready = _ready(resource, deployment, problem, found)
-    must_act = problem.is_stalled if problem else found is not None and found.is_stalled
+    is_paused = ready.reason == Reason.DEPLOYMENT_PAUSED
+    must_act = problem.is_stalled if problem else is_paused or (found is not None and found.is_stalled)
     stalled = not ready.is_true and must_act
     reconciling = not ready.is_true and not must_act
     return [
@@ -163,6 +165,8 @@ def _ready(
         return Condition("Ready", True, Reason.READY, f"{wanted} of {wanted} replicas answer")
     if wanted == 0:
         return Condition("Ready", False, Reason.STOPPING, "the pods are being stopped, as asked")
+    if (deployment or {}).get("spec", {}).get("paused"):
+        return Condition("Ready", False, Reason.DEPLOYMENT_PAUSED, _PAUSED.format(resource.metadata.name))
     if found is not None:
         return Condition("Ready", False, found.reason, found.message)
     have = (deployment or {}).get("status", {}).get("readyReplicas", 0)
@@ -200,16 +204,6 @@ def _available(deployment: Mapping[str, Any] | None) -> Condition:
     if ready:
         return Condition("Available", True, Reason.SERVING, "at least one replica answers")
     return Condition("Available", False, Reason.NOT_SERVING, "no replica answers")
-
-
-def _update_available(update: Update | None) -> Condition:
-    if update is None:
-        return Condition("UpdateAvailable", False, Reason.UP_TO_DATE, "")
-    message = (
-        f"this operator would restart the pods as revision {update.revision}: accept it with "
-        f"rollout.acceptedRevision: {update.revision}; changes: {'; '.join(update.changes)}"
-    )
-    return Condition("UpdateAvailable", True, Reason.NEW_POD_TEMPLATE, message)
 
 
 def _deployment_condition(deployment: Mapping[str, Any] | None, type_: str) -> Mapping[str, Any] | None:

@@ -63,8 +63,10 @@ def captions(available: str = "True", ready: tuple[str, str] = ("Ready", "1 of 1
 
 
 def pod(name: str, ready: str = "True", **metadata: Any) -> dict[str, Any]:
+    owner = {"kind": "ReplicaSet", "name": "captions-5d4f", "uid": "uid-5d4f", "controller": True}
+    own = {"labels": {"pod-template-hash": "5d4f"}, "ownerReferences": [owner]}
     return {
-        "metadata": {"name": name, "namespace": "vision", **metadata},
+        "metadata": {"name": name, "namespace": "vision", **own, **metadata},
         "status": {"conditions": [{"type": "Ready", "status": ready}]},
     }
 

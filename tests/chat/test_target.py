@@ -211,3 +211,10 @@ def test_a_certificate_for_another_name_is_refused(encrypted: Encrypted, internv
     code, _, errors = internvl("chat", url, "hello", "--ca-file", str(encrypted.authority))
     assert code == 1
     assert "TLS failed" in errors
+
+
+def test_a_pod_that_only_carries_the_label_is_not_sent_the_key(api: FakeApi, internvl: Internvl) -> None:
+    somebodys = [pod("a", labels={}, ownerReferences=[]), pod("b", ownerReferences=[])]
+    api.objects[f"{CORE}/pods"] = listing(*somebodys)
+    assert internvl("chat", "captions", "hello") == (1, "", "internvl chat: no pod is ready\n")
+    assert api.open_streams == 0

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import urllib3
 import yaml
 
+from internvl_operator.kube.nesting import decoded
 from tests.cluster.kinds import Kinds
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ class Api:
         Args:
             method: HTTP method.
             path: With the leading slash.
-            body: Sent as JSON, which is YAML too; None for none.
+            body: Sent as JSON, which is YAML too; a text as it is; None for none.
             content_type: Of the body.
             accept: The representation that is asked for.
             query: Parameters, for example ``dryRun="All"``.
@@ -105,13 +106,13 @@ class Api:
         response = self._pool.request(
             method,
             self._server + path + (f"?{urlencode(query)}" if query else ""),
-            body=None if body is None else json.dumps(body),
+            body=body if body is None or isinstance(body, str) else json.dumps(body),
             headers={**self._headers, "Content-Type": content_type, "Accept": accept},
         )
         # A path that the API server does not know is answered in plain text.
         is_json = response.headers.get("Content-Type", "").startswith(JSON)
-        body = json.loads(response.data) if is_json else {"message": response.data.decode().strip()}
-        return Answer(response.status, body)
+        content = decoded(response.data) if is_json else {"message": response.data.decode().strip()}
+        return Answer(response.status, content)
 
     def close(self) -> None:
         """Close the connections that are kept for the next request."""

@@ -82,11 +82,14 @@ def stranger(kind: str, namespace: str, labels: dict[str, str]) -> Object:
     }
 
 
-def own_parts(cluster: LocalCluster, kind: str, namespace: str) -> str | None:
+def path_of(kind: str, namespace: str) -> str:
+    where = CHILDREN[kind]
+    return f"{where.root}/namespaces/{namespace}/{where.plural}/{NAME}"
+
+
+def own_parts(api: Api, kind: str, namespace: str) -> str:
     """Return, as text, what only the operator or the stranger would change; controllers write the status."""
-    found = get(cluster, kind, NAME, namespace)
-    if found is None:
-        return None
+    found = api.request("GET", path_of(kind, namespace)).body
     metadata = {key: value for key, value in found["metadata"].items() if key != "resourceVersion"}
     writers = [entry for entry in metadata.pop("managedFields") if entry.get("subresource") != "status"]
     metadata["annotations"] = {
@@ -101,23 +104,23 @@ def own_parts(cluster: LocalCluster, kind: str, namespace: str) -> str | None:
 @pytest.mark.parametrize("labels", [{}, child_labels(NAME)], ids=["unlabelled", "labelled"])
 @pytest.mark.parametrize("kind", SPECS)
 def test_a_strangers_object_is_neither_changed_nor_deleted_with_the_resource(
-    operated: LocalCluster, namespace: str, kind: str, labels: dict[str, str]
+    operated: LocalCluster, api: Api, namespace: str, kind: str, labels: dict[str, str]
 ) -> None:
     apply(operated, stranger(kind, namespace, labels))
-    before = own_parts(operated, kind, namespace)
+    before = own_parts(api, kind, namespace)
 
     apply(operated, resource(NAME, namespace, **EVERY_CHILD))
 
     message = wait_stalled(operated, NAME, namespace, "NameConflict")
     assert f"a {kind} named {NAME} exists and is not this resource's" in message
-    assert own_parts(operated, kind, namespace) == before
+    assert own_parts(api, kind, namespace) == before
 
     operated.kubectl("delete", "ivl", NAME, "-n", namespace)
     others = next(name for name in ("Service", "NetworkPolicy") if name != kind)
     eventually(
         lambda: get(operated, others, NAME, namespace) is None, "the resource's own children collected"
     )
-    assert own_parts(operated, kind, namespace) == before
+    assert own_parts(api, kind, namespace) == before
 
 
 def test_a_resource_gets_its_children_once_the_stranger_is_gone(
@@ -139,8 +142,7 @@ def test_an_apply_creates_or_changes_the_object_that_is_meant_and_no_other(
 ) -> None:
     """What ``KubernetesClient.apply`` relies on: see its source."""
     install_crds(cluster, obtain(POD_MONITOR))
-    where = CHILDREN[kind]
-    path = f"{where.root}/namespaces/{namespace}/{where.plural}/{NAME}"
+    path = path_of(kind, namespace)
     options = {"fieldManager": "internvl-operator", "force": "true"}
 
     def applied(**metadata: object) -> tuple[int, str]:

@@ -81,7 +81,9 @@ def _type(schema: Schema) -> str:
 
 
 def _is_free(schema: Schema) -> bool:
-    return bool(schema.get("x-kubernetes-preserve-unknown-fields"))
+    """Whether it is one of Kubernetes's own types, whose fields Kubernetes describes."""
+    fields = schema.get("properties", {}).values()
+    return bool(fields) and not any("description" in field for field in fields)
 
 
 def _limits(schema: Schema) -> Iterator[str]:

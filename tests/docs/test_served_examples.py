@@ -104,8 +104,10 @@ def _resource(name: str, age: timedelta, spec: dict[str, Any], status: str) -> d
 
 def _pod(name: str, gpus: int, ready: str) -> dict[str, Any]:
     container = {"resources": {"limits": {"nvidia.com/gpu": str(gpus)}}}
+    owner = {"kind": "ReplicaSet", "name": f"{name}-5d4f", "uid": "uid-5d4f", "controller": True}
+    own = {"labels": {"pod-template-hash": "5d4f"}, "ownerReferences": [owner]}
     return {
-        "metadata": {"name": f"{name}-0", "namespace": "vision"},
+        "metadata": {"name": f"{name}-0", "namespace": "vision", **own},
         "spec": {"containers": [container], "nodeName": "a"},
         "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": ready}]},
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import yaml
 
 from internvl_operator.api.crd import custom_resource_definition
 from internvl_operator.cli import crd_command as command
+from tests.cluster.specs.kubernetes import KUBERNETES_PATHS
 from tests.cluster.specs.schema import nodes, resource_schema
 
 COMMITTED = Path(__file__).parents[2] / "crds" / "internvl.dev_internvldeployments.yaml"
@@ -18,7 +20,9 @@ SCHEMAS = dict(nodes(resource_schema(CRD), ""))
 FIELDS = [
     path
     for path in SCHEMAS
-    if not path.endswith(("[]", "{}")) and path not in (".apiVersion", ".kind", ".metadata")
+    if not path.endswith(("[]", "{}"))
+    and path not in (".apiVersion", ".kind", ".metadata")
+    and not path.startswith(tuple(f".{each}." for each in KUBERNETES_PATHS))
 ]
 """All but those that Kubernetes itself describes."""
 
@@ -37,13 +41,15 @@ STRUCTURAL = {
     "maximum",
     "minLength",
     "minimum",
+    "nullable",
     "pattern",
     "properties",
     "required",
     "type",
+    "x-kubernetes-int-or-string",
     "x-kubernetes-list-map-keys",
     "x-kubernetes-list-type",
-    "x-kubernetes-preserve-unknown-fields",
+    "x-kubernetes-map-type",
     "x-kubernetes-validations",
 }
 """Keywords of a structural schema, without those that join schemas ($ref, anyOf, ...)."""
@@ -62,7 +68,8 @@ def test_the_crd_is_small_enough_for_client_side_apply() -> None:
 @pytest.mark.parametrize("path", SCHEMAS)
 def test_every_schema_is_structural_and_has_one_type(path: str) -> None:
     assert SCHEMAS[path].keys() <= STRUCTURAL
-    assert SCHEMAS[path]["type"] in {"array", "boolean", "integer", "number", "object", "string"}
+    if "x-kubernetes-int-or-string" not in SCHEMAS[path]:
+        assert SCHEMAS[path]["type"] in {"array", "boolean", "integer", "number", "object", "string"}
 
 
 @pytest.mark.parametrize("path", FIELDS)
@@ -78,18 +85,30 @@ def test_only_replicas_has_a_default_so_that_what_stands_in_git_stands_in_the_cl
     }
 
 
-def test_objects_keep_unknown_fields_only_where_kubernetes_checks_them() -> None:
-    preserving = {
-        path for path, schema in SCHEMAS.items() if "x-kubernetes-preserve-unknown-fields" in schema
+def test_no_object_keeps_unknown_fields() -> None:
+    assert not any("x-kubernetes-preserve-unknown-fields" in schema for schema in SCHEMAS.values())
+
+
+@pytest.mark.parametrize("path", [path for path in SCHEMAS if path.startswith(".spec")])
+def test_whatever_a_user_writes_is_bounded(path: str) -> None:
+    schema = SCHEMAS[path]
+    bounds = {
+        "string": ("maxLength", "enum"),
+        "array": ("maxItems",),
+        "object": ("maxProperties", "properties"),
     }
-    assert preserving == {
-        ".spec.engine.env[]",
-        ".spec.networkPolicy.from[]",
-        ".spec.podTemplate.affinity",
-        ".spec.podTemplate.securityContext",
-        ".spec.podTemplate.tolerations[]",
-        ".spec.podTemplate.topologySpreadConstraints[]",
-    }
+    kind = "string" if "x-kubernetes-int-or-string" in schema else schema["type"]
+    assert not bounds.get(kind) or schema.keys() & set(bounds[kind])
+
+
+def test_the_schema_is_so_deep_that_no_decoder_minds() -> None:
+    assert max(path.count(".") + path.count("[]") + path.count("{}") for path in SCHEMAS) < 20
+
+
+def test_the_schemas_of_kubernetes_have_no_reference_and_no_enumeration() -> None:
+    text = (files("internvl_operator.api") / "kubernetes_types.json").read_text()
+    assert "$ref" not in text
+    assert "enum" not in text
 
 
 def test_rules_say_what_to_write_in_at_most_200_characters() -> None:

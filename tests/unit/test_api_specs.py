@@ -12,10 +12,11 @@ from internvl_operator.api.v1alpha1 import InternVLDeployment, InvalidSpecError,
 from internvl_operator.catalog.spec_flags import OPERATOR_FLAGS
 from internvl_operator.desired import desire
 from internvl_operator.kube.kinds import CHILDREN
+from internvl_operator.manifests.record import inputs_of
 from tests.cluster.specs.constraints import CONSTRAINTS
 from tests.cluster.specs.right import RIGHT
 from tests.cluster.specs.rules import READING, RULES
-from tests.cluster.specs.stalled import DEPLOYMENT, MISREAD, PLANNER
+from tests.cluster.specs.stalled import DEPLOYMENT, PLANNER
 from tests.cluster.specs.table import at, resource
 from tests.rendering import children_of, inventory
 
@@ -113,11 +114,24 @@ async def test_what_only_the_planner_can_refuse_is_stalled_with_its_message(stal
     assert stalled.says in problem.message
 
 
-@pytest.mark.parametrize("stalled", [*DEPLOYMENT, *MISREAD], ids=lambda stalled: stalled.name)
+@pytest.mark.parametrize("stalled", DEPLOYMENT, ids=lambda stalled: stalled.name)
 async def test_what_only_a_deployment_can_refuse_reaches_it_unchanged(stalled: StalledSpec) -> None:
     desired = await desire(_owned(stalled.spec), None, (), inventory, NOW)
     assert desired.problem is None
     assert {"NetworkPolicy", "Service", "Deployment"} <= {child["kind"] for child in desired.children}
+
+
+def test_a_section_that_is_null_is_absent() -> None:
+    sections = ("gpu", "engine", "model", "server", "service", "networkPolicy", "autoscaling", "rollout")
+    emptied = parse(resource({"size": "8B", **dict.fromkeys(sections), "podTemplate": {"resources": None}}))
+    assert emptied.spec == parse(resource({"size": "8B", "podTemplate": {}})).spec
+    assert inputs_of(emptied.spec) == inputs_of(parse(resource({"size": "8B"})).spec)
+
+
+def test_nulls_in_a_kubernetes_type_are_dropped_as_the_api_server_does() -> None:
+    peer: dict[str, object] = {"podSelector": None, "namespaceSelector": {}}
+    spec = parse(resource({"size": "8B", "networkPolicy": {"from": [peer]}})).spec
+    assert spec.network_policy.from_ == [{"namespaceSelector": {}}]
 
 
 async def test_a_resource_that_cannot_be_parsed_is_stalled_and_nothing_is_changed() -> None:

@@ -260,3 +260,26 @@ def test_a_service_that_selects_by_one_more_label_is_not_what_was_applied() -> N
     live = deepcopy(service)
     live["spec"]["selector"]["version"] = "2"
     assert not is_applied(service, live)
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"podSelector": None},
+        {"resources": {"requests": {"divisor": None}}},
+        {"affinity": None},
+        {"emptyDir": None},
+        {"nodeSelector": None},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize(
+    "stored",
+    [{"resources": {"requests": {}}}, {"resources": {"requests": {"divisor": "0"}}, "affinity": {}}],
+    ids=str,
+)
+def test_a_field_without_a_value_is_applied_whatever_the_api_server_makes_of_it(
+    wanted: dict[str, Any], stored: dict[str, Any]
+) -> None:
+    manifest = with_manifest_hash({"metadata": {"name": "a"}, "spec": wanted})
+    assert is_applied(manifest, {**manifest, "spec": stored})

@@ -89,7 +89,7 @@ def test_a_download_is_whole_and_marked_with_its_commit(
     assert run(hub, tmp_path, *options) == (0, "")
     model = tmp_path / "models" / MODEL
     assert {name: (model / name).read_bytes() for name in hub.files} == hub.files
-    assert is_complete(model)
+    assert is_complete(model, REPOSITORY, "main")
     assert json.loads((model.parent / f"{MODEL}.complete.json").read_text())["commit"] == COMMIT
 
 
@@ -116,7 +116,7 @@ def test_a_download_that_was_killed_keeps_the_files_that_it_has(hub: FakeHub, tm
     eventually(lambda: bool(partial_files()) and (model / SECOND).exists(), "a shard is there, one begun", 30)
     process.kill()
     end(process)
-    assert not is_complete(model)
+    assert not is_complete(model, REPOSITORY, "main")
     assert run(hub, tmp_path, "--checksums") == (0, "")
     assert (model / FIRST).read_bytes() == hub.files[FIRST]
     assert hub.sent[SECOND] == len(hub.files[SECOND])
@@ -143,7 +143,7 @@ def test_a_connection_that_breaks_is_taken_up_where_it_broke(hub: FakeHub, tmp_p
     if code:
         code, _ = run(hub, tmp_path, "--checksums")
     assert code == 0
-    assert is_complete(tmp_path / "models" / MODEL)
+    assert is_complete(tmp_path / "models" / MODEL, REPOSITORY, "main")
     assert BREAK + LARGE - hub.sent[FIRST] > CHUNK
 
 
@@ -171,7 +171,7 @@ def test_a_pod_that_waits_takes_over_from_one_that_was_killed(hub: FakeHub, tmp_
     end(first)
     hub.gate.set()
     assert end(second)[0] == 0
-    assert is_complete(tmp_path / "models" / MODEL)
+    assert is_complete(tmp_path / "models" / MODEL, REPOSITORY, "main")
 
 
 @pytest.mark.parametrize("name", ["config.json", FIRST, SECOND])
@@ -187,7 +187,7 @@ def test_a_file_with_another_checksum_is_refused_and_fetched_again(
     code, printed = run(hub, tmp_path, "--checksums")
     if code:
         assert f"{name} has another checksum than at the hub" in printed
-        assert not is_complete(model)
+        assert not is_complete(model, REPOSITORY, "main")
         code, _ = run(hub, tmp_path, "--checksums")
     assert code == 0
     assert (model / name).read_bytes() == right
@@ -198,7 +198,7 @@ def test_a_file_of_another_size_than_the_hub_says_is_never_complete(hub: FakeHub
     code, printed = run(hub, tmp_path)
     assert code == 1
     assert printed.endswith("is not whole: config.json has 2 bytes, not 1000\n")
-    assert not is_complete(tmp_path / "models" / MODEL)
+    assert not is_complete(tmp_path / "models" / MODEL, REPOSITORY, "main")
 
 
 @pytest.mark.parametrize("damage", ["removed", "cut short"])
@@ -229,3 +229,108 @@ def test_the_script_is_python_3_8() -> None:
     assert (files("internvl_operator.init_container") / "fetch_model.py").read_text(
         encoding="utf-8"
     ) == SCRIPT
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../other/config.json",
+        "../../other/config.json",
+        "a/../../other/config.json",
+        "/etc/passwd",
+        "a//b",
+        "./config.json",
+        "a\\..\\b",
+        "a\0b",
+        "",
+        ".cache/huggingface/x",
+        "link/config.json",
+        "link-to-a-file",
+    ],
+)
+def test_a_name_that_leaves_the_directory_touches_no_other_model(
+    hub: FakeHub, tmp_path: Path, name: str
+) -> None:
+    other = tmp_path / "models" / "other"
+    other.mkdir(parents=True)
+    (other / "config.json").write_text("theirs")
+    model = tmp_path / "models" / MODEL
+    model.mkdir()
+    (model / "link").symlink_to(other)
+    (model / "link-to-a-file").symlink_to(other / "config.json")
+    hub.files[name] = b"evil"
+    hub.told[name] = {"size": 5}
+    code, printed = run(hub, tmp_path)
+    assert code == 1
+    assert "files outside of its directory are named" in printed
+    assert (other / "config.json").read_text() == "theirs"
+    assert not (model / "config.json").exists()
+
+
+def mark(tmp_path: Path) -> Path:
+    return tmp_path / "models" / f"{MODEL}.complete.json"
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        "{}",
+        "[]",
+        "[" * 2000,
+        '{"sizes": {}}',
+        json.dumps(
+            {"repository": REPOSITORY, "revision": "main", "commit": COMMIT, "sizes": {}, "digests": {}}
+        ),
+        json.dumps({"repository": REPOSITORY, "revision": "main", "sizes": {"../x": 1}, "digests": {}}),
+        json.dumps({"repository": REPOSITORY, "revision": "main", "sizes": [], "digests": {}}),
+    ],
+)
+def test_a_mark_alone_makes_no_model(hub: FakeHub, tmp_path: Path, forged: str) -> None:
+    mark(tmp_path).parent.mkdir(parents=True)
+    mark(tmp_path).write_text(forged)
+    assert run(hub, tmp_path) == (0, "")
+    model = tmp_path / "models" / MODEL
+    assert {name: (model / name).read_bytes() for name in hub.files} == hub.files
+
+
+def test_code_that_was_changed_behind_the_mark_is_fetched_again(hub: FakeHub, tmp_path: Path) -> None:
+    hub.files["modeling.py"] = b"x = 1"
+    assert run(hub, tmp_path, "--checksums")[0] == 0
+    model = tmp_path / "models" / MODEL
+    (model / "modeling.py").write_bytes(b"x = 2")
+    assert not is_complete(model, REPOSITORY, "main")
+    for _ in range(2):  # what is wrong is removed, and then fetched
+        run(hub, tmp_path, "--checksums")
+    assert (model / "modeling.py").read_bytes() == b"x = 1"
+    assert is_complete(model, REPOSITORY, "main")
+
+
+def test_a_mark_of_another_repository_or_revision_does_not_count(hub: FakeHub, tmp_path: Path) -> None:
+    assert run(hub, tmp_path)[0] == 0
+    model = tmp_path / "models" / MODEL
+    assert not is_complete(model, "evil/InternVL2-8B", "main")
+    assert not is_complete(model, REPOSITORY, "v2")
+
+
+def test_a_branch_stays_the_commit_that_it_was(hub: FakeHub, tmp_path: Path) -> None:
+    assert run(hub, tmp_path)[0] == 0
+    assert f"/api/models/{REPOSITORY}/revision/main" in hub.asked
+    # As of a download that was broken off.
+    mark(tmp_path).unlink()
+    hub.asked.clear()
+    assert run(hub, tmp_path)[0] == 0
+    assert f"/api/models/{REPOSITORY}/revision/{COMMIT}" in hub.asked
+    assert f"/api/models/{REPOSITORY}/revision/main" not in hub.asked
+
+
+def test_the_files_of_an_older_operators_mark_serve_while_no_hub_answers(
+    hub: FakeHub, tmp_path: Path
+) -> None:
+    assert run(hub, tmp_path)[0] == 0
+    older = json.loads(mark(tmp_path).read_text())
+    del older["digests"], older["revision"]
+    mark(tmp_path).write_text(json.dumps(older))
+    code, printed = run(hub, tmp_path, HF_ENDPOINT="http://127.0.0.1:9")
+    assert (code, "takes the files of an older version's mark" in printed) == (0, True)
+    assert run(hub, tmp_path) == (0, "")
+    assert is_complete(tmp_path / "models" / MODEL, REPOSITORY, "main")

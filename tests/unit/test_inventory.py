@@ -157,7 +157,7 @@ def test_a_listed_inventory_stands_in_place_of_the_nodes() -> None:
 
 
 def test_nodes_of_a_listed_inventory_may_have_the_labels_that_the_pods_select() -> None:
-    in_a_pool = NodeTerm((Requirement("pool", "Exists", ()),), ())
+    in_a_pool = NodeTerm((Requirement("pool", "Exists", frozenset()),), ())
     request = GpuRequest(node_selector={"pool": "gpu"}, node_affinity=(in_a_pool,))
     found = inventory_for(request, None, listed=LISTED)
     assert [pool.product for pool in found.pools] == [A100, "NVIDIA-L4"]
@@ -221,7 +221,7 @@ def test_nodes_with_a_taint_that_the_pods_do_not_tolerate_are_left_out_and_spoke
 
 
 def test_nodes_that_a_required_node_affinity_does_not_select_are_left_out_and_spoken_of() -> None:
-    in_a_pool = NodeTerm((Requirement("pool", "Exists", ()),), ())
+    in_a_pool = NodeTerm((Requirement("pool", "Exists", frozenset()),), ())
     nodes = (node("l4", gfd("NVIDIA-L4", "23034")), node("a", gfd(A100) | {"pool": "gpu"}))
     found = inventory(*nodes, node_affinity=(in_a_pool,))
     assert [pool.product for pool in found.pools] == [A100]
@@ -258,3 +258,47 @@ def test_the_notes_stay_few_where_each_node_has_a_taint_of_its_own() -> None:
     notes = inventory(*nodes, node("b", gfd("NVIDIA-L4", "23034"))).notes
     assert len(notes) == 9
     assert notes[-1] == "left out, other causes: n008, n009, n010 and 589 more"
+
+
+HUGE = "9" * 60
+
+
+def test_a_memory_that_cannot_be_true_is_not_used_and_said_to_be() -> None:
+    known = inventory(node("gpu-7", gfd(A100) | {"nvidia.com/gpu.memory": HUGE}))
+    assert [pool.memory_mib for pool in known.pools] == [81920]
+    assert known.notes == (f"not used, as it cannot be true: nvidia.com/gpu.memory={'9' * 24}... of gpu-7",)
+
+
+@pytest.mark.parametrize("memory", ["1", "1023", "16777216", "1000000000000000000", "-5", "80Gi", "٣٢٠٠٠"])
+def test_no_number_but_a_cards_memory_is_used(memory: str) -> None:
+    known = inventory(node("gpu-7", gfd(A100) | {"nvidia.com/gpu.memory": memory}))
+    assert [pool.memory_mib for pool in known.pools] == [81920]
+    assert len(known.notes) == 1
+
+
+def test_an_unknown_product_with_a_memory_that_cannot_be_true_is_left_out() -> None:
+    unknown = node("gpu-7", gfd("ACME-9000") | {"nvidia.com/gpu.memory": HUGE})
+    with pytest.raises(NoGpuKnownError, match=r"cannot be true: nvidia\.com/gpu\.memory=9999"):
+        inventory(unknown)
+
+
+def test_a_count_that_cannot_be_true_is_left_out() -> None:
+    many = node("gpu-7", gfd(A100), str(2**63 - 1))
+    with pytest.raises(
+        NoGpuKnownError, match=r"9223372036854775807 of nvidia\.com/gpu cannot be true: gpu-7"
+    ):
+        inventory(many)
+
+
+def test_a_compute_capability_that_cannot_be_true_is_the_catalogues() -> None:
+    labels = gfd(A100) | {"nvidia.com/gpu.compute.major": HUGE, "nvidia.com/gpu.compute.minor": "0"}
+    known = inventory(node("gpu-7", labels))
+    assert [pool.compute_capability for pool in known.pools] == [(8, 0)]
+    assert "nvidia.com/gpu.compute.major=" in known.notes[0]
+
+
+def test_the_notes_on_labels_stay_few() -> None:
+    nodes = [
+        node(f"n{number:03}", gfd(A100) | {"nvidia.com/gpu.memory": f"{number + 1}"}) for number in range(600)
+    ]
+    assert inventory(*nodes).notes[-1] == "and 592 more such labels"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from internvl_operator.kube.port import ForbiddenError
 from internvl_operator.planner.nodes.inventory import NoGpuKnownError, inventory_for
+from internvl_operator.planner.nodes.node_affinity import NodeTerm, Requirement
 from internvl_operator.planner.request import GpuRequest
 from internvl_operator.runtime.nodes import ANEW_SECONDS, NodeInventory
 from internvl_operator.settings import Settings
@@ -84,3 +87,20 @@ async def test_nodes_that_may_not_be_read_are_not_needed_where_the_installation_
     assert (pool.product, pool.count) == ("NVIDIA-L4", 8)
     with pytest.raises(NoGpuKnownError, match="the nodes cannot be read"):
         await NodeInventory(cluster, Settings(), _Clock())(GpuRequest())
+
+
+async def test_an_affinity_of_many_terms_on_many_nodes_is_read_beside_the_event_loop() -> None:
+    fails_last = [*(Requirement(f"k{number}", "NotIn", frozenset("a")) for number in range(15))]
+    term = NodeTerm((*fails_last, Requirement("missing", "Exists", frozenset())), ())
+    nodes = [gpu_node(f"n{number}") for number in range(500)]
+    read = NodeInventory(cluster_of(*nodes), Settings(nodes_ttl_seconds=60), _Clock())
+    await read(GpuRequest())
+    turns = 0
+    reading = asyncio.ensure_future(read(GpuRequest(node_affinity=(term,) * 16)))
+    while not reading.done():
+        turns += 1
+        await asyncio.sleep(0)
+    # On the event loop it would be done within its first turns.
+    assert turns > 10
+    with suppress(NoGpuKnownError):
+        reading.result()

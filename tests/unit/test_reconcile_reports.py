@@ -170,3 +170,32 @@ async def test_autoscaling_that_the_release_cannot_do_is_warned_of_while_it_is_w
     await world.reconcile()
 
     assert world.status["plan"]["warnings"] == warnings
+
+
+async def test_a_deployment_that_somebody_paused_is_said_to_be_so(world: World) -> None:
+    world.create()
+    await world.reconcile()
+    spec = world.cluster.objects["Deployment", KEY]["spec"]
+    paused = world.cluster.edit("Deployment", KEY, spec={**spec, "paused": True})
+    world.cache.put(DEPLOYMENT, paused)
+
+    await world.reconcile()
+
+    assert world.condition("Stalled") == ("True", "DeploymentPaused")
+    assert (
+        f"kubectl rollout resume deployment/{KEY.name}"
+        in (condition(world.status, "Stalled") or {})["message"]
+    )
+
+
+async def test_a_pod_template_that_is_too_large_to_be_kept_is_said_to_be_so(world: World) -> None:
+    variables = [{"name": f"V{number}", "value": "x" * 6600} for number in range(40)]
+    world.create(engine={"env": variables})
+
+    await world.reconcile()
+
+    assert world.condition("Stalled") == ("True", "PodTemplateTooLarge")
+    assert (
+        "which may have 256 KiB: shorten engine.env" in (condition(world.status, "Stalled") or {})["message"]
+    )
+    assert world.cluster.applied == []

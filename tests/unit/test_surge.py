@@ -26,6 +26,16 @@ def test_a_new_pod_that_lacks_the_gpus_of_an_old_one_is_cramped() -> None:
     assert surge == CrampedSurge("2", datetime.fromisoformat(at(40)))
 
 
+def test_a_condition_without_a_time_waits_since_the_pod_was_made() -> None:
+    waiting = unscheduled(NO_GPU, since=40, revision="2")
+    for item in waiting["status"]["conditions"]:
+        item["lastTransitionTime"] = None
+
+    surge = cramped_surge(_pods(OLD, waiting), GPU)
+
+    assert surge == CrampedSurge("2", datetime.fromisoformat(waiting["metadata"]["creationTimestamp"]))
+
+
 def test_an_evicted_pod_of_an_older_placement_stands_in_nobodys_way() -> None:
     evicted = pod("evicted", revision="0", placement="elsewhere", phase="Failed", reason="Evicted")
     assert cramped_surge(_pods(evicted, OLD, unscheduled(NO_GPU, revision="2")), GPU) is not None

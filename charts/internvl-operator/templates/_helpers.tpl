@@ -79,3 +79,14 @@ subjects:
 {{- with $defaults.networkPolicy.from }}{{ $_ := set $given "networkPolicy" (dict "from" .) }}{{ end }}
 {{- toYaml $given }}
 {{- end }}
+
+{{/*
+An expression of a policy: each of the values is allowed, by its whole text or, with a star at the end, by its beginning.
+*/}}
+{{- define "internvl-operator.onlyAllowed" -}}
+{{- if .allowed -}}
+{{ .values }}.all(value, {{ toJson .allowed }}.exists(one, one.endsWith('*') ? value.startsWith(one.substring(0, one.size() - 1)) : value == one))
+{{- else -}}
+{{ .values }}.size() == 0
+{{- end -}}
+{{- end }}

@@ -62,6 +62,14 @@ class ApiModel(BaseModel):
             schema["x-kubernetes-validations"] = validations_of(cls.rules)
         return schema
 
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_nulls(cls, value: Any) -> Any:
+        """Take a null as absent: server-side apply stores null for a section that is emptied."""
+        if isinstance(value, dict) and None in value.values():
+            return {key: item for key, item in value.items() if item is not None}
+        return value
+
     @model_validator(mode="after")
     def _keep_rules(self) -> Self:
         if broken := broken_rules(self.rules, self):

@@ -6,6 +6,8 @@ null, no titles. Rules of the models become ``x-kubernetes-validations``.
 Why: docs/design/006-no-webhook.md
 """
 
+import re
+from functools import partial
 from typing import Any
 
 from pydantic import BaseModel
@@ -99,7 +101,7 @@ def custom_resource_definition() -> JsonObject:
 
 
 def _resource_schema() -> JsonObject:
-    spec = structural_schema(InternVLDeploymentSpec)
+    spec = _with_nullable_sections(structural_schema(InternVLDeploymentSpec))
     spec["properties"]["replicas"]["default"] = 1
     status = structural_schema(InternVLDeploymentStatus)
     # kstatus takes a resource without a status for ready: Helm, Flux and others would not wait for a new one.
@@ -123,6 +125,42 @@ def structural_schema(model: type[BaseModel]) -> JsonObject:
     """Return the structural OpenAPI v3 schema of a model, with its rules and those of the models in it."""
     schema = model.model_json_schema(by_alias=True)
     return _structural(schema, schema.get("$defs", {}))
+
+
+_GIVEN = re.compile(r"has\(self((?:\.\w+)+)\)")
+
+
+def _with_nullable_sections(section: JsonObject) -> JsonObject:
+    """Return a section's schema whose sections may be null, and whose rules take null as absent.
+
+    Server-side apply stores null for a section in which nothing is left (structured-merge-diff: ``removingWalker``).
+    A Kubernetes type, a map and a reference are one value to it (``atomic``) and stay as they are written.
+    """
+    properties = {name: _emptied(value) for name, value in section["properties"].items()}
+    result = {**section, "properties": properties}
+    if rules := section.get("x-kubernetes-validations"):
+        result["x-kubernetes-validations"] = [
+            {**rule, "rule": _GIVEN.sub(partial(_given, result), rule["rule"])} for rule in rules
+        ]
+    return result
+
+
+def _emptied(node: JsonObject) -> JsonObject:
+    """Return the schema of a field that ends, emptied by server-side apply, as if it had been written so."""
+    if "properties" not in node or "x-kubernetes-map-type" in node:
+        return node
+    if "required" in node:
+        # Nothing is left of a reference without its name: an emptied one is refused, and does not mean none.
+        return node | {"x-kubernetes-map-type": "atomic"}
+    return _with_nullable_sections(node) | {"nullable": True}
+
+
+def _given(section: JsonObject, match: re.Match[str]) -> str:
+    """Return a rule's ``has(self.path)``, or for what may be null that it is there and not null."""
+    node, path = section, match.group(1)
+    for name in path[1:].split("."):
+        node = node["properties"][name]
+    return f"(has(self{path}) && self{path} != null)" if node.get("nullable") else match.group(0)
 
 
 def _structural(node: JsonObject, definitions: JsonObject) -> JsonObject:

@@ -11,8 +11,8 @@ import yaml
 from pydantic import Field, ValidationError
 
 from internvl_operator.api.base import ApiModel
+from internvl_operator.api.kubernetes_types import NetworkPolicyPeer, Toleration
 from internvl_operator.api.pod_template import (
-    KubernetesObject,
     LocalObjectReference,
     Name,
     NodeSelector,
@@ -87,7 +87,7 @@ class CABundle(ApiModel):
 class NetworkPolicyDefaults(ApiModel):
     """Who may reach every model."""
 
-    from_: Annotated[list[KubernetesObject], Field(alias="from")] = []
+    from_: Annotated[list[NetworkPolicyPeer], Field(alias="from")] = []
     """Kubernetes NetworkPolicyPeers, such as the namespace of Prometheus."""
 
 
@@ -108,7 +108,7 @@ class PlatformDefaults(ApiModel):
     """Certificate authorities to trust."""
     node_selector: NodeSelector = {}
     """Node labels that the pods need; those of the resource win."""
-    tolerations: list[KubernetesObject] = []
+    tolerations: list[Toleration] = []
     """Tolerations of the pods, beside those of the resource."""
     network_policy: NetworkPolicyDefaults = NetworkPolicyDefaults()
     """Who may reach every model, beside who may by its resource."""

@@ -1,21 +1,30 @@
 """``spec.podTemplate``: what a user adds to the pods that serve the model."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
 from internvl_operator.api.base import ApiModel, Rule
+from internvl_operator.api.kubernetes_types import (
+    Affinity,
+    PodSecurityContext,
+    Toleration,
+    TopologySpreadConstraint,
+)
 from internvl_operator.catalog.nvidia import PRODUCT_LABEL
 from internvl_operator.quantity import PATTERN
 
-KubernetesObject = Annotated[
-    dict[str, Any], Field(json_schema_extra={"x-kubernetes-preserve-unknown-fields": True})
-]
-"""A Kubernetes type that the API server checks when the Deployment is applied."""
+_ATOMIC = {"x-kubernetes-map-type": "atomic"}
+"""One value to server-side apply: who sets a key owns the map, and an emptied one stays a map."""
 
-StringMap = Annotated[dict[str, Annotated[str, Field(max_length=4096)]], Field(max_length=64)]
-NodeSelector = Annotated[dict[str, Annotated[str, Field(max_length=63)]], Field(max_length=32)]
+StringMap = Annotated[
+    dict[str, Annotated[str, Field(max_length=4096)]], Field(max_length=64, json_schema_extra=_ATOMIC)
+]
+NodeSelector = Annotated[
+    dict[str, Annotated[str, Field(max_length=63)]], Field(max_length=32, json_schema_extra=_ATOMIC)
+]
 Quantity = Annotated[str, Field(pattern=PATTERN, max_length=32)]
+Amounts = Annotated[dict[str, Quantity], Field(max_length=8, json_schema_extra=_ATOMIC)]
 Name = Annotated[str, Field(max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
 
 _RESERVED_PREFIXES = ("internvl.dev/", "app.kubernetes.io/")
@@ -28,9 +37,9 @@ def _own_keys_only(mapping: dict[str, str]) -> bool:
 class ComputeResources(ApiModel):
     """Requests and limits of the serving container; the GPUs follow from the plan."""
 
-    requests: Annotated[dict[str, Quantity], Field(max_length=8)] = {}
+    requests: Amounts = {}
     """Requests for cpu, memory and ephemeral-storage. What is not given follows from the plan."""
-    limits: Annotated[dict[str, Quantity], Field(max_length=8)] = {}
+    limits: Amounts = {}
     """Limits for cpu, memory and ephemeral-storage, the first two for the download too. None when not given."""
 
     rules = (
@@ -60,13 +69,13 @@ class PodTemplate(ApiModel):
     """Annotations added to the pods."""
     node_selector: NodeSelector = {}
     """Node labels that the pods need, beside the GPU product that the plan pins."""
-    tolerations: Annotated[list[KubernetesObject], Field(max_length=32)] = []
+    tolerations: Annotated[list[Toleration], Field(max_length=32)] = []
     """Tolerations added to the one for the GPU resource's own taint."""
-    affinity: KubernetesObject | None = None
+    affinity: Affinity | None = None
     """Scheduling constraints (a Kubernetes Affinity)."""
     resources: ComputeResources = ComputeResources()
     """Compute resources of the serving container."""
-    security_context: KubernetesObject | None = None
+    security_context: PodSecurityContext | None = None
     """A Kubernetes PodSecurityContext whose fields replace the default's (uid 1000, fsGroup 1000)."""
     image_pull_secrets: Annotated[list[LocalObjectReference], Field(max_length=16)] = []
     """Secrets with which the images are pulled."""
@@ -78,7 +87,7 @@ class PodTemplate(ApiModel):
     """ServiceAccount of the pods; its token is not mounted. Default: default."""
     scheduler_name: Name | None = None
     """Scheduler of the pods. Default: the cluster's default scheduler."""
-    topology_spread_constraints: Annotated[list[KubernetesObject], Field(max_length=16)] = []
+    topology_spread_constraints: Annotated[list[TopologySpreadConstraint], Field(max_length=16)] = []
     """How replicas are spread over the cluster (Kubernetes TopologySpreadConstraints)."""
 
     rules = (

@@ -118,11 +118,16 @@ class Reason(StrEnum):
     """This release of the engine refuses the combination of options."""
     NAME_CONFLICT = "NameConflict", SPEC, STALLED
     """An object of the same name belongs to someone else, and was not touched."""
+    CONTESTED = "Contested", SPEC, STALLED
+    """Somebody else changes a child again and again; it is put back more and more rarely, at least every 5
+    minutes."""
     CACHE_CLAIM_IMMUTABLE = "CacheClaimImmutable", SPEC, STALLED
     """The claim that keeps the download has another storage class or access mode than `model.cache` now asks
     for, which a claim cannot change; everything else of the spec was applied."""
     INVALID_POD_TEMPLATE = "InvalidPodTemplate", SPEC, STALLED
     """The API server refuses the Deployment."""
+    POD_TEMPLATE_TOO_LARGE = "PodTemplateTooLarge", SPEC, STALLED
+    """Pod template and plan are too large for the annotations in which the Deployment keeps them."""
     NEWER_OPERATOR = "NewerOperator", SPEC, STALLED
     """A newer operator made the pods, and this one cannot read what it wrote down; they were left as they
     are."""
@@ -141,6 +146,9 @@ class Reason(StrEnum):
     """Pods are being made, and nothing more is known yet."""
     PROGRESS_DEADLINE_EXCEEDED = "ProgressDeadlineExceeded", STATE, PROGRESS
     """The same, for longer than a download and the start may take; look at the pods."""
+    DEPLOYMENT_PAUSED = "DeploymentPaused", SPEC, STALLED
+    """Somebody paused the Deployment (`kubectl rollout pause`), so that its pods do not become what they should
+    be."""
     STOPPING = "Stopping", STATE, PROGRESS
     """`suspend`, or 0 replicas: the pods are on their way out."""
     WAITING_FOR_DELETION = "WaitingForDeletion", STATE, PROGRESS
@@ -162,6 +170,8 @@ class Reason(StrEnum):
     """UpdateAvailable: this operator would restart the pods with another pod template."""
     NOT_READY = "NotReady", CONDITION, PROGRESS
     """Event: a resource that served does not any more."""
+    RECORD_IGNORED = "RecordIgnored", CONDITION, DONE
+    """Event: the Deployment's record is not what the operator wrote, and is not used."""
     TERMINATE_FIRST = "TerminateFirst", CONDITION, DONE
     """Event: no GPU is free beside the old pods, so that they stop before new ones start."""
     UPDATE_AVAILABLE = "UpdateAvailable", CONDITION, DONE

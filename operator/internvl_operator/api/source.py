@@ -33,7 +33,9 @@ class HuggingFaceSource(ApiModel):
         Rule(
             "!has(self.endpoint) || self.endpoint.matches('^https?://[^ /?#]+[^ ?#]*$')",
             "huggingFace.endpoint must be a URL such as https://hub.example.com",
-            lambda h: h.endpoint is None or re.fullmatch("https?://[^ /?#]+[^ ?#]*", h.endpoint) is not None,
+            lambda h: (
+                h.endpoint is None or re.fullmatch("https?://[^ /?#]+(/[^ ?#]*)?", h.endpoint) is not None
+            ),
         ),
     )
 

@@ -5,11 +5,13 @@ defaults only ``replicas``, which the scale subresource needs, so that what stan
 the cluster.
 """
 
-from typing import Annotated, Literal
+from collections import Counter
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from internvl_operator.api.base import ApiModel, Rule
+from internvl_operator.api.kubernetes_types import checked, schema_of
 from internvl_operator.api.pod_template import Quantity
 from internvl_operator.catalog.engine_options import DEFAULT_OPTIONS, TENSOR_PARALLELISM
 from internvl_operator.catalog.engines import DEFAULT_VERSION, SUPPORTED_VERSIONS, engine
@@ -96,21 +98,37 @@ class Gpu(ApiModel):
     )
 
 
+def _env_var_schema() -> dict[str, Any]:
+    """Return the schema of an item in a list that server-side apply merges by name."""
+    schema = schema_of("EnvVar")
+    name, source = schema["properties"]["name"], schema["properties"]["valueFrom"]
+    properties = schema["properties"] | {
+        "name": name | {"minLength": 1, "maxLength": 256},
+        "valueFrom": source | {"x-kubernetes-map-type": "atomic"},
+    }
+    return {"type": "object", "required": schema["required"], "properties": properties}
+
+
+_ENV_VAR = _env_var_schema()
+
+
 class EnvVar(ApiModel):
     """A Kubernetes EnvVar."""
 
-    model_config = ApiModel.model_config | {
-        "extra": "allow",
-        "json_schema_extra": {"x-kubernetes-preserve-unknown-fields": True},
-    }
+    model_config = ApiModel.model_config | {"extra": "allow", "json_schema_extra": _ENV_VAR}
 
     name: Annotated[str, Field(min_length=1, max_length=256)]
     """Name of the variable."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _is_env_var(cls, value: Any) -> Any:
+        return checked(_ENV_VAR, value) if isinstance(value, dict) else value
+
 
 def _named_once(variables: list[EnvVar]) -> list[EnvVar]:
-    names = [variable.name for variable in variables]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
+    times = Counter(variable.name for variable in variables)
+    if twice := sorted(name for name, count in times.items() if count > 1):
         raise ValueError(f"Duplicate value: {', '.join(twice)}")
     return variables
 
@@ -143,11 +161,11 @@ class Engine(ApiModel):
     """Further arguments of api_server, checked against the flags of that release."""
     env: Annotated[
         list[EnvVar],
-        AfterValidator(_named_once),
         Field(
             max_length=64,
             json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
         ),
+        AfterValidator(_named_once),
     ] = []
     """Environment of the serving container (Kubernetes EnvVars)."""
 

@@ -6,9 +6,9 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from internvl_operator.api.base import ApiModel, Rule, broken_rules
+from internvl_operator.api.kubernetes_types import NetworkPolicyPeer
 from internvl_operator.api.lifecycle import Autoscaling, Monitoring, Rollout
 from internvl_operator.api.pod_template import (
-    KubernetesObject,
     LocalObjectReference,
     PodTemplate,
     StringMap,
@@ -56,13 +56,41 @@ class Service(ApiModel):
     """Annotations of the Service, for example for a cloud's load balancer."""
 
 
+class Egress(ApiModel):
+    """Whom the replicas may reach: the hub, DNS, and the hosts of the images in requests."""
+
+    enabled: bool = False
+    """Whether the NetworkPolicy limits where connections go. Default: false."""
+    to: Annotated[list[NetworkPolicyPeer], Field(max_length=32)] = []
+    """Kubernetes NetworkPolicyPeers that the replicas may reach, on every port; none: nothing, DNS neither."""
+
+    rules = (
+        Rule(
+            "!has(self.to) || self.to.size() == 0 || (has(self.enabled) && self.enabled)",
+            "networkPolicy.egress.to limits nothing alone: write networkPolicy.egress.enabled true, or remove to",
+            lambda e: not e.to or e.enabled,
+        ),
+    )
+
+
 class NetworkPolicy(ApiModel):
     """Who may reach the replicas."""
 
     enabled: bool = True
     """Whether a NetworkPolicy is made. Default: true."""
-    from_: Annotated[list[KubernetesObject], Field(alias="from", max_length=32)] = []
+    from_: Annotated[list[NetworkPolicyPeer], Field(alias="from", max_length=32)] = []
     """Kubernetes NetworkPolicyPeers that may reach the server, beside the pods of the same namespace."""
+    egress: Egress = Egress()
+    """Whom the replicas may reach. Default: everyone."""
+
+    rules = (
+        Rule(
+            "!(has(self.enabled) && !self.enabled && has(self.egress) && has(self.egress.enabled) && "
+            "self.egress.enabled)",
+            "networkPolicy.egress needs the NetworkPolicy: write networkPolicy.enabled true, or remove egress",
+            lambda n: n.enabled or not n.egress.enabled,
+        ),
+    )
 
 
 def _tp_rule(size: str, most: int) -> Rule:

@@ -43,13 +43,13 @@ class Flag:
     default: str | int | float | tuple[str, ...] | None = None
 
     def reaches(self, backend: Backend) -> bool:
-        """Tell whether a server on ``backend`` reads the flag; LMDeploy ignores the others without a word."""
+        """Return whether a server on ``backend`` reads the flag; LMDeploy ignores the others without a word."""
         return self.group in (FlagGroup.SERVER, FlagGroup.ENGINE, backend)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Caveat:
-    """What releases need beside their flags.
+    """A known fault or need of some releases, which the plan reports as a warning.
 
     Attributes:
         message: a sentence with a way out.
@@ -88,7 +88,7 @@ class Engine:
         metrics_flag: the flag that turns ``/metrics`` on; None where it is on already or does not exist.
         metrics_require_key: ``/metrics`` asks for a key when ``--api-keys`` is given.
         waiting_requests_metrics: the gauges whose sum is the number of waiting requests.
-        caveats: what the release needs beside its flags.
+        caveats: the release's known faults and needs.
         chat_templates: the value of ``--chat-template`` by language model, where the engine would go by the
             name of the model's directory; empty where it reads the template from the tokenizer.
     """
@@ -120,7 +120,7 @@ class Engine:
         return self.images[0]
 
     def supports(self, flag: str) -> bool:
-        """Tell whether ``lmdeploy serve api_server`` has the flag, given with its two dashes."""
+        """Return whether ``lmdeploy serve api_server`` has the flag, given with its two dashes."""
         return flag in self.flags
 
     def backends_for(self, architecture: str) -> tuple[Backend, ...]:
@@ -146,5 +146,5 @@ class Engine:
     def warnings_for(
         self, model: Model, backend: Backend, tp: int, options: EngineOptions
     ) -> tuple[str, ...]:
-        """Return what the release needs beside its flags to serve the model like this, a sentence each."""
+        """Return the caveats of the release that concern a model so configured, a sentence each."""
         return tuple(caveat.message for caveat in self.caveats if caveat.applies(model, backend, tp, options))

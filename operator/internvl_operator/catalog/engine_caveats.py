@@ -1,4 +1,4 @@
-"""What LMDeploy releases need beside their flags, and for which models: a table of sentences."""
+"""Known faults and needs of LMDeploy releases, and the models that each concerns: a table of sentences."""
 
 from internvl_operator.catalog.engine import Caveat, Release
 from internvl_operator.catalog.engine_options import EngineOptions
@@ -58,6 +58,12 @@ _CAVEATS = (
     Caveat(  # docs/en/supported_models/supported_models.md
         "TurboMind quantizes the KV cache of heads of dimension 128 alone: set spec.engine.quantPolicy to 0.",
         _quantized_kv_of_narrow_heads,
+    ),
+    Caveat(  # vl/media/connection.py, 4447
+        "Image URLs may lead to private addresses, such as a Service of this cluster or a cloud's metadata: limit "
+        "where the pods connect to with spec.networkPolicy.egress, or use engine 0.12.3 or later.",
+        _always,
+        before=(0, 12, 3),
     ),
     Caveat(  # vl/media/connection.py, 4447
         "Image URLs that resolve to a private address, such as a Service of this cluster, are refused: "

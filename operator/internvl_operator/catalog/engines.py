@@ -52,6 +52,10 @@ def engine(version: str) -> Engine:
 
     Raises:
         UnknownEngineError: the release is not one of :data:`SUPPORTED_VERSIONS`.
+
+    Example:
+        >>> engine("0.18.0").supports("--quant-policy")
+        True
     """
     if version not in SUPPORTED_VERSIONS:
         raise UnknownEngineError(f"LMDeploy {version} is not supported; the closest is {_closest(version)}.")

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 
 from internvl_operator.catalog import engines
@@ -19,6 +20,15 @@ from internvl_operator.catalog.spec_flags import OPERATOR_FLAGS
 _CONVERSIONS: Mapping[str, Callable[[str], object]] = MappingProxyType(
     {"str": str, "int": int, "float": float, "json": json.loads, "custom": str}
 )
+
+_MOST_PROBLEMS = 5
+"""Mistakes that are told at once: each costs a search for what was meant."""
+
+_LONGEST_FLAG = 64
+"""Above the name of every flag: what is longer is not compared with them."""
+
+_NUMBER_OR_DASH = re.compile(r"-(\d++(\.\d++)?|\.\d++)?")
+"""What begins with a dash and is a value to argparse."""
 
 _TITLES = MappingProxyType({"turbomind": "TurboMind", "pytorch": "PyTorch"})
 """The backends as ``spec.engine.backend`` spells them."""
@@ -53,9 +63,14 @@ def check_extra_args(engine: Engine, backend: Backend, args: Sequence[str]) -> t
             with ``$(NAME)``, which Kubernetes replaces, is not looked into.
     """
     strays, uses = _split(args)
-    problems = [f"{stray!r} is no flag: extraArgs holds flags and their values alone." for stray in strays]
+    problems = [
+        f"{stray!r} is no flag: extraArgs holds flags and their values alone."
+        for stray in strays[:_MOST_PROBLEMS]
+    ]
     seen: set[str] = set()
-    for use in uses:
+    for number, use in enumerate(uses):
+        if len(problems) >= _MOST_PROBLEMS:
+            return (*problems, f"{len(uses) - number} more flags were not looked at.")
         problem = _problem(engine, backend, use)
         if problem is None and use.flag in seen and not use.key:
             problem = f"{use.flag} is given twice, and LMDeploy reads the last alone: leave the others out."
@@ -82,7 +97,7 @@ def _split(args: Sequence[str]) -> tuple[list[str], list[_Use]]:
     strays: list[str] = []
     uses: list[_Use] = []
     for argument in args:
-        if argument.startswith("-") and not re.fullmatch(r"-(\d*\.?\d+)?", argument):
+        if argument.startswith("-") and not _NUMBER_OR_DASH.fullmatch(argument):
             written, equals, value = argument.partition("=")
             key = written.partition(".")[2]
             uses.append(_Use(written, flag_of(argument), key, value if equals else None))
@@ -111,16 +126,19 @@ def _unknown(engine: Engine, flag: str) -> str:
     versions = engines.SUPPORTED_VERSIONS
     having = [version for version in versions if engines.engine(version).supports(flag)]
     if not having:
-        return lacking + _did_you_mean(flag, engine)
+        return lacking + _did_you_mean(flag, engine.version)
     if versions.index(having[0]) > versions.index(engine.version):
         return f"{lacking}, which {having[0]} has: set spec.engine.version to that or later, or leave it out."
     return f"{lacking}, which {having[-1]} was the last to have: leave it out."
 
 
-def _did_you_mean(flag: str, engine: Engine) -> str:
+@lru_cache(256)  # a plan asks for each of its candidates
+def _did_you_mean(flag: str, version: str) -> str:
+    if len(flag) > _LONGEST_FLAG:
+        return ": leave it out."
     from difflib import get_close_matches  # an error's cost, not a plan's
 
-    nearest = get_close_matches(flag, engine.flags, n=1, cutoff=0.7)
+    nearest = get_close_matches(flag, engines.engine(version).flags, n=1, cutoff=0.7)
     return f": did you mean {nearest[0]}?" if nearest else ": leave it out."
 
 
@@ -174,7 +192,7 @@ def _wrong_value(flag: Flag, converted_as: str, value: str) -> str | None:
         return None
     try:
         converted = _CONVERSIONS[converted_as](value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return f"{flag.name} needs {_KINDS[flag.type]}, not {value!r}."
     if flag.choices and converted not in flag.choices:
         return f"{flag.name} must be one of {', '.join(map(str, flag.choices))}, not {value!r}."

@@ -168,6 +168,10 @@ def find_gpu(name: str) -> Gpu:
 
     Raises:
         UnknownGpuError: no GPU has that name.
+
+    Example:
+        >>> find_gpu("a100-80gb").product
+        'NVIDIA-A100-SXM4-80GB'
     """
     gpu = _BY_NAME.get(_normal(name))
     if gpu is None:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from internvl_operator.diagnosis.pods import is_pod_of
 from internvl_operator.kube.objects import condition_of, is_ready_to_serve, is_true
 from internvl_operator.kube.port import Key, KubernetesObject
 from internvl_operator.kube.streams import PodStreams, PortForward
@@ -17,13 +18,13 @@ class NotServingError(Exception):
 
 def api_key_reference(body: Mapping[str, Any]) -> tuple[str, str] | None:
     """Return name and key of the Secret that holds a resource's API key, if it has one."""
-    reference = body["spec"].get("server", {}).get("apiKeySecretRef")
+    reference = (body["spec"].get("server") or {}).get("apiKeySecretRef")
     return (reference["name"], reference["key"]) if reference else None
 
 
 def tls_secret(body: Mapping[str, Any]) -> str | None:
     """Return the name of the Secret with a resource's certificate, if it has one."""
-    reference = body["spec"].get("server", {}).get("tlsSecretRef")
+    reference = (body["spec"].get("server") or {}).get("tlsSecretRef")
     return str(reference["name"]) if reference else None
 
 
@@ -57,13 +58,17 @@ def served_url(body: Mapping[str, Any]) -> str:
     raise NotServingError(f"{named} does not serve: {why}")
 
 
-def ready_pod(pods: list[KubernetesObject]) -> Key:
-    """Return the first pod that is ready and stays.
+def ready_pod(name: str, pods: list[KubernetesObject]) -> Key:
+    """Return the first pod of a resource that is ready and stays: it is sent the API key.
+
+    Args:
+        name: of the resource.
+        pods: that carry its label, which anybody's may.
 
     Raises:
         NotServingError: there is none.
     """
-    ready = sorted(pod["metadata"]["name"] for pod in pods if is_ready_to_serve(pod))
+    ready = sorted(pod["metadata"]["name"] for pod in pods if is_pod_of(name, pod) and is_ready_to_serve(pod))
     if not ready:
         raise NotServingError("no pod is ready")
     return Key(pods[0]["metadata"]["namespace"], ready[0])

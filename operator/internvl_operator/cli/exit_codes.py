@@ -3,6 +3,8 @@
 import sys
 from collections.abc import Callable
 
+from internvl_operator.printable import printable
+
 NOT_READY = 1
 USAGE_ERROR = 2
 NO_PLAN = 3
@@ -34,5 +36,5 @@ def exit_code_of(verb: str, work: Callable[[], int], failures: tuple[type[Except
 
 def failed(verb: str, why: object, code: int) -> int:
     """Print why a verb failed, and return the exit code."""
-    print(f"internvl {verb}: {why}", file=sys.stderr)
+    print(printable(f"internvl {verb}: {why}"), file=sys.stderr)
     return code

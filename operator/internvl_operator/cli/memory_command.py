@@ -136,7 +136,9 @@ async def _one(options: argparse.Namespace) -> list[Measurement]:
 
 async def _many(options: argparse.Namespace) -> list[Measurement]:
     """Measure every combination that the journal does not hold yet."""
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, _current().cancel)
+    # Also when the terminal is closed: a GPU must not stay taken.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, _current().cancel)
     base = _base(options.file)
     wanted = list(configurations(options.sizes, options.gpus, options.awq, options.ratios))
     journal = Journal(options.journal)

@@ -17,11 +17,11 @@ from internvl_operator.runtime.leadership import LeaseLostError
 from internvl_operator.settings import Settings
 
 _LEAVE_SECONDS = 5.0
-"""Time for tasks to end that were told to; all that matters has been done by then."""
+"""Time that cancelled tasks get to end; whatever must not be lost is done before that."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the controller until it is told to stop, or check what it would run with."""
+    """Run the controller until it gets SIGTERM or SIGINT, or check what it would run with."""
     parser = argparse.ArgumentParser(prog="internvl run", description=__doc__)
     parser.add_argument("--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"])
     parser.add_argument(

@@ -103,11 +103,12 @@ def pods_of(deployment: Mapping[str, Any] | None, bodies: Iterable[Mapping[str, 
     if deployment is None:
         return ()
     name = deployment["metadata"]["name"]
-    pods = [_pod(body) for body in bodies if _is_of(name, body)]
+    pods = [_pod(body) for body in bodies if is_pod_of(name, body)]
     return tuple(sorted(pods, key=lambda pod: (pod.created_at, pod.name)))
 
 
-def _is_of(deployment: str, body: Mapping[str, Any]) -> bool:
+def is_pod_of(deployment: str, body: Mapping[str, Any]) -> bool:
+    """Return whether a pod belongs to the Deployment of a name, and not to whoever gave it its label."""
     controller = controller_of(body)
     template_hash = (body["metadata"].get("labels") or {}).get(POD_TEMPLATE_HASH)
     return (

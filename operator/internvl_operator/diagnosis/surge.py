@@ -42,7 +42,7 @@ def cramped_surge(pods: Collection[Pod], gpu_resource: str) -> CrampedSurge | No
             continue
         others = [other for other in pods if other.revision != pod.revision and _holds_gpus(other)]
         if others and all(other.placement == pod.placement for other in others):
-            return CrampedSurge(pod.revision, datetime.fromisoformat(unscheduled.since))
+            return CrampedSurge(pod.revision, datetime.fromisoformat(unscheduled.since or pod.created_at))
     return None
 
 

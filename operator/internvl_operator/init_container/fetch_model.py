@@ -2,7 +2,11 @@
 
 The init container runs this file's text with the engine image's own Python (3.8 or later) and huggingface_hub, so it
 stands alone. Pods that share a directory may start at once: one downloads while the others wait. A download that broke
-off keeps the files that it has. What is complete is marked so, and from then on no hub is asked.
+off keeps the files that it has. A branch is resolved to a commit once for a directory, which keeps it. What is complete
+is marked so, and from then on no hub is asked.
+
+A hub's file names are taken only where they stay in the directory. A mark counts only with the files that it speaks of:
+those that hold code or configuration by their checksums.
 
 Usage: fetch_model.py REPOSITORY REVISION DIRECTORY [--checksums]
 """
@@ -12,6 +16,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import os
 import shutil
 import struct
 import sys
@@ -22,10 +27,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 _CHUNK_BYTES = 1 << 24
 _HASHING_THREADS = 4
+_HASHED_BYTES = 1 << 24
+"""Up to this size a file, such as one of code, is compared by its checksum at every start."""
+_HEADER_BYTES = 100_000_000
+"""Longest header of a safetensors file, by the format's own reader."""
+_NOT_JSON = (ValueError, RecursionError)
 _LEFT_SECONDS = 600.0
 """Age from which on a partial file is a dead process's, also where the filesystem's locks do not hold."""
 
@@ -34,24 +44,58 @@ def main(repository: str, revision: str, directory: str, *options: str) -> str |
     """Fetch the model unless it is there; return what is wrong with it, or None."""
     model = Path(directory)
     model.parent.mkdir(parents=True, exist_ok=True)
-    if is_complete(model):
+    if is_complete(model, repository, revision):
         return None
     with lock(model.with_name(model.name + ".lock")):
         # Another pod may have completed it meanwhile.
-        if is_complete(model):
+        if is_complete(model, repository, revision):
             return None
-        problems = fetch(repository, revision, model, "--checksums" in options)
+        try:
+            problems = fetch(repository, revision, model, "--checksums" in options)
+        except Exception as error:
+            if not was_complete(model, repository):
+                raise
+            print(
+                f"takes the files of an older version's mark, as the hub does not answer: {error}", flush=True
+            )
+            return None
     if problems:
         return f"{repository} at {revision} is not whole: {'; '.join(problems)}"
     return None
 
 
-def is_complete(model: Path) -> bool:
-    """Return whether the model is marked as complete and its files still have the sizes that they had then."""
+def is_complete(model: Path, repository: str, revision: str) -> bool:
+    """Return whether a model is marked as complete, and is still what was marked.
+
+    That are all files by their sizes, and those of code and configuration by their checksums.
+    """
     try:
-        sizes = json.loads(_marker(model).read_text())["sizes"]
-        return all((model / name).stat().st_size == size for name, size in sizes.items())
-    except (OSError, ValueError, KeyError):
+        mark = json.loads(_marker(model).read_text())
+        digests = {
+            name: _sha256(model / name) for name, size in mark["sizes"].items() if size <= _HASHED_BYTES
+        }
+        return bool(
+            (mark["repository"], mark["revision"]) == (repository, revision)
+            and was_complete(model, repository)
+            and mark["digests"] == digests
+        )
+    except (OSError, KeyError, TypeError, AttributeError, *_NOT_JSON):
+        return False
+
+
+def was_complete(model: Path, repository: str) -> bool:
+    """Return whether a mark, be it of an operator that kept no checksums, names a whole model that is there."""
+    try:
+        mark = json.loads(_marker(model).read_text())
+        sizes = mark["sizes"]
+        return bool(
+            mark["repository"] == repository
+            and not unsafe_names(model, sizes)
+            and all((model / name).stat().st_size == size for name, size in sizes.items())
+            and "config.json" in sizes
+            and not broken_files(model)
+        )
+    except (OSError, KeyError, TypeError, AttributeError, *_NOT_JSON):
         return False
 
 
@@ -77,8 +121,13 @@ def fetch(repository: str, revision: str, model: Path, checksums: bool) -> list[
     """
     from huggingface_hub import HfApi, snapshot_download
 
-    info = HfApi().model_info(repository, revision=revision, files_metadata=True)
+    pinned = _pinned(model, repository, revision)
+    info = HfApi().model_info(repository, revision=pinned or revision, files_metadata=True)
     files = info.siblings or []
+    if unsafe := unsafe_names(model, [file.rfilename for file in files]):
+        return [f"files outside of its directory are named: {', '.join(map(repr, unsafe[:3]))}"]
+    if info.sha and not pinned:
+        _write(_pin(model), {"repository": repository, "revision": revision, "commit": info.sha})
     remove_leftovers(model, time.time() - _LEFT_SECONDS)
     if missing := _missing_space(files, model):
         return [missing]
@@ -92,9 +141,36 @@ def fetch(repository: str, revision: str, model: Path, checksums: bool) -> list[
     problems = [*faults.values()] or broken_files(model)
     if not problems:
         sizes = {file.rfilename: (model / file.rfilename).stat().st_size for file in files}
+        digests = {name: _sha256(model / name) for name, size in sizes.items() if size <= _HASHED_BYTES}
         remove_leftovers(model, float("inf"))
-        _write(_marker(model), {"repository": repository, "commit": info.sha, "sizes": sizes})
+        mark = {"repository": repository, "revision": revision, "commit": info.sha}
+        _write(_marker(model), {**mark, "sizes": sizes, "digests": digests})
     return problems
+
+
+def unsafe_names(model: Path, names: Iterable[str]) -> list[str]:
+    """Return the names that lead out of the model's directory, also by a link, or to the downloader's own files."""
+    return [name for name in names if not _stays_in(model, name)]
+
+
+def _stays_in(model: Path, name: str) -> bool:
+    parts = name.split("/")
+    if "\0" in name or "\\" in name or {"", ".", ".."} & {*parts} or parts[0] in (".cache", ".huggingface"):
+        return False
+    try:
+        return str((model / name).resolve()).startswith(f"{model.parent.resolve() / model.name}{os.sep}")
+    except (OSError, RuntimeError):  # a loop of links
+        return False
+
+
+def _pinned(model: Path, repository: str, revision: str) -> str | None:
+    """Return the commit that the revision was when this directory was first filled, if it was."""
+    try:
+        pin = json.loads(_pin(model).read_text())
+        is_same = (pin["repository"], pin["revision"]) == (repository, revision)
+        return str(pin["commit"]) if is_same else None
+    except (OSError, KeyError, TypeError, *_NOT_JSON):
+        return None
 
 
 def remove_leftovers(model: Path, before: float) -> None:
@@ -138,12 +214,13 @@ def broken_files(directory: Path) -> list[str]:
     """Return what is missing or cut short among a model's weights, by what its own files say."""
     if not (directory / "config.json").is_file():
         return ["config.json is missing"]
-    problems = [
-        f"{shard} is missing"
-        for index in sorted(directory.glob("*.index.json"))
-        for shard in sorted(set(json.loads(index.read_text())["weight_map"].values()))
-        if not (directory / shard).is_file()
-    ]
+    problems = []
+    for index in sorted(directory.glob("*.index.json")):
+        try:
+            shards = {str(shard) for shard in json.loads(index.read_text())["weight_map"].values()}
+        except (*_NOT_JSON, AttributeError, KeyError, TypeError):
+            return [f"{index.name} is no index of weights"]
+        problems += [f"{shard} is missing" for shard in sorted(shards) if not (directory / shard).is_file()]
     weights = sorted(directory.glob("*.safetensors"))
     problems += [f"{path.name} is cut short" for path in weights if not is_whole(path)]
     if not weights and not any(directory.glob("*.bin")):
@@ -159,15 +236,15 @@ def is_whole(path: Path) -> bool:
     with path.open("rb") as file:
         (header_size,) = struct.unpack("<Q", file.read(8))
         # Another kind of file, such as a pointer of git-lfs, seems to announce a header of exabytes.
-        if 8 + header_size > size:
+        if 8 + header_size > size or header_size > _HEADER_BYTES:
             return False
         header = file.read(header_size)
     try:
         tensors = json.loads(header)
-    except ValueError:
+        tensors.pop("__metadata__", None)
+        end = max((tensor["data_offsets"][1] for tensor in tensors.values()), default=0)
+    except (*_NOT_JSON, AttributeError, KeyError, TypeError, IndexError):
         return False
-    tensors.pop("__metadata__", None)
-    end = max((tensor["data_offsets"][1] for tensor in tensors.values()), default=0)
     return bool(size == 8 + header_size + end)
 
 
@@ -188,8 +265,16 @@ def _digest(algorithm: Any, path: Path) -> str:
     return str(algorithm.hexdigest())
 
 
+def _sha256(path: Path) -> str:
+    return _digest(hashlib.sha256(), path)
+
+
 def _marker(model: Path) -> Path:
     return model.with_name(model.name + ".complete.json")
+
+
+def _pin(model: Path) -> Path:
+    return model.with_name(model.name + ".commit.json")
 
 
 def _write(path: Path, value: object) -> None:

@@ -62,7 +62,7 @@ class Connection:
 
     async def __aenter__(self) -> Self:
         connector = aiohttp.TCPConnector(limit=self._connections, ssl=self._credentials.ssl_context())
-        self._session = aiohttp.ClientSession(connector=connector)
+        self._session = aiohttp.ClientSession(connector=connector, proxy=self._credentials.proxy)
         return self
 
     async def __aexit__(
@@ -135,9 +135,7 @@ class Connection:
     ) -> tuple[int, bytes, float]:
         if self._session is None:
             raise RuntimeError("the connection is used outside its context")
-        headers = {"Accept": "application/json"}
-        if self._credentials.authorization:
-            headers["Authorization"] = self._credentials.authorization
+        headers = (*self._credentials.headers(), ("Accept", "application/json"))
         loop = asyncio.get_running_loop()
         started, status = loop.time(), 0
         try:

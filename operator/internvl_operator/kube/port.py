@@ -41,6 +41,10 @@ class Key:
     namespace: str
     name: str
 
+    def __str__(self) -> str:
+        """Return it as kubectl and logs write it."""
+        return f"{self.namespace}/{self.name}"
+
 
 @dataclass(frozen=True, slots=True)
 class ObjectList:

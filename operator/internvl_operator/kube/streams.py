@@ -65,6 +65,7 @@ class PodStreams:
         # Each stream is a connection of its own that stays: no limit on their number, none on their time.
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ssl=self._credentials.ssl_context()),
+            proxy=self._credentials.proxy,
             timeout=aiohttp.ClientTimeout(total=None, connect=_CONNECT_SECONDS),
         )
         return self
@@ -129,13 +130,10 @@ class PodStreams:
     ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
         if self._session is None:
             raise RuntimeError("the streams are used outside their context")
-        headers = {}
-        if self._credentials.authorization:
-            headers["Authorization"] = self._credentials.authorization
         url = f"{self._credentials.server}/api/v1/namespaces/{pod.namespace}/pods/{pod.name}/{action}"
         try:
             socket = await self._session.ws_connect(
-                url, params=parameters, protocols=(_PROTOCOL,), headers=headers
+                url, params=parameters, protocols=(_PROTOCOL,), headers=self._credentials.headers()
             )
         except aiohttp.WSServerHandshakeError as error:
             raise _refused(error.status, pod, action) from None

@@ -33,12 +33,15 @@ def is_applied(desired: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
 
 
 def _same(desired: Any, live: Any, quantities: bool = False) -> bool:
+    if desired is None:
+        # An apply without a value is none of the field: what is there is the API server's default, or another's.
+        return True
     if live is None:
         return _is_zero(desired)
     if isinstance(desired, Mapping):
         return isinstance(live, Mapping) and all(
             _same(value, live.get(key), quantities or key in _QUANTITY_FIELDS)
-            and (key not in _STRUCTURES or key in live)
+            and (key not in _STRUCTURES or key in live or value is None)
             and (key not in _ATOMIC_FIELDS or _adds_nothing(value, live.get(key)))
             for key, value in desired.items()
         )

@@ -8,7 +8,7 @@ Why: docs/design/004-sticky-plan-and-record.md
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from internvl_operator.manifests.labels import (
     MANIFEST_ANNOTATION,
     PLAN_ANNOTATION,
     RECORD_VERSION_ANNOTATION,
+    REVISION_LABEL,
     TEMPLATE_ANNOTATION,
 )
 from internvl_operator.manifests.template import KubernetesObject
@@ -26,6 +27,11 @@ from internvl_operator.planner.plan import Plan
 
 RECORD_VERSION = 1
 """Raised when another operator could no longer compare its inputs with these."""
+
+MOST_ANNOTATION_BYTES = 256 * 1024
+"""Of an object's annotations, names and values (Kubernetes: ``TotalAnnotationSizeLimitB``)."""
+
+_MOST_DIGITS = 9
 
 _INPUT_FIELDS: Any = {
     "size": True,
@@ -65,6 +71,18 @@ class Record:
     is_newer: bool
     annotations: Mapping[str, str]
 
+    @property
+    def revision(self) -> str:
+        """The revision that the pod template says that it is."""
+        return str(self.pod_template["metadata"]["labels"][REVISION_LABEL])
+
+    def is_of(self, revision: str | None) -> bool:
+        """Return whether this is the record of a revision that the resource's status tells of, if it tells of one.
+
+        Whoever may change Deployments may write a record, but not the status of the resource.
+        """
+        return revision is None or self.revision == revision
+
     def holds_for(self, inputs: str) -> bool:
         """Return whether what runs follows from these inputs, as far as this operator can tell."""
         return self.is_newer or self.inputs == inputs
@@ -90,8 +108,14 @@ def inputs_of(spec: InternVLDeploymentSpec) -> str:
     return digest({field: value for field, value in given.items() if value})
 
 
+def carries_record(deployment: Mapping[str, Any] | None) -> bool:
+    """Return whether a Deployment carries a record, be it one that nobody can read."""
+    annotations = (deployment or {}).get("metadata", {}).get("annotations") or {}
+    return TEMPLATE_ANNOTATION in annotations
+
+
 def record_of(deployment: Mapping[str, Any] | None) -> Record | None:
-    """Return what a Deployment was made from, or None when it carries no record that can be read.
+    """Return what a Deployment was made from, or None when it carries no record that an operator wrote.
 
     Raises:
         UnreadableRecordError: a newer operator wrote the record, in a way that this one does not know.
@@ -99,17 +123,38 @@ def record_of(deployment: Mapping[str, Any] | None) -> Record | None:
     annotations = (deployment or {}).get("metadata", {}).get("annotations") or {}
     is_newer = _version(annotations) > RECORD_VERSION
     try:
-        return Record(
+        record = Record(
             inputs=annotations[INPUTS_ANNOTATION],
             plan=plan_from_document(json.loads(annotations[PLAN_ANNOTATION])),
             pod_template=json.loads(annotations[TEMPLATE_ANNOTATION]),
             is_newer=is_newer,
             annotations={name: annotations[name] for name in _RECORD_ANNOTATIONS if name in annotations},
         )
-    except (KeyError, TypeError, ValueError) as error:
+        is_whole = record.revision == template_digest(record.pod_template)
+    except Exception as error:
+        # Whatever somebody wrote there.
         if is_newer:
             raise UnreadableRecordError(f"cannot read {error}") from error
         return None
+    # A newer operator may have another hash.
+    return record if is_whole or is_newer else None
+
+
+def template_digest(template: Mapping[str, Any]) -> str:
+    """Return the hash of a pod template without the label that tells it."""
+    metadata = template["metadata"]
+    labels = {name: value for name, value in metadata["labels"].items() if name != REVISION_LABEL}
+    return digest({**template, "metadata": {**metadata, "labels": labels}})
+
+
+def record_bytes(manifests: Iterable[Mapping[str, Any]]) -> int:
+    """Return the bytes of the annotations of the Deployment among some manifests, or 0 when there is none."""
+    return sum(
+        len(name.encode()) + len(value.encode())
+        for manifest in manifests
+        if manifest["kind"] == "Deployment"
+        for name, value in manifest["metadata"]["annotations"].items()
+    )
 
 
 def with_record(
@@ -145,7 +190,7 @@ def annotated(manifest: KubernetesObject, annotations: Mapping[str, str]) -> Kub
 
 def _version(annotations: Mapping[str, str]) -> int:
     text = annotations.get(RECORD_VERSION_ANNOTATION, "")
-    return int(text) if text.isdecimal() else 0
+    return int(text[:_MOST_DIGITS]) if text.isdecimal() else 0
 
 
 def _compact(value: Any) -> str:

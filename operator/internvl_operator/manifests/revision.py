@@ -10,7 +10,7 @@ from typing import Any
 
 from internvl_operator.api.lifecycle import Rollout
 from internvl_operator.manifests.labels import PLACEMENT_ANNOTATION, REVISION_LABEL
-from internvl_operator.manifests.record import Record, digest
+from internvl_operator.manifests.record import Record, digest, template_digest
 from internvl_operator.manifests.template import KubernetesObject
 
 MOST_CHANGES = 40
@@ -42,7 +42,7 @@ def with_revision(deployment: KubernetesObject) -> KubernetesObject:
     metadata = template["metadata"]
     annotations = {**metadata.get("annotations", {}), PLACEMENT_ANNOTATION: digest(_placement(template))}
     template = {**template, "metadata": {**metadata, "annotations": annotations}}
-    labels = {**metadata["labels"], REVISION_LABEL: digest(template)}
+    labels = {**metadata["labels"], REVISION_LABEL: template_digest(template)}
     template = {**template, "metadata": {**template["metadata"], "labels": labels}}
     return {**deployment, "spec": {**deployment["spec"], "template": template}}
 

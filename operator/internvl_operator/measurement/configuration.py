@@ -66,7 +66,7 @@ def manifest(configuration: Configuration, base: Mapping[str, Any], namespace: s
         "quantization": "AWQ" if configuration.awq else "None",
         "replicas": 1,
     }
-    spec["engine"] = spec.get("engine", {}) | {"tp": configuration.tp}
+    spec["engine"] = (spec.get("engine") or {}) | {"tp": configuration.tp}
     if configuration.ratio is not None:
         spec["engine"]["cacheMaxEntryCount"] = configuration.ratio
     return {

@@ -164,6 +164,6 @@ async def pod_memory(cluster: KubernetesClient, meter: Meter, resource: Key) -> 
     """
     pods = await cluster.list(POD, f"{NAME_LABEL}={resource.name}")
     try:
-        return await meter.read(ready_pod(pods.items))
+        return await meter.read(ready_pod(resource.name, pods.items))
     except NotServingError as error:
         raise ReadingError(str(error)) from None

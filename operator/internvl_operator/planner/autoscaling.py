@@ -11,7 +11,7 @@ from internvl_operator.planner.request import PlanRequest
 def with_autoscaling_warning(plan: Plan, request: PlanRequest) -> Plan:
     """Return a plan that also warns where autoscaling is asked for and the release has no metric to scale by.
 
-    The warning is no part of the plan that is kept beside what runs: autoscaling comes and goes without a restart.
+    The stored plan never has this warning: autoscaling can be turned on and off without a restart.
     """
     if not request.autoscaled or has_metrics(plan.engine, plan.backend):
         return plan

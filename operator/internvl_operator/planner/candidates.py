@@ -1,4 +1,4 @@
-"""Every configuration that a request allows, each with what would happen."""
+"""Every configuration that a request allows, each with its outcome and its memory."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Candidate:
 
     Args:
         refusal: why the engine or the GPU rules it out; None when memory alone decides.
-        memory: the memory of one GPU; None for a configuration that cannot even be computed.
+        memory: the memory of one GPU.
     """
 
     pool: GpuPool
@@ -115,7 +115,7 @@ def _quantizations(request: PlanRequest) -> tuple[bool, ...]:
     if request.quantized is not None:
         return (request.quantized,)
     if request.repository is not None or request.has_own_files:
-        # These weights are what they are; by custom the name of a repository tells.
+        # The operator cannot choose these weights. By custom the repository's name says whether they are AWQ.
         return ((request.repository or "").upper().endswith("-AWQ"),)
     return (False, True) if _has_awq(request) else (False,)
 

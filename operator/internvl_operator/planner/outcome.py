@@ -10,7 +10,7 @@ class Outcome(StrEnum):
     """It starts and holds a session of the length asked for."""
 
     SESSION_EXCEEDS_KV = "session_exceeds_kv"
-    """It starts, but cannot serve one session: the KV cache, or what is free beside it, is too small."""
+    """It starts, but cannot serve one session: the KV cache, or the memory that it leaves free, is too small."""
 
     NO_KV_FOR_SESSION = "no_kv_for_session"
     """The KV cache is too small for the warm-up, which then waits for ever: the port never opens."""

@@ -36,7 +36,13 @@ class Plan:
     Args:
         float16: whether the GPU lacks bfloat16, so that float16 is asked for.
         options: the engine's options as it gets them: none of them is None.
-        notes: what the inventory could not tell.
+        notes: what the inventory could not read of the nodes.
+
+    Example:
+        >>> from internvl_operator import plan
+        >>> chosen = plan("8B", gpu="L4")
+        >>> chosen.is_ok, chosen.gpus, chosen.options.session_len
+        (True, 1, 8192)
     """
 
     outcome: Outcome
@@ -105,7 +111,7 @@ def choose(considered: Sequence[Candidate], wanted_sessions: int) -> Candidate:
 
 
 def _how_near(candidate: Candidate) -> tuple[int, int]:
-    """Orders configurations that fail: the nearer to running, the larger; among equals the first is the cheapest."""
+    """Return the order of configurations that fail: the nearer to running, the larger."""
     order = (Outcome.REJECTED, Outcome.OOM, Outcome.NO_KV_FOR_SESSION, Outcome.SESSION_EXCEEDS_KV)
     missing = 0 if candidate.refusal else candidate.memory.shortfall_mib
     return (order.index(candidate.outcome), -missing)

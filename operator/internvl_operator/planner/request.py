@@ -1,4 +1,4 @@
-"""What the planner is asked: the given values of a spec or of a command line. ``None`` means: derive it."""
+"""The input of the planner: the values that a spec or a command line gives. ``None`` means: derive it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -47,6 +47,7 @@ class PlanRequest:
         has_own_files: whether the files come from a claim or an image, which holds one set of weights.
         plain_args: flags that the spec's fields write as they are; they change no memory.
         extra_args: further arguments as the spec gives them.
+        keeps_files: whether the files come from a claim or an image, or are kept in a claim: all pods have the same.
         autoscaled: whether the replicas follow the requests that wait; it changes no plan.
         sessions: full-length sessions to hold at once; None asks for DEFAULT_SESSIONS, or for one with a given tp.
         options: the engine's options, of which those that are None are derived.
@@ -62,6 +63,8 @@ class PlanRequest:
     repository: str | None = None
     has_own_files: bool = False
     plain_args: tuple[str, ...] = ()
+    revision: str | None = None
+    keeps_files: bool = False
     extra_args: tuple[str, ...] = ()
     autoscaled: bool = False
     gpu: GpuRequest = GpuRequest()
@@ -119,6 +122,10 @@ def request_of(spec: "InternVLDeploymentSpec") -> PlanRequest:
         repository=spec.model.repository,
         has_own_files=bool(spec.model.source.persistent_volume_claim or spec.model.source.image),
         plain_args=plain_arguments(spec),
+        revision=spec.model.revision,
+        keeps_files=bool(
+            spec.model.source.persistent_volume_claim or spec.model.source.image or spec.model.cache.is_given
+        ),
         extra_args=tuple(engine.extra_args),
         autoscaled=spec.autoscaling.max_replicas is not None,
         gpu=GpuRequest(

@@ -1,4 +1,4 @@
-"""What this version would plan for a model that runs, on the GPUs that it has.
+"""The plan of a model that already runs: it keeps its GPUs, parallelism and quantization.
 
 Why: docs/design/004-sticky-plan-and-record.md
 """

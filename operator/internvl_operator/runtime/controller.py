@@ -27,6 +27,7 @@ from internvl_operator.kube.slimming import identity
 from internvl_operator.manifests.labels import CHILDREN_SELECTOR
 from internvl_operator.reconcile import Reconciler
 from internvl_operator.runtime.intake import Intake
+from internvl_operator.runtime.log_limit import LimitedLog
 from internvl_operator.runtime.metrics import Metrics
 from internvl_operator.runtime.queue import WorkQueue
 from internvl_operator.settings import Settings
@@ -76,6 +77,7 @@ class Controller:
     ) -> None:
         self._cluster = cluster
         self._cache = cache
+        self._log = LimitedLog(_log, clock)
         self._intake = Intake(cache, metrics, clock)
         self._reconciler = reconciler
         self._queue = queue
@@ -92,9 +94,8 @@ class Controller:
     def observe(self, kind: Kind, event_type: str | None, body: Mapping[str, Any]) -> None:
         """Take in an event of a watch."""
         changed = self._cache.drop(kind, body) if event_type == "DELETED" else self._intake.put(kind, body)
-        if not changed:
-            return
-        self._queue.add(resource_key(kind, body), _DELAYS.get(kind, GATHER_SECONDS))
+        if changed:
+            self._queue.add(resource_key(kind, body), _DELAYS.get(kind, GATHER_SECONDS))
 
     def knows(self, kind: Kind, body: Mapping[str, Any]) -> bool:
         """Return whether a state of an object is known already, such as by the answer to the write that made it."""
@@ -213,15 +214,15 @@ class Controller:
             return "not-leader"
         except (ForbiddenError, InvalidError) as error:
             delay = self._queue.retry(key, at_most=REFUSED_RETRY_SECONDS)
-            _log.warning("%s/%s: refused, again in %.1f s: %s", key.namespace, key.name, delay, error)
+            self._log.warn((key, "refused"), f"{key}: refused, again in {delay:.1f} s: {error}")
             return "refused"
         except ClusterError as error:
             delay = self._retry(key, before)
-            _log.warning("%s/%s: again in %.1f s: %s", key.namespace, key.name, delay, error)
+            self._log.warn((key, "again"), f"{key}: again in {delay:.1f} s: {error}")
             return "error"
         except Exception as error:
             delay = self._queue.retry(key)
-            _log.exception("%s/%s: again in %.1f s", key.namespace, key.name, delay)
+            self._log.warn((key, "failed"), f"{key}: failed, again in {delay:.1f} s", with_trace=True)
             await self._report(key, error)
             return "error"
         self._queue.forget(key)
@@ -244,7 +245,7 @@ class Controller:
         try:
             await self._reconciler.report(key, error)
         except ClusterError as failure:
-            _log.warning("%s/%s: its status does not tell of that: %s", key.namespace, key.name, failure)
+            self._log.warn((key, "status"), f"{key}: its status does not tell of that: {failure}")
 
     def _waited_seconds(self) -> float:
         """Seconds for which the oldest key has waited for a worker; a standby's keys wait for none."""

@@ -7,7 +7,7 @@ from typing import Any
 from internvl_operator.kube.cache import Cache
 from internvl_operator.kube.objects import key_of
 from internvl_operator.kube.port import Kind
-from internvl_operator.runtime.log_limit import LogLimit
+from internvl_operator.runtime.log_limit import LimitedLog
 from internvl_operator.runtime.metrics import Metrics
 
 _log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ class Intake:
     def __init__(self, cache: Cache, metrics: Metrics, clock: Callable[[], float]) -> None:
         self._cache = cache
         self._metrics = metrics
-        self._limit = LogLimit(clock)
+        self._log = LimitedLog(_log, clock)
 
     def put(self, kind: Kind, body: Mapping[str, Any]) -> bool:
         """Keep an object unless a newer state of it is known; return whether anything that is kept changed."""
@@ -36,7 +36,7 @@ class Intake:
             self.skip(kind, error)
             return False
         if changed and self._cache.is_incomplete(kind, key):
-            self._warn(
+            self._log.warn(
                 (kind, key),
                 f"{kind.kind} {key.namespace}/{key.name} is nested too deep to be known as a whole",
             )
@@ -45,9 +45,4 @@ class Intake:
     def skip(self, kind: Kind, error: Exception) -> None:
         """Count and log an object that could not be read or kept."""
         self._metrics.skipped_objects.labels(kind=kind.kind).inc()
-        self._warn(kind, f"a {kind.kind} is left out: {type(error).__name__}: {error}")
-
-    def _warn(self, subject: object, message: str) -> None:
-        addition = self._limit.passes(subject)
-        if addition is not None:
-            _log.warning("%s%s", message, addition)
+        self._log.warn(kind, f"a {kind.kind} is left out: {type(error).__name__}: {error}")

@@ -1,34 +1,41 @@
-"""A limit on log lines of one subject: what happens a hundred times a second is told once in a while."""
+"""A limit on log lines: what one object makes happen a hundred times a second is told once in a while, and briefly."""
 
+import logging
 from collections.abc import Callable, Hashable
 
 EVERY_SECONDS = 60.0
+LONGEST_LINE = 1000
+"""Characters: the API server repeats in its refusals what it refuses, such as a pod template of 200 KB."""
+
 _MOST_SUBJECTS = 10_000
 
 
-class LogLimit:
-    """Lets the first line about a subject pass, and then one a minute that says how many were left out.
+class LimitedLog:
+    """Writes the first line about a subject, and then at most one a minute, which says how many were left out.
 
     Args:
+        log: where the lines go.
         clock: monotonic seconds.
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, log: logging.Logger, clock: Callable[[], float]) -> None:
+        self._log = log
         self._clock = clock
         self._next: dict[Hashable, float] = {}
         self._left_out: dict[Hashable, int] = {}
 
-    def passes(self, subject: Hashable) -> str | None:
-        """Return what to add to a line about a subject, or None if the line is not to be written now."""
+    def warn(self, subject: Hashable, message: str, *, with_trace: bool = False) -> None:
+        """Write a warning about a subject, with the traceback of the error that is handled if that is asked for."""
         now = self._clock()
         if now < self._next.get(subject, now):
             self._left_out[subject] = self._left_out.get(subject, 0) + 1
-            return None
+            return
         if len(self._next) >= _MOST_SUBJECTS:
             self._forget(now)
         self._next[subject] = now + EVERY_SECONDS
         left_out = self._left_out.pop(subject, 0)
-        return f" ({left_out} more such lines were left out)" if left_out else ""
+        addition = f" ({left_out} more such lines were left out)" if left_out else ""
+        self._log.warning("%s%s", message[:LONGEST_LINE], addition, exc_info=with_trace)
 
     def _forget(self, now: float) -> None:
         """Forget the subjects of which there was no line lately, or else all of them."""

@@ -6,6 +6,7 @@ A plan that fails by it is made again by a newer one: nodes that were just added
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from internvl_operator.kube.kinds import NODE
@@ -16,6 +17,9 @@ from internvl_operator.settings import Settings
 
 ANEW_SECONDS = 10.0
 """A list of the nodes that is younger is one of now: thousands of plans may fail at once."""
+
+_CONDITIONS_AT_ONCE = 20_000
+"""Conditions of all nodes that are looked at on the event loop: some 5 ms."""
 
 _log = logging.getLogger(__name__)
 
@@ -51,7 +55,11 @@ class NodeInventory:
             if not settings.inventory and self._clock() - self._read_at >= oldest:
                 self._nodes = await self._read()
                 self._read_at = self._clock()
-        return inventory_for(request, self._nodes, settings.default_gpu, settings.inventory)
+        read = partial(inventory_for, request, self._nodes, settings.default_gpu, settings.inventory)
+        if len(self._nodes or ()) * _conditions(request) <= _CONDITIONS_AT_ONCE:
+            return read()
+        # An affinity of many terms on many nodes: other resources are served meanwhile.
+        return await asyncio.to_thread(read)
 
     async def _read(self) -> list[Mapping[str, Any]] | None:
         try:
@@ -59,6 +67,12 @@ class NodeInventory:
         except ForbiddenError as error:
             _log.warning("nodes cannot be read, plans need spec.gpu: %s", error)
             return None
+
+
+def _conditions(request: GpuRequest) -> int:
+    """Return of how many conditions a node may have to be asked."""
+    terms = request.node_affinity or ()
+    return 1 + sum(len(term.labels) + len(term.fields) for term in terms) + len(request.tolerations)
 
 
 def _gpus_only(node: KubernetesObject) -> KubernetesObject:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from internvl_operator.catalog.engines import SUPPORTED_VERSIONS
+from tests.cluster.specs.kubernetes import KUBERNETES
 from tests.cluster.specs.table import WrongSpec, at
 
 # What the API server and the parser say of each kind of constraint; {0} is the constraint's value.
@@ -80,6 +81,13 @@ def _objects(count: int) -> list[dict[str, Any]]:
     return [{} for _ in range(count)]
 
 
+def _constraints(count: int) -> list[dict[str, Any]]:
+    return [
+        {"maxSkew": 1, "topologyKey": f"key-{number}", "whenUnsatisfiable": "ScheduleAnyway"}
+        for number in range(count)
+    ]
+
+
 _NAMES: tuple[tuple[str, dict[str, str]], ...] = (
     (f"{SECRET}.name", {"key": "token"}),
     (f"{API_KEY}.name", {"key": "key"}),
@@ -147,9 +155,6 @@ CONSTRAINTS: tuple[WrongSpec, ...] = (
         "spec.engine.env[1]",
         ("spec.engine.env", "x-kubernetes-list-type"),
     ),
-    _lacks("engine.env[]", "name", value="/a"),
-    _wrong("engine.env[].name", "maxLength", 256, "N" * 257),
-    _wrong("engine.env[].name", "minLength", 1, ""),
     _wrong(
         "model.repository",
         "pattern",
@@ -209,6 +214,7 @@ CONSTRAINTS: tuple[WrongSpec, ...] = (
     _wrong("service.annotations", "maxProperties", 64, _map(65)),
     _wrong("service.annotations{}", "maxLength", 4096, "v" * 4097),
     _wrong("networkPolicy.from", "maxItems", 32, _objects(33)),
+    _wrong("networkPolicy.egress.to", "maxItems", 32, _objects(33), enabled=True),
     _wrong(f"{POD}.labels", "maxProperties", 32, _map(33)),
     _wrong(f"{POD}.labels{{}}", "maxLength", 63, "v" * 64),
     _wrong(f"{POD}.annotations", "maxProperties", 64, _map(65)),
@@ -216,13 +222,14 @@ CONSTRAINTS: tuple[WrongSpec, ...] = (
     _wrong(f"{POD}.nodeSelector", "maxProperties", 32, _map(33)),
     _wrong(f"{POD}.nodeSelector{{}}", "maxLength", 63, "v" * 64),
     _wrong(f"{POD}.tolerations", "maxItems", 32, _objects(33)),
-    _wrong(f"{POD}.topologySpreadConstraints", "maxItems", 16, _objects(17)),
+    _wrong(f"{POD}.topologySpreadConstraints", "maxItems", 16, _constraints(17)),
     _wrong(f"{POD}.imagePullSecrets", "maxItems", 16, [{"name": f"pull-{number}"} for number in range(17)]),
     _lacks(f"{POD}.imagePullSecrets[]", "name"),
     *(_wrong_amount(of, "pattern", QUANTITY, "-1") for of in ("requests", "limits")),
     *(_wrong_amount(of, "maxLength", 32, "1" * 33) for of in ("requests", "limits")),
     *(_wrong(path, "pattern", NAME, "Upper_Case", **beside) for path, beside in _NAMES),
     *(_wrong(path, "maxLength", 253, "n" * 254, **beside) for path, beside in _NAMES),
+    *KUBERNETES,
 )
 
 COST_BOUNDS = frozenset((f"spec.{POD}.resources.{of}", "maxProperties") for of in ("requests", "limits"))

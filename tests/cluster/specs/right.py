@@ -47,6 +47,14 @@ _PEERS = [
     {"ipBlock": {"cidr": "10.0.0.0/8", "except": ["10.1.0.0/16"]}},
 ]
 
+_EGRESS = [
+    {
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
+        "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
+    },
+    {"ipBlock": {"cidr": "192.0.2.0/24"}},
+]
+
 _POD_TEMPLATE: Spec = {
     "labels": {"team": "vision", "cost-centre": "42"},
     "annotations": {"example.com/note": 'a "quoted" note: yes\nand a second line #1'},
@@ -113,7 +121,7 @@ RICH: Spec = {
         "tlsSecretRef": {"name": "captions-tls"},
     },
     "service": {"type": "LoadBalancer", "annotations": {"example.com/load-balancer": "internal"}},
-    "networkPolicy": {"enabled": True, "from": _PEERS},
+    "networkPolicy": {"enabled": True, "from": _PEERS, "egress": {"enabled": True, "to": _EGRESS}},
     "suspend": False,
     "autoscaling": {"minReplicas": 2, "maxReplicas": 5, "targetWaitingRequests": 2},
     "rollout": {
@@ -227,6 +235,7 @@ RIGHT: tuple[RightSpec, ...] = (
         "a LoadBalancer for all",
         {"size": "8B", "service": {"type": "LoadBalancer"}, "networkPolicy": {"enabled": False}},
     ),
+    RightSpec("no egress at all", at("networkPolicy.egress.enabled", True)),
     RightSpec("no NetworkPolicy", at("networkPolicy.enabled", False)),
     RightSpec("a pod template", at("podTemplate", _POD_TEMPLATE)),
     RightSpec(

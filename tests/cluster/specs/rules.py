@@ -18,6 +18,8 @@ _PATH = "persistentVolumeClaim.path must be relative and without ..: write for e
 _ENDPOINT = "huggingFace.endpoint must be a URL such as https://hub.example.com"
 _SHARED = "gpu.product ends with -SHARED: a GPU shared in time cannot hold a planned amount of memory"
 _EXPOSED = "opens the server to outside the namespace: name who may reach it in networkPolicy.from"
+_EGRESS_TO = "networkPolicy.egress.to limits nothing alone: write networkPolicy.egress.enabled true"
+_EGRESS = "networkPolicy.egress needs the NetworkPolicy: write networkPolicy.enabled true, or remove egress"
 _RESOURCES = "podTemplate.resources takes cpu, memory and ephemeral-storage; GPUs follow from the plan"
 _LABELS = "podTemplate.labels must not begin with internvl.dev/ or app.kubernetes.io/"
 _ANNOTATIONS = "podTemplate.annotations must not begin with internvl.dev/ or app.kubernetes.io/"
@@ -162,6 +164,8 @@ RULES: tuple[WrongSpec, ...] = (
         _EXPOSED,
         {"service": {"type": "LoadBalancer"}, "networkPolicy": {"enabled": True, "from": []}},
     ),
+    _breaks("egress to no effect", _EGRESS_TO, at("networkPolicy.egress.to", [{"podSelector": {}}])),
+    _breaks("egress without a policy", _EGRESS, at("networkPolicy.egress", {"enabled": True}, enabled=False)),
     _breaks(
         "GPU requests in the pod template",
         _RESOURCES,
@@ -220,5 +224,23 @@ READING: tuple[WrongSpec, ...] = (
     _mistyped("engine.cacheMaxEntryCount", "0.5", "number", "Input should be a valid number"),
     _mistyped("networkPolicy.enabled", "false", "boolean", "Input should be a valid boolean"),
     _mistyped("engine.extraArgs", "--log-level INFO", "array", "Input should be a valid list"),
+    WrongSpec(
+        "a misspelt field of an affinity",
+        at("podTemplate.affinity.nodeAffinty", {}),
+        'strict decoding error: unknown field "spec.podTemplate.affinity.nodeAffinty"',
+        "spec.podTemplate.affinity: has no field 'nodeAffinty'",
+    ),
+    WrongSpec(
+        "seconds of a toleration as text",
+        at("podTemplate.tolerations[].tolerationSeconds", "300"),
+        "must be of type integer",
+        "spec.podTemplate.tolerations[0]: tolerationSeconds: must be a whole number",
+    ),
+    WrongSpec(
+        "a number as a variable's value",
+        at("engine.env[].value", 5, name="LEVEL"),
+        "must be of type string",
+        "spec.engine.env[0]: value: must be a text",
+    ),
     _mistyped("podTemplate.affinity", "none", "object", "Input should be a valid dictionary"),
 )

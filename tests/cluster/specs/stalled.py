@@ -117,38 +117,9 @@ DEPLOYMENT: tuple[StalledSpec, ...] = (
         at("podTemplate.labels", {"team": "a b"}),
     ),
     _invalid_pod(
-        "a spread constraint without a topology",
-        "topologyKey: Required value",
-        at("podTemplate.topologySpreadConstraints[]", {"maxSkew": 1, "whenUnsatisfiable": "DoNotSchedule"}),
-    ),
-    _invalid_pod(
         "a security context that names no user",
         "runAsUser",
         at("podTemplate.securityContext", {"runAsUser": -1}),
     ),
 )
 """Refused with 422 by the API server when the Deployment is applied."""
-
-MISREAD: tuple[StalledSpec, ...] = (
-    _invalid_pod(
-        "a misspelt field of a variable",
-        '.env[name="LEVEL"].vlue: field not declared in schema',
-        at("engine.env", [{"name": "LEVEL", "vlue": "INFO"}]),
-    ),
-    _invalid_pod(
-        "a number as a variable's value",
-        '.env[name="LEVEL"].value: expected string',
-        at("engine.env", [{"name": "LEVEL", "value": 5}]),
-    ),
-    _invalid_pod(
-        "a misspelt field of an affinity",
-        ".affinity.nodeAffinty: field not declared in schema",
-        at("podTemplate.affinity", {"nodeAffinty": {}}),
-    ),
-    _invalid_pod(
-        "seconds of a toleration as text",
-        ".tolerations[1].tolerationSeconds: expected numeric",
-        at("podTemplate.tolerations", [{"key": "spot", "tolerationSeconds": "300"}]),
-    ),
-)
-"""Refused with 500 by the API server, which cannot merge them into the Deployment."""

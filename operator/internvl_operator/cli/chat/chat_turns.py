@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from internvl_operator.chat.content import ImageError, Message, image_url, user_message
 from internvl_operator.chat.model import Answer, Model
 from internvl_operator.chat.problems import ModelError
+from internvl_operator.printable import printable
 
 _HELP = "/image FILE|URL adds an image to the next question, /new starts over, /quit ends."
 
@@ -92,11 +93,11 @@ class Turns:
 
 
 def _show(piece: str) -> None:
-    print(piece, end="", flush=True)
+    print(printable(piece), end="", flush=True)
 
 
 def _tell(text: str) -> None:
-    print(text, file=sys.stderr)
+    print(printable(text), file=sys.stderr)
 
 
 def _figures(answer: Answer) -> str:

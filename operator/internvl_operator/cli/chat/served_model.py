@@ -100,7 +100,7 @@ async def reached(options: argparse.Namespace, sampling: Mapping[str, Any]) -> A
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """How an endpoint is reached, and what its resource tells of it."""
+    """How an endpoint is reached, with the key and the certificates that its resource names."""
 
     url: str
     api_key: str | None = None
@@ -129,7 +129,7 @@ async def _resource(options: argparse.Namespace, stack: AsyncExitStack) -> _Way:
         return replace(way, url=service_url(await cluster.get(SERVICE, key), url))
     pods = await cluster.list(POD, f"{NAME_LABEL}={key.name}")
     streams = await stack.enter_async_context(PodStreams(credentials_of(options)))
-    local, forward = await stack.enter_async_context(forwarded(streams, ready_pod(pods.items), url))
+    local, forward = await stack.enter_async_context(forwarded(streams, ready_pod(key.name, pods.items), url))
     return replace(way, url=local, forward=forward)
 
 

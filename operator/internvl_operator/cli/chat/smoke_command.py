@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from internvl_operator.chat.checks import CHECKS, Result, run_checks
 from internvl_operator.cli.chat.served_model import FAILURES, add_target_options, reached
 from internvl_operator.cli.exit_codes import NOT_READY, exit_code_of
+from internvl_operator.printable import printable
 
 _SAMPLING = {"temperature": 0.8, "top_p": 0.8, "max_tokens": 64}
 """Temperature and top_p of the guide's example."""
@@ -48,11 +49,13 @@ async def _run(options: argparse.Namespace) -> int:
     results = []
     async with reached(options, _SAMPLING) as model:
         if options.output == "table":
-            print(f"{model.name}\n{'check':15} {'result':6} {'first token':>11} {'answer':>8} {'prompt':>12}")
+            print(
+                f"{printable(model.name)}\n{'check':15} {'result':6} {'first token':>11} {'answer':>8} {'prompt':>12}"
+            )
         async for result in run_checks(model, options.check or list(CHECKS), options.check_answers):
             results.append(result)
             if options.output == "table":
-                print(_row(result), flush=True)
+                print(printable(_row(result)), flush=True)
     passed = sum(result.problem is None for result in results)
     if options.output == "json":
         document = {
@@ -60,7 +63,7 @@ async def _run(options: argparse.Namespace) -> int:
             "passed": passed == len(results),
             "checks": [_document(each) for each in results],
         }
-        print(json.dumps(document, indent=2, ensure_ascii=False))
+        print(printable(json.dumps(document, indent=2, ensure_ascii=False)))
     else:
         print(f"{passed} of {len(results)} passed")
     return 0 if passed == len(results) else NOT_READY

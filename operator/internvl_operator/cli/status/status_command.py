@@ -17,6 +17,7 @@ from internvl_operator.cli.status.status_reading import Surroundings, read_rows,
 from internvl_operator.cli.status.status_row import Row
 from internvl_operator.cli.status.status_text import status_text
 from internvl_operator.kube.port import ClusterError
+from internvl_operator.printable import printable
 
 _SURROUNDINGS_SECONDS = 30.0
 """How long nodes and pods are used again while watching: they are many, and change rarely."""
@@ -29,8 +30,10 @@ def main(arguments: Sequence[str]) -> int:
         if options.watch is not None:
             return asyncio.run(_watch(options))
         return asyncio.run(_once(options))
+    except BrokenPipeError:
+        raise
     except (ValueError, ClusterError, OSError) as error:
-        print(f"internvl status: {error}", file=sys.stderr)
+        print(printable(f"internvl status: {error}"), file=sys.stderr)
         return USAGE_ERROR
     except KeyboardInterrupt:
         return 130
@@ -62,9 +65,9 @@ async def _once(options: argparse.Namespace) -> int:
     surroundings = await read_surroundings(options)
     rows = await _rows(options, surroundings)
     if options.output == "json":
-        print(json.dumps(_document(rows, surroundings.capacity), indent=2, ensure_ascii=False))
+        print(printable(json.dumps(_document(rows, surroundings.capacity), indent=2, ensure_ascii=False)))
     elif rows:
-        print(_text(options, rows, surroundings))
+        print(printable(_text(options, rows, surroundings)))
     else:
         print(f"internvl status: there are no {KIND}s{_where(options)}", file=sys.stderr)
     return 0 if all(row.is_ready for row in rows) else NOT_READY
@@ -83,7 +86,7 @@ async def _watch(options: argparse.Namespace) -> int:
                 text = _text(options, rows, surroundings) if rows else f"No {KIND}s{_where(options)}."
             except ClusterError as error:
                 text = f"No answer: {error}"
-            screen.show(text)
+            screen.show(printable(text))
             await asyncio.sleep(options.watch)
 
 

@@ -1,6 +1,7 @@
 """What ``internvl status`` reads of a cluster. What may not be read is left out."""
 
 import argparse
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from internvl_operator.planner.nodes.inventory import NoGpuKnownError, inventory
 from internvl_operator.planner.plan import Plan, make_plan
 from internvl_operator.planner.request import request_of
 from internvl_operator.settings import Settings
+
+_log = logging.getLogger(__name__)
 
 _OPERATORS = "app.kubernetes.io/part-of=internvl-operator,app.kubernetes.io/component=controller"
 _DEFAULTS_VOLUME = "platform-defaults"
@@ -85,13 +88,20 @@ async def read_rows(
 
 
 def _fresh_plan(body: Mapping[str, Any], surroundings: Surroundings) -> Plan | None:
-    """Return what would be planned if the resource were new, or None when that cannot be told."""
+    """Return what would be planned if the resource were new, or None when that cannot be told.
+
+    Somebody else wrote the resource: whatever it does to a plan spoils no other row.
+    """
     settings, defaults = surroundings.installation.settings, surroundings.installation.defaults
     try:
         request = request_of(defaults.applied_to(parse(dict(body))).spec)
         inventory = inventory_for(request.gpu, surroundings.nodes, settings.default_gpu, settings.inventory)
         return make_plan(request, inventory)
     except (InvalidSpecError, NoGpuKnownError):
+        return None
+    except Exception as error:
+        metadata = body["metadata"]
+        _log.warning("no plan of %s/%s: %s", metadata["namespace"], metadata["name"], type(error).__name__)
         return None
 
 
@@ -103,29 +113,48 @@ async def _listed(cluster: KubernetesClient, kind: Kind, **options: Any) -> list
 
 
 async def _installation(cluster: KubernetesClient) -> Installation:
-    """Return what the operator's Deployment says, if it may be read, else what this environment does."""
+    """Return what the operator's Deployment says, if it may be read, else what this environment does.
+
+    Raises:
+        ValueError: the defaults of the only one are wrong.
+    """
+    wrong_defaults: ValueError | None = None
     for deployment in await _listed(cluster, DEPLOYMENT, selector=_OPERATORS) or ():
-        pod = deployment["spec"]["template"]["spec"]
-        variables = {
-            item["name"]: item["value"]
-            for container in pod["containers"]
-            for item in container.get("env", ())
-            if "value" in item
-        }
-        defaults = await _defaults(cluster, deployment["metadata"]["namespace"], pod)
-        return Installation(Settings.from_environment(variables), defaults)
+        namespace, pod = deployment["metadata"]["namespace"], deployment["spec"]["template"]["spec"]
+        try:
+            settings = Settings.from_environment(_variables(pod))
+        except ValueError as error:
+            # No operator runs so: whoever may make Deployments may give one these labels.
+            _log.warning("a Deployment in %s has the operator's labels, and is none: %s", namespace, error)
+            continue
+        try:
+            return Installation(settings, await _defaults(cluster, namespace, pod))
+        except ValueError as error:
+            wrong_defaults = error
+    if wrong_defaults:
+        raise wrong_defaults
     settings = Settings.from_environment(os.environ)
     return Installation(settings, read_platform_defaults(settings.platform_defaults))
 
 
+def _variables(pod: Mapping[str, Any]) -> dict[str, str]:
+    """Return the environment of a pod's containers, as far as it is written there."""
+    return {
+        item["name"]: item["value"]
+        for container in pod["containers"]
+        for item in container.get("env") or ()
+        if "value" in item
+    }
+
+
 async def _defaults(cluster: KubernetesClient, namespace: str, pod: Mapping[str, Any]) -> PlatformDefaults:
     """Return the defaults in the ConfigMap that the operator's pod mounts, if it may be read."""
-    volumes = {volume["name"]: volume for volume in pod.get("volumes", ())}
-    name = volumes.get(_DEFAULTS_VOLUME, {}).get("configMap", {}).get("name")
+    volumes = {volume["name"]: volume for volume in pod.get("volumes") or ()}
+    name = (volumes.get(_DEFAULTS_VOLUME, {}).get("configMap") or {}).get("name")
     if name is None:
         return NO_DEFAULTS
     try:
-        data = (await cluster.get(CONFIG_MAP, Key(namespace, name))).get("data", {})
+        data = (await cluster.get(CONFIG_MAP, Key(namespace, name))).get("data") or {}
     except (ForbiddenError, NotFoundError):
         return NO_DEFAULTS
     return parse_platform_defaults(data.get(_DEFAULTS_FILE, ""), f"ConfigMap {namespace}/{name}")

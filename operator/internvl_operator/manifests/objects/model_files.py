@@ -145,8 +145,12 @@ def _of_the_network(given: Sequence[EnvVar]) -> dict[str, dict[str, Any]]:
     return {name: variable for name, variable in variables.items() if name in needed}
 
 
+_REFERENCE = re.compile(r"\$\(([^$)]+)\)")
+"""Another variable in a value; no name has a dollar sign, so that each character is looked at once."""
+
+
 def _references(variable: Mapping[str, Any]) -> list[str]:
-    return re.findall(r"\$\(([^)]+)\)", variable.get("value") or "")
+    return _REFERENCE.findall(variable.get("value") or "")
 
 
 @cache

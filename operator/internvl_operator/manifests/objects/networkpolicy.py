@@ -1,4 +1,4 @@
-"""The NetworkPolicy that lets only the namespace, and who is named, reach the replicas."""
+"""The NetworkPolicy: who may reach the replicas, and on request whom they may reach."""
 
 from internvl_operator.api.v1alpha1 import InternVLDeployment
 from internvl_operator.manifests.labels import child_labels, selector
@@ -8,6 +8,7 @@ from internvl_operator.manifests.template import KubernetesObject, render
 def network_policy(resource: InternVLDeployment) -> KubernetesObject:
     """Return the NetworkPolicy of a resource."""
     name, spec = resource.metadata.name, resource.spec
+    egress = spec.network_policy.egress
     return render(
         "networkpolicy",
         {
@@ -16,5 +17,9 @@ def network_policy(resource: InternVLDeployment) -> KubernetesObject:
             "labels": child_labels(name),
             "selector": selector(name),
             "peers": spec.network_policy.from_,
+            "policy_types": ["Ingress", "Egress"] if egress.enabled else ["Ingress"],
+            "limits_egress": egress.enabled,
+            # A rule without peers would allow everyone.
+            "egress": [{"to": egress.to}] if egress.to else [],
         },
     )

@@ -1,6 +1,6 @@
 """The fitted constants of the memory model: one set per engine generation and backend.
 
-Everything that the architecture tells is computed (weights.py, working_memory.py). What is left is fitted to
+Everything that follows from the architecture is computed (weights.py, working_memory.py). What is left is fitted to
 measured cells by ``python -m tests.accuracy.fit``, which prints this table; a test holds the two equal.
 """
 

@@ -22,7 +22,7 @@ MAX_CACHE_PERCENT = 80
 """Most of the memory left after the weights that a derived KV cache takes: LMDeploy's own default."""
 
 MARGIN_MIB = 256
-"""What a derived KV cache leaves free beside the reserve: other GPUs' drivers keep more or less than an H200's.
+"""What a derived KV cache leaves free in addition to the reserve: another GPU's driver may keep more than an H200's.
 
 On an A100 80 GB PyTorch finds 79.15 GiB, 254 MiB less than with the H200's driver."""
 

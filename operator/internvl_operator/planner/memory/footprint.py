@@ -1,4 +1,4 @@
-"""What a configuration takes of any GPU, before the KV cache gets its part of the rest."""
+"""The memory that a configuration takes of any GPU, without the KV cache, which gets a share of the rest."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ class Footprint:
 
     Args:
         weights: what ``weights.py`` computes.
-        overhead: taken before the KV cache is sized, beside the weights.
+        overhead: taken before the KV cache is sized, without the weights.
         working: taken after the KV cache, when the server is up.
         reserve: what must stay free after the KV cache for the first requests.
         withheld: what is kept out of the KV cache before it takes its ratio, in the order in which the engine

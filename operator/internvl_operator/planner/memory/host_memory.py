@@ -1,4 +1,4 @@
-"""What a replica needs of its node: memory beside the GPUs', and time to start."""
+"""The host memory that a replica needs, and the time that it takes to start."""
 
 from math import ceil
 
@@ -10,7 +10,7 @@ _SERVER_MIB = 6144
 mapped files, which count as page cache."""
 
 _RANK_MIB = 2048
-"""An allowance for each rank beside the first: its CUDA context and pinned buffers."""
+"""An allowance for each further rank: its CUDA context and pinned buffers."""
 
 _SHARED_MEMORY_MIB = 1024
 """/dev/shm of one rank: Python's own use and NCCL's buffers."""
@@ -24,8 +24,8 @@ _LOADING_MIB_PER_SECOND = 200e6 / (1 << 20)
 """200 MB of weights per second and rank: what a modest network file system gives."""
 
 _START_SECONDS = {Backend.TURBOMIND: 20, Backend.PYTORCH: 60}
-"""From process start to an open port beside the loading: 1B and 4B with their files in the page cache need 14
-and 61 seconds (tests/measurements/h200-lmdeploy-0.18.0.csv)."""
+"""From process start to an open port, without the loading of the weights: 1B and 4B, with their files in the page
+cache, need 14 and 61 seconds (tests/measurements/h200-lmdeploy-0.18.0.csv)."""
 
 
 def shared_memory_mib(tp: int) -> int:

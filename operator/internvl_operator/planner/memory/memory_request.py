@@ -1,4 +1,4 @@
-"""What the memory model is asked."""
+"""The input of the memory model."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Bytes on one GPU beside weights and KV cache: what the engines allocate to work, from the architecture.
+"""Bytes on one GPU for activations and buffers (neither weights nor KV cache), from the architecture.
 
 TurboMind's buffers are those of its source: ``turbomind/models/language_model.cc`` (hidden states),
 ``llama/unified_attention_layer.cc`` (queries, keys, values; partial results of long rows) and

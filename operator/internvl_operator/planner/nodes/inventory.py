@@ -10,8 +10,9 @@ from typing import Any
 from internvl_operator.catalog.gpus import UnknownGpuError, find_gpu, mig_profile
 from internvl_operator.catalog.nvidia import GPU_RESOURCE, PRODUCT_LABEL, is_mig
 from internvl_operator.planner.nodes.node_labels import labelled_capability, labelled_memory, obstacle
-from internvl_operator.planner.nodes.node_notes import left_out_notes
+from internvl_operator.planner.nodes.node_notes import implausible_notes, left_out_notes
 from internvl_operator.planner.nodes.placement import why_not_placeable
+from internvl_operator.planner.nodes.plausibility import MOST_GPUS, implausible_labels
 from internvl_operator.planner.request import GpuRequest
 from internvl_operator.quantity import parse_quantity
 
@@ -108,10 +109,13 @@ def _read_nodes(
         return (), _UNREADABLE
     pools: dict[tuple[str, int], GpuPool] = {}
     left_out: dict[str, list[str]] = {}
+    implausible: dict[str, list[str]] = {}
     for node in nodes:
         count = _allocatable(node, request.resource)
         if count < 1:
             continue
+        for label in implausible_labels(node["metadata"].get("labels") or {}):
+            implausible.setdefault(label, []).append(node["metadata"]["name"])
         pool = _pool_of(node, count, request)
         if isinstance(pool, str):
             left_out.setdefault(pool, []).append(node["metadata"]["name"])
@@ -119,7 +123,8 @@ def _read_nodes(
             known = pools.get((pool.product, pool.memory_mib))
             if known is None or known.count < pool.count:
                 pools[pool.product, pool.memory_mib] = pool
-    return tuple(pools[key] for key in sorted(pools)), left_out_notes(left_out)
+    notes = (*left_out_notes(left_out), *implausible_notes(implausible))
+    return tuple(pools[key] for key in sorted(pools)), notes
 
 
 def _allocatable(node: Mapping[str, Any], resource: str) -> int:
@@ -133,6 +138,8 @@ def _allocatable(node: Mapping[str, Any], resource: str) -> int:
 def _pool_of(node: Mapping[str, Any], count: int, request: GpuRequest) -> GpuPool | str:
     """Return the GPUs of a node, or why they are left out."""
     labels = node["metadata"].get("labels") or {}
+    if count > MOST_GPUS:
+        return f"{count} of {request.resource} cannot be true"
     if why := obstacle(node, labels, request) or why_not_placeable(node, request):
         return why
     if request.resource != GPU_RESOURCE:

@@ -18,7 +18,7 @@ class Requirement:
 
     key: str
     operator: str
-    values: tuple[str, ...]
+    values: frozenset[str]
 
     @property
     def makes_sense(self) -> bool:
@@ -29,7 +29,7 @@ class Requirement:
             case "Exists" | "DoesNotExist":
                 return not self.values
             case "Gt" | "Lt":
-                return len(self.values) == 1 and _number(self.values[0]) is not None
+                return len(self.values) == 1 and _number(*self.values) is not None
             case _:
                 return False
 
@@ -45,7 +45,7 @@ class Requirement:
                 return value is not None
             case "DoesNotExist":
                 return value is None
-        has, bound = _number(value or ""), _number(self.values[0])
+        has, bound = _number(value or ""), _number(*self.values)
         if has is None or bound is None:
             return False
         return has > bound if self.operator == "Gt" else has < bound
@@ -93,7 +93,9 @@ def required_terms(affinity: Mapping[str, Any] | None) -> tuple[NodeTerm, ...] |
 
 def _read(requirements: Sequence[Mapping[str, Any]] | None) -> tuple[Requirement, ...]:
     return tuple(
-        Requirement(_text(each["key"]), _text(each["operator"]), tuple(map(_text, each.get("values") or ())))
+        Requirement(
+            _text(each["key"]), _text(each["operator"]), frozenset(map(_text, each.get("values") or ()))
+        )
         for each in requirements or ()
     )
 

@@ -11,6 +11,7 @@ from internvl_operator.catalog.nvidia import (
     REPLICAS_LABEL,
     SHARED_SUFFIX,
 )
+from internvl_operator.planner.nodes.plausibility import plausible_number
 from internvl_operator.planner.request import GpuRequest
 
 _SHARING_LABELS = (REPLICAS_LABEL, "cloud.google.com/gke-max-shared-clients-per-gpu")
@@ -38,14 +39,11 @@ def obstacle(node: Mapping[str, Any], labels: Mapping[str, str], request: GpuReq
 
 def labelled_memory(labels: Mapping[str, str]) -> int | None:
     """Return the memory of one GPU in MiB, if a label tells it."""
-    return next((int(labels[key]) for key in _MEMORY_LABELS if _is_whole(labels.get(key, ""))), None)
+    known = (plausible_number(labels, key) for key in _MEMORY_LABELS)
+    return next((memory for memory in known if memory is not None), None)
 
 
 def labelled_capability(labels: Mapping[str, str]) -> tuple[int, int] | None:
     """Return the compute capability of a node's GPUs, if labels tell it."""
-    major, minor = (labels.get(label, "") for label in COMPUTE_CAPABILITY_LABELS)
-    return (int(major), int(minor)) if _is_whole(major) and _is_whole(minor) else None
-
-
-def _is_whole(text: str) -> bool:
-    return text.isascii() and text.isdigit()
+    major, minor = (plausible_number(labels, label) for label in COMPUTE_CAPABILITY_LABELS)
+    return None if major is None or minor is None else (major, minor)

@@ -19,6 +19,14 @@ def left_out_notes(names_by_cause: Mapping[str, Sequence[str]]) -> tuple[str, ..
     return (*notes, f"left out, other causes: {_some(others)}") if others else tuple(notes)
 
 
+def implausible_notes(names_by_label: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """Return a note for each label, as ``key=value``, that cannot be true, in a stable order."""
+    labels = sorted(names_by_label)
+    notes = [f"not used, as it cannot be true: {label} of {_some(names_by_label[label])}" for label in labels]
+    more = len(notes) - _MOST_CAUSES
+    return (*notes[:_MOST_CAUSES], f"and {more} more such labels") if more > 0 else tuple(notes)
+
+
 def _some(names: Sequence[str]) -> str:
     shown = ", ".join(sorted(names)[:_MOST_NAMES])
     more = len(names) - _MOST_NAMES

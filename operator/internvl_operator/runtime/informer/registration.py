@@ -53,10 +53,10 @@ def informer_session(
     credentials: Credentials, response_class: type[aiohttp.ClientResponse]
 ) -> kopf.AiohttpSession:
     """Return a session of Kopf's with these credentials and this class of responses."""
-    headers = {"Authorization": credentials.authorization} if credentials.authorization else {}
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, ssl=credentials.ssl_context()),
-        headers=headers,
+        headers=credentials.headers(),
+        proxy=credentials.proxy,
         response_class=response_class,
     )
     return kopf.AiohttpSession(aiohttp_session=session, server=credentials.server)

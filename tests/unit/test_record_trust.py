@@ -1,0 +1,132 @@
+"""Whoever may write annotations of a Deployment cannot have the operator run what they say."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import pytest
+
+from internvl_operator.kube.kinds import DEPLOYMENT, RESOURCE
+from internvl_operator.kube.port import ClusterEvent, KubernetesObject
+from internvl_operator.manifests.labels import (
+    PLAN_ANNOTATION,
+    RECORD_VERSION_ANNOTATION,
+    REVISION_LABEL,
+    TEMPLATE_ANNOTATION,
+)
+from internvl_operator.manifests.record import template_digest
+from internvl_operator.status import condition
+from tests.unit.world import KEY, World
+
+EVIL = "evil.example/miner:1"
+
+
+@pytest.fixture
+async def served(world: World) -> World:
+    """A resource that serves."""
+    world.create()
+    await world.reconcile()
+    world.serve()
+    await world.reconcile()
+    return world
+
+
+def annotate(world: World, **annotations: str) -> None:
+    """Write annotations of the Deployment as somebody else does."""
+    metadata = world.cluster.objects["Deployment", KEY]["metadata"]
+    written = {**metadata, "annotations": {**metadata["annotations"], **annotations}}
+    world.cache.put(DEPLOYMENT, world.cluster.edit("Deployment", KEY, metadata=written))
+
+
+def template(world: World) -> KubernetesObject:
+    found: KubernetesObject = copy.deepcopy(world.cluster.objects["Deployment", KEY]["spec"]["template"])
+    return found
+
+
+def forged(world: World, *, is_whole: bool) -> str:
+    """Return a pod template with another image, and with the hash of the old or the new content."""
+    made = template(world)
+    made["spec"]["containers"][0]["image"] = EVIL
+    if is_whole:
+        made["metadata"]["labels"][REVISION_LABEL] = template_digest(made)
+    return json.dumps(made)
+
+
+def told(world: World) -> list[ClusterEvent]:
+    return [event for event in world.cluster.events if event.reason == "RecordIgnored"]
+
+
+@pytest.mark.parametrize("is_whole", [False, True], ids=["with the old hash", "with its own hash"])
+async def test_a_forged_pod_template_is_never_applied_and_is_told(served: World, is_whole: bool) -> None:
+    before = template(served)
+    annotate(served, **{TEMPLATE_ANNOTATION: forged(served, is_whole=is_whole)})
+    applied = len(served.cluster.applied)
+
+    await served.reconcile()
+
+    assert EVIL not in json.dumps(served.cluster.applied[applied:])
+    assert template(served) == before
+    assert (
+        json.loads(served.cluster.objects["Deployment", KEY]["metadata"]["annotations"][TEMPLATE_ANNOTATION])
+        == before
+    )
+    assert len(told(served)) == 1
+    await served.reconcile()
+    assert len(told(served)) == 1
+
+
+BROKEN: list[dict[str, str]] = [
+    {TEMPLATE_ANNOTATION: text}
+    for text in (
+        "",
+        "[]",
+        "null",
+        "5",
+        "{}",
+        '{"metadata": 5}',
+        '{"metadata": {"labels": []}}',
+        "[" * 100_000,
+    )
+] + [
+    {PLAN_ANNOTATION: text}
+    for text in ("", "[]", "null", '{"memory": 5}', '{"memory": null, "gpus": []}', "[" * 100_000)
+]
+
+
+@pytest.mark.parametrize("annotations", BROKEN, ids=lambda item: f"{next(iter(item.items()))}"[:60])
+async def test_a_broken_record_is_written_again_from_the_spec(
+    served: World, annotations: dict[str, str]
+) -> None:
+    before = template(served)
+    annotate(served, **annotations)
+
+    await served.reconcile()
+
+    assert template(served) == before
+    assert len(told(served)) == 1
+
+
+@pytest.mark.parametrize("version", ["2", "9" * 5000])
+async def test_a_record_of_a_version_that_is_not_known_is_told(served: World, version: str) -> None:
+    annotate(served, **{RECORD_VERSION_ANNOTATION: version})
+    await served.reconcile()
+
+    found: Any = condition(served.status, "UpdateAvailable")
+    assert (found["status"], found["reason"]) == ("False", "NewerOperator")
+    assert "changes of plan and pod template are not applied" in found["message"]
+    assert RECORD_VERSION_ANNOTATION in found["message"]
+
+
+async def test_a_record_whose_status_was_never_written_is_the_operators_own(world: World) -> None:
+    world.create()
+    await world.reconcile()
+    body = world.cluster.objects["InternVLDeployment", KEY]
+    status = {**body["status"], "revision": "0123456789abcdef"}
+    world.cache.put(RESOURCE, world.cluster.edit("InternVLDeployment", KEY, status=status))
+    before = template(world)
+
+    await world.reconcile()
+
+    assert template(world) == before
