@@ -17,6 +17,9 @@ EXPLAINED = {
     ("pod-networkpolicy", "The pod does not have a matching egress NetworkPolicy"): (
         "The address of the API server is the cluster's own: networkPolicy.egress takes it."
     ),
+    ("pod-networkpolicy", "The pod does not have a matching NetworkPolicy"): (
+        "The pod of `helm test` listens on no port, and ends when it has asked once."
+    ),
     ("deployment-replicas", "Deployment few replicas"): (
         "Models go on serving without the operator; replicaCount adds standbys."
     ),

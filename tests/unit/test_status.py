@@ -141,6 +141,23 @@ def test_a_fresh_plan_is_made_with_the_operators_default_gpu(api: FakeApi, inter
     assert "fresh plan: 4 x NVIDIA-L40S, full precision" in internvl("status")[1]
 
 
+def test_an_operator_with_a_lease_is_known_by_its_deployment(api: FakeApi, internvl: Internvl) -> None:
+    """The chart takes the namespace of the Lease from the pod, so that no value stands there."""
+    resources = f"{GROUP}/namespaces/vision/internvldeployments"
+    operator = _operator(INTERNVL_DEFAULT_GPU="A100-80GB", INTERNVL_LEASE_NAME="internvl-operator")
+    own_namespace = {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}
+    variables = operator["spec"]["template"]["spec"]["containers"][0]["env"]
+    variables.append({"name": "INTERNVL_LEASE_NAMESPACE", "valueFrom": own_namespace})
+    api.objects |= {
+        resources: listing(_planned_on("NVIDIA-H200", 1)),
+        "/api/v1/nodes": listing(),
+        OPERATORS: listing(operator),
+    }
+    _, shown, errors = internvl("status")
+    assert "fresh plan: 2 x NVIDIA-A100-SXM4-80GB, full precision" in shown
+    assert errors == ""
+
+
 def test_a_fresh_plan_is_for_the_nodes_on_which_the_pods_may_be_placed_and_the_gpus_are_those_of_all(
     api: FakeApi, internvl: Internvl
 ) -> None:

@@ -122,7 +122,7 @@ async def _installation(cluster: KubernetesClient) -> Installation:
     for deployment in await _listed(cluster, DEPLOYMENT, selector=_OPERATORS) or ():
         namespace, pod = deployment["metadata"]["namespace"], deployment["spec"]["template"]["spec"]
         try:
-            settings = Settings.from_environment(_variables(pod))
+            settings = Settings.from_environment(_variables(pod, namespace))
         except ValueError as error:
             # No operator runs so: whoever may make Deployments may give one these labels.
             _log.warning("a Deployment in %s has the operator's labels, and is none: %s", namespace, error)
@@ -137,14 +137,18 @@ async def _installation(cluster: KubernetesClient) -> Installation:
     return Installation(settings, read_platform_defaults(settings.platform_defaults))
 
 
-def _variables(pod: Mapping[str, Any]) -> dict[str, str]:
-    """Return the environment of a pod's containers, as far as it is written there."""
-    return {
-        item["name"]: item["value"]
-        for container in pod["containers"]
-        for item in container.get("env") or ()
-        if "value" in item
-    }
+def _variables(pod: Mapping[str, Any], namespace: str) -> dict[str, str]:
+    """Return the environment of a pod's containers, as far as it follows from the pod's template and namespace."""
+    items = [item for container in pod["containers"] for item in container.get("env") or ()]
+    written = {item["name"]: item["value"] for item in items if "value" in item}
+    return written | {item["name"]: namespace for item in items if _field(item) == "metadata.namespace"}
+
+
+def _field(variable: Mapping[str, Any]) -> str | None:
+    """Return the field of the pod from which an environment variable takes its value, or None."""
+    source = (variable.get("valueFrom") or {}).get("fieldRef") or {}
+    path: str | None = source.get("fieldPath")
+    return path
 
 
 async def _defaults(cluster: KubernetesClient, namespace: str, pod: Mapping[str, Any]) -> PlatformDefaults:
