@@ -85,4 +85,5 @@ def test_argo_cd_installs_the_chart_and_a_model_and_leaves_the_model_served(
     cluster.apply(pod("client", namespace))
     client = Client(cluster, namespace)
     client.wait()
+    client.wait_serving("captions")
     assert client.ask(f"captions:{PORT}")["problem"] == ""

@@ -60,32 +60,32 @@ def secret(name: str, content: dict[str, str]) -> dict[str, object]:
     "host", ["captions", f"captions.{NAMESPACE}", f"captions.{NAMESPACE}.svc.cluster.local"]
 )
 def test_a_model_answers_by_each_name_of_its_service(host: str, client: Client) -> None:
-    client.cluster.wait_ready("captions", NAMESPACE)
+    client.wait_serving("captions")
     answer = client.ask(f"{host}:{PORT}", "--tokens", "5")
     assert (answer["status"], answer["tokens"], answer["problem"]) == (200, 5, "")
 
 
 def test_the_endpoint_that_the_status_names_answers(client: Client) -> None:
-    body = client.cluster.wait_ready("captions", NAMESPACE)
+    body = client.wait_serving("captions")
     target = body["status"]["endpoint"].removeprefix("http://").removesuffix("/v1")
     answer = client.ask(target, "--model", body["status"]["modelName"])
     assert answer["problem"] == ""
 
 
 def test_an_answer_is_streamed_to_its_end(client: Client) -> None:
-    client.cluster.wait_ready("captions", NAMESPACE)
+    client.wait_serving("captions")
     answer = client.ask(f"captions:{PORT}", "--stream", "--tokens", "40")
     assert (answer["status"], answer["tokens"], answer["problem"]) == (200, 40, "")
 
 
 def test_only_who_has_the_api_key_is_answered(client: Client) -> None:
-    client.cluster.wait_ready("locked", NAMESPACE)
+    client.wait_serving("locked")
     statuses = [client.ask(f"locked:{PORT}", "--key", key)["status"] for key in (KEY, "guessed", "")]
     assert statuses == [200, 401, 401]
 
 
 def test_a_model_with_tls_answers_who_trusts_its_certificate(client: Client, authority: trustme.CA) -> None:
-    client.cluster.wait_ready("secure", NAMESPACE)
+    client.wait_serving("secure")
     trusted = authority.cert_pem.bytes().decode()
     target = f"secure.{NAMESPACE}.svc:{PORT}"
     assert client.ask(target, "--ca", trusted)["problem"] == ""
@@ -95,20 +95,20 @@ def test_a_model_with_tls_answers_who_trusts_its_certificate(client: Client, aut
 
 
 def test_status_tells_of_the_model_from_outside(client: Client) -> None:
-    client.cluster.wait_ready("captions", NAMESPACE)
+    client.wait_serving("captions")
     done = client.cluster.internvl("status", "captions", "-n", NAMESPACE)
     assert (done.returncode, done.stderr) == (0, "")
     assert "Ready" in done.stdout
 
 
 def test_diff_finds_the_pods_as_this_operator_would_run_them(client: Client) -> None:
-    client.cluster.wait_ready("captions", NAMESPACE)
+    client.wait_serving("captions")
     done = client.cluster.internvl("diff", "captions", "-n", NAMESPACE)
     assert (done.returncode, done.stdout) == (0, "captions: the pods are as this operator would run them\n")
 
 
 def test_chat_answers_from_outside(client: Client) -> None:
-    client.cluster.wait_ready("captions", NAMESPACE)
+    client.wait_serving("captions")
     done = client.cluster.internvl("chat", "captions", "What is this?", "-n", NAMESPACE)
     assert (done.returncode, done.stderr) == (0, "")
     assert "stub of LMDeploy" in done.stdout
@@ -116,7 +116,7 @@ def test_chat_answers_from_outside(client: Client) -> None:
 
 @pytest.mark.parametrize("name", ["captions", "locked"])
 def test_every_smoke_check_passes_from_outside(name: str, client: Client) -> None:
-    client.cluster.wait_ready(name, NAMESPACE)
+    client.wait_serving(name)
     done = client.cluster.internvl("smoke", name, "-n", NAMESPACE, "-o", "json")
     assert (done.returncode, done.stderr) == (0, "")
     checks = json.loads(done.stdout)["checks"]

@@ -29,7 +29,7 @@ OWN, GUEST, STRANGER = "owner", "guest", "stranger"
 FRIEND = {"role": "friend"}
 OPERATOR_PORT = 8080
 
-Matrix = dict[str, dict[str, bool]]
+Matrix = dict[str, dict[str, str]]
 
 pytestmark = pytest.mark.usefixtures("operator")
 
@@ -61,7 +61,7 @@ def clients(cluster: KindCluster) -> Iterator[dict[str, Client]]:
     for client in clients.values():
         client.wait()
     for name in ("closed", "shared", "open"):
-        cluster.wait_ready(name, OWN)
+        clients["own namespace"].wait_serving(name)
     yield clients
     for namespace in (OWN, GUEST, STRANGER):
         remove_namespace(cluster, namespace)
@@ -70,7 +70,7 @@ def clients(cluster: KindCluster) -> Iterator[dict[str, Client]]:
 def matrix(clients: Mapping[str, Client], targets: Mapping[str, str]) -> Matrix:
     """Who reaches what: all try at once."""
 
-    def row(client: Client) -> dict[str, bool]:
+    def row(client: Client) -> dict[str, str]:
         reached = client.inside("reach", *targets.values())
         return {name: reached[target] for name, target in targets.items()}
 
@@ -81,8 +81,8 @@ def matrix(clients: Mapping[str, Client], targets: Mapping[str, str]) -> Matrix:
 def shown(found: Matrix) -> str:
     """A matrix as a text: a line for each client."""
 
-    def cells(row: Mapping[str, bool]) -> str:
-        return ", ".join(f"{name} {'in' if reached else 'dropped'}" for name, reached in row.items())
+    def cells(row: Mapping[str, str]) -> str:
+        return ", ".join(f"{name} {reached}" for name, reached in row.items())
 
     return "; ".join(f"{client}: {cells(row)}" for client, row in found.items())
 
@@ -92,10 +92,10 @@ def test_a_model_lets_in_its_own_namespace_and_whom_its_resource_names(
 ) -> None:
     targets = {name: f"{name}.{OWN}.svc.cluster.local:{PORT}" for name in ("closed", "shared", "open")}
     expected = {
-        "own namespace": {"closed": True, "shared": True, "open": True},
-        "guest namespace": {"closed": False, "shared": True, "open": True},
-        "friend in another": {"closed": False, "shared": True, "open": True},
-        "another namespace": {"closed": False, "shared": False, "open": True},
+        "own namespace": {"closed": "in", "shared": "in", "open": "in"},
+        "guest namespace": {"closed": "dropped", "shared": "in", "open": "in"},
+        "friend in another": {"closed": "dropped", "shared": "in", "open": "in"},
+        "another namespace": {"closed": "dropped", "shared": "dropped", "open": "in"},
     }
     found = matrix(clients, targets)
     measured("who gets in to the models", shown(found))
@@ -108,12 +108,14 @@ def test_the_operator_lets_in_all_by_default_and_with_a_limit_whom_it_names(
     measured: Callable[[str, str], None],
 ) -> None:
     target = {"metrics": f"{operator.name}.{operator.namespace}.svc.cluster.local:{OPERATOR_PORT}"}
-    everyone = {client: {"metrics": True} for client in clients}
+    everyone = {client: {"metrics": "in"} for client in clients}
     assert matrix(clients, target) == everyone
     only_guests = [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": GUEST}}}]
     operator.install(networkPolicy={"from": only_guests})
     try:
-        expected = {client: {"metrics": client == "guest namespace"} for client in clients}
+        expected = {
+            client: {"metrics": "in" if client == "guest namespace" else "dropped"} for client in clients
+        }
         # The policy reaches the nodes on its own.
         found = eventually(
             lambda: found if (found := matrix(clients, target)) == expected else None, f"{expected}", 30

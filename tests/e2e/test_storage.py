@@ -82,6 +82,7 @@ def downloading(name: str, **spec: object) -> Object:
 
 def asked(client: Client, name: str) -> str:
     """Ask a model, and make room for the next one."""
+    client.wait_serving(name)
     answer = client.ask(f"{name}:{PORT}", "--model", REPOSITORY.rpartition("/")[2])
     client.cluster.kubectl("delete", "ivl", name, "-n", NAMESPACE)
     problem: str = answer["problem"]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING
-from urllib.error import HTTPError
 
 import yaml
 
+from tests.cluster.api import Api
 from tests.cluster.guardian import Guardian
 from tests.cluster.processes import Process
-from tests.e2e.machine.shell import CommandError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +26,10 @@ class ArgocdHost:
     Args:
         cluster: Where it deploys to.
         directory: An empty one, for its logs and its kubeconfig.
+
+    Attributes:
+        directory: The same.
+        api: The API server's REST interface, as an administrator sees it.
     """
 
     def __init__(self, cluster: KindCluster, directory: Path) -> None:
@@ -35,6 +39,7 @@ class ArgocdHost:
         self._processes: list[Process] = []
         self._kubeconfig = directory / "kubeconfig"
         self._write_kubeconfig()
+        self.api = Api(self._kubeconfig)
 
     @property
     def server(self) -> str:
@@ -50,17 +55,6 @@ class ArgocdHost:
         """Run kubectl and return what it printed."""
         return self._cluster.kubectl(*arguments, given=input)
 
-    def get(self, path: str) -> str:
-        """Return the body of a GET to the API server.
-
-        Raises:
-            HTTPError: It answers with an error.
-        """
-        try:
-            return self._cluster.kubectl("get", "--raw", path)
-        except CommandError as error:
-            raise HTTPError(path, 404, str(error), None, None) from error  # type: ignore[arg-type]
-
     def spawn(
         self, name: str, argv: Sequence[str], env: Mapping[str, str], ready: Callable[[], bool] = lambda: True
     ) -> Process:
@@ -74,6 +68,7 @@ class ArgocdHost:
         """End its programs."""
         for process in reversed(self._processes):
             process.stop()
+        self.api.close()
         self._guardian.dismiss()
 
     def _write_kubeconfig(self) -> None:
@@ -84,6 +79,10 @@ class ArgocdHost:
         token = self.kubectl("create", "token", ACCOUNT, *namespace, "--duration=2h").strip()
         document = yaml.safe_load(self._cluster.kubeconfig.read_text())
         document["users"][0]["user"] = {"token": token}
+        server = document["clusters"][0]["cluster"]
+        authority = self.directory / "ca.crt"
+        authority.write_bytes(base64.b64decode(server.pop("certificate-authority-data")))
+        server["certificate-authority"] = str(authority)
         self._kubeconfig.touch(mode=0o600)
         self._kubeconfig.write_text(yaml.safe_dump(document))
 

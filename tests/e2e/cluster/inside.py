@@ -61,9 +61,14 @@ def _request(options: argparse.Namespace, target: str) -> Answer:
 
 
 def _traffic(options: argparse.Namespace) -> None:
-    """Ask each target without a pause until SIGTERM, then print how the requests ended."""
+    """Ask each target without a pause until SIGTERM, then print how the requests ended.
+
+    Not before kube-proxy leads to each: it hears of pods that are ready on its own.
+    """
     told = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: told.set())
+    while any(_reaches(target) != "in" for target in options.targets) and not told.wait(0.2):
+        pass
     with Clients(*(partial(_request, options, target) for target in options.targets)) as clients:
         print("asking", flush=True)
         told.wait()
@@ -72,13 +77,16 @@ def _traffic(options: argparse.Namespace) -> None:
     print(json.dumps({"requests": len(answers), "problems": problems}))
 
 
-def _reaches(target: str) -> bool:
+def _reaches(target: str) -> str:
+    """Say what becomes of a connection: "in", "dropped" on its way, or "refused" as nobody serves there yet."""
     host, _, port = target.rpartition(":")
     try:
         with socket.create_connection((host, int(port)), timeout=REACH_SECONDS):
-            return True
+            return "in"
     except TimeoutError:
-        return False
+        return "dropped"
+    except ConnectionRefusedError:
+        return "refused"
 
 
 def _serve_hub() -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tests.cluster.operator_process import resource
+from tests.cluster.waiting import eventually
 from tests.e2e.cluster.images import STUB
 from tests.e2e.machine.shell import ROOT
 
@@ -130,6 +131,16 @@ class Client:
             "wait", "--for=condition=Ready", f"pod/{self.name}", "-n", self.namespace, "--timeout=90s"
         )
 
+    def wait_serving(self, name: str) -> Object:
+        """Return a resource of its namespace once it is Ready, and kube-proxy leads here to a pod of it.
+
+        kube-proxy hears of a pod that is ready on its own, as the operator does.
+        """
+        body = self.cluster.wait_ready(name, self.namespace)
+        target = f"{name}:{PORT}"
+        eventually(lambda: self.inside("reach", target)[target] == "in", f"{target} leads to a pod", 30)
+        return body
+
     def inside(self, *arguments: str) -> Any:
         """Run `tests.e2e.cluster.inside` in it, and return what it prints."""
         program = ("--", "python3", "-m", "tests.e2e.cluster.inside", *arguments)
@@ -159,6 +170,8 @@ class Traffic:
         self.cluster.apply(pod(self.name, self.namespace, "traffic", *targets))
         wait = ("wait", "--for=condition=Ready", f"pod/{self.name}", "-n", self.namespace, "--timeout=90s")
         self.cluster.kubectl(*wait)
+        logs = ("logs", self.name, "-n", self.namespace)
+        eventually(lambda: "asking" in self.cluster.kubectl(*logs), "the first request", 60)
 
     def stop(self) -> dict[str, Any]:
         """End it, and return the number of its requests, and what went wrong with those that failed."""

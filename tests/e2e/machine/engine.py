@@ -28,6 +28,8 @@ STOP_SECONDS = 60.0
 RUNC = Path(__file__).with_name("files") / "runc"
 # The bit of CAP_SYS_RESOURCE in the sets of capabilities that /proc/self/status shows (capability.h).
 SYS_RESOURCE = 1 << 24
+# Python complains of a process that is forgotten while it runs.
+_kept: list[subprocess.Popen[bytes] | None] = []
 
 
 @contextmanager
@@ -53,7 +55,9 @@ def container_engine(home: Path, shell: Shell) -> Iterator[Shell]:
     try:
         yield own
     finally:
-        if "KEEP_CLUSTER" not in os.environ:
+        if "KEEP_CLUSTER" in os.environ:
+            _kept.append(daemon)
+        else:
             _stop(daemon)
 
 
