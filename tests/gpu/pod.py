@@ -99,6 +99,11 @@ class Pod:
         """As subprocess has it (negative: the signal that ended it); None while it runs."""
         return self._running.poll()
 
+    @property
+    def process_id(self) -> int:
+        """Of the container's first process, which leads a session of its own."""
+        return self._running.pid
+
     def terminate(self) -> None:
         """Send SIGTERM to the container's first process, as a runtime does."""
         self._running.send_signal(signal.SIGTERM)

@@ -8,6 +8,7 @@ from internvl_operator.api.v1alpha1 import InternVLDeployment
 from internvl_operator.catalog.engines import engine
 from internvl_operator.catalog.models import Backend
 from internvl_operator.catalog.spec_flags import API_KEY_VARIABLE, plain_arguments
+from internvl_operator.manifests.host_cpu import cpu_request, thread_variables
 from internvl_operator.manifests.labels import (
     DOWNLOAD_CONTAINER,
     ENGINE_CONTAINER,
@@ -39,8 +40,6 @@ _PROBE_TIMEOUT_SECONDS = 12
 _SCRATCH = "/scratch"
 TLS_DIRECTORY = "/tls"
 _DOWNLOAD_REQUESTS = {"cpu": "1", "memory": "2Gi"}
-_CPUS_PER_GPU = 4
-"""One core each for the server, the image preprocessing, the engine's loop and the rank itself."""
 
 
 def deployment(
@@ -168,6 +167,7 @@ def _environment(
         "TRANSFORMERS_OFFLINE": "1",
         # Longer than the idle time of common load balancers, which else meet a closed connection.
         "UVICORN_TIMEOUT_KEEP_ALIVE": "75",
+        **thread_variables(_requests(resource, plan)["cpu"], plan.gpus),
     }
     if plan.backend is Backend.PYTORCH and plan.tp > 1:
         # Ray sizes its object store by the node's memory, not by the container's.
@@ -197,7 +197,7 @@ def _server_variables(resource: InternVLDeployment) -> dict[str, dict[str, Any]]
 
 def _requests(resource: InternVLDeployment, plan: Plan) -> dict[str, str]:
     requests = {
-        "cpu": str(_CPUS_PER_GPU * plan.gpus),
+        "cpu": cpu_request(plan.gpus),
         "memory": f"{host_memory_mib(plan.backend, plan.tp, plan.engine, plan.options.max_batch_size)}Mi",
         plan.resource: str(plan.gpus),
     }
