@@ -11,7 +11,7 @@ from internvl_operator.kube.connection import Connection
 from internvl_operator.kube.credentials import Credentials
 from internvl_operator.kube.kinds import DEPLOYMENT, POD, POD_MONITOR, RESOURCE
 from internvl_operator.kube.port import Kind, UnavailableError
-from internvl_operator.runtime.informer import discovery
+from internvl_operator.runtime.informer import kind_discovery as discovery
 from internvl_operator.runtime.informer.kind_discovery import until_discovered
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 Measured with LMDeploy 0.18.0 on an H100: docs/serving-speed.md
 """
 
-from internvl_operator.quantity import parse_quantity
+from internvl_operator.text.quantity import parse_quantity
 
 _CPUS_PER_GPU = 3
 """With 3 cores 8B serves 98 % of what it serves with 8, and 1B 86 % of what it serves with 4.
