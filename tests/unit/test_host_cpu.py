@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from internvl_operator.api.lifecycle import Rollout
-from internvl_operator.api.v1alpha1 import parse
+from internvl_operator.api.parsing import parse
 from internvl_operator.manifests.host_cpu import cpu_request, thread_variables
 from internvl_operator.manifests.record import inputs_of, record_of
 from internvl_operator.manifests.revision import pin, with_revision
-from internvl_operator.quantity import parse_quantity
+from internvl_operator.text.quantity import parse_quantity
 from tests.cluster.specs.table import Spec, at, resource
 from tests.rendering import children_of
 
