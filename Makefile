@@ -90,7 +90,7 @@ customizations: install ## Write the generated files of examples/argocd/ again
 	$(BIN)/python -m tests.argocd
 
 e2e: install ## Run the chart and the images on kind; what that needs is started, pulled or built (KEEP_CLUSTER=1)
-	$(BIN)/python -m pytest tests/e2e -m e2e --verbose --durations=0 --durations-min=1
+	$(BIN)/python -m pytest tests/e2e -m e2e --verbose --capture=no --durations=0 --durations-min=1
 
 rbac: install ## Withhold one right of the operator after the other, and see a test fail (ONLY="delete": some)
 	$(BIN)/python -m tests.rights $(ONLY)
