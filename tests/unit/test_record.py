@@ -123,7 +123,7 @@ def test_the_order_of_fields_does_not_change_the_inputs() -> None:
 def test_hashes_are_the_same_in_another_process() -> None:
     script = (
         "import json, sys\n"
-        "from internvl_operator.api.v1alpha1 import parse\n"
+        "from internvl_operator.api.parsing import parse\n"
         "from internvl_operator.manifests.record import inputs_of\n"
         "print(inputs_of(parse(json.load(sys.stdin)).spec))"
     )
