@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MODELS = 20
 NEWER_TEMPLATE = (
     Patch("manifests/templates/deployment.yaml.j2", "enableServiceLinks: false", "enableServiceLinks: true"),
-    Patch("manifests/deployment.py", '"USER": "lmdeploy"', '"USER": "internvl"'),
+    Patch("manifests/objects/deployment.py", '"USER": "lmdeploy"', '"USER": "internvl"'),
     Patch("manifests/record.py", "RECORD_VERSION = 1", "RECORD_VERSION = 2"),
     Patch("__init__.py", "__version__ = ", '__version__ = "999.0"  # '),
 )
