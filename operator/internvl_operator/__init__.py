@@ -59,7 +59,8 @@ __all__ = [
 ]
 
 _MODULES = {
-    "api.v1alpha1": ("InternVLDeployment", "InvalidSpecError", "parse"),
+    "api.parsing": ("InvalidSpecError", "parse"),
+    "api.v1alpha1": ("InternVLDeployment",),
     "catalog.engine": ("Engine",),
     "catalog.engines": ("DEFAULT_VERSION", "SUPPORTED_VERSIONS", "UnknownEngineError", "engine"),
     "catalog.gpus": ("GPUS", "Gpu", "UnknownGpuError", "find_gpu"),
