@@ -7,6 +7,7 @@ from typing import Any
 from internvl_operator.api.parsing import parse
 from internvl_operator.manifests.revision import Update
 from internvl_operator.manifests.rollout import Strategy
+from internvl_operator.planner.load.speed_of_plan import with_speed
 from internvl_operator.planner.nodes.inventory import inventory_for
 from internvl_operator.planner.plan import make_plan
 from internvl_operator.planner.request import request_of
@@ -28,7 +29,11 @@ def _status(
 ) -> Status:
     parsed = parse(resource(spec)) if spec is not None else None
     request = request_of(parsed.spec) if parsed else None
-    plan = make_plan(request, inventory_for(request.gpu, nodes_for(request.gpu))) if request else None
+    plan = (
+        with_speed(make_plan(request, inventory_for(request.gpu, nodes_for(request.gpu))), request)
+        if request
+        else None
+    )
     return status_of(
         generation=3,
         resource=parsed,

@@ -27,6 +27,7 @@ from internvl_operator.manifests.revision import Update
 from internvl_operator.manifests.rollout import Strategy, terminate_first_revision
 from internvl_operator.manifests.template import KubernetesObject
 from internvl_operator.planner.autoscaling import with_autoscaling_warning
+from internvl_operator.planner.load.speed_of_plan import with_speed
 from internvl_operator.planner.nodes.inventory import Inventory, NoGpuKnownError
 from internvl_operator.planner.outcome import Outcome
 from internvl_operator.planner.plan import Plan, make_plan
@@ -60,6 +61,7 @@ _REASONS = {
     Outcome.NO_KV_FOR_SESSION: Reason.NO_KV_FOR_SESSION,
     Outcome.SESSION_EXCEEDS_KV: Reason.SESSION_EXCEEDS_KV,
     Outcome.REJECTED: Reason.REJECTED,
+    Outcome.LOAD_NOT_CARRIED: Reason.LOAD_NOT_CARRIED,
 }
 
 
@@ -146,7 +148,7 @@ async def desire(
             )
     if not plan.is_ok:
         problem = Problem(_REASONS[plan.outcome], plan.reason, retry_after=REPLAN_SECONDS)
-        return Desired(resource, plan, problem=problem)
+        return Desired(resource, with_speed(plan, request), problem=problem)
     without_room, look_again_after = _revision_without_room(resource, plan, pods, now)
     terminate_first = without_room or terminate_first_revision(deployment)
     children = render_children(resource, plan, inputs, stored, terminate_first, platform, claim)
@@ -159,7 +161,7 @@ async def desire(
         return Desired(resource, plan, problem=Problem(Reason.POD_TEMPLATE_TOO_LARGE, message))
     return Desired(
         resource,
-        with_branch_warning(with_autoscaling_warning(children.plan, request), request),
+        with_speed(with_branch_warning(with_autoscaling_warning(children.plan, request), request), request),
         tuple(_owned(manifest, body) for manifest in children.manifests),
         children.revision,
         children.update,
