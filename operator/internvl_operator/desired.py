@@ -45,8 +45,8 @@ DEEPEST_SPEC = 64
 class InventorySource(Protocol):
     """Reads the GPUs that there are."""
 
-    async def __call__(self, request: GpuRequest, /, *, anew: bool = False) -> Inventory:
-        """Return the GPUs that a request may use; ``anew``: as they are now, and not a minute ago."""
+    async def __call__(self, request: GpuRequest, /, *, fresh: bool = False) -> Inventory:
+        """Return the GPUs that a request may use; ``fresh``: as they are now, and not a minute ago."""
         ...
 
 
@@ -94,7 +94,7 @@ class Desired:
     is_record_distrusted: bool = False
 
 
-async def desire(
+async def desired_state(
     body: Mapping[str, Any],
     deployment: Mapping[str, Any] | None,
     pods: Collection[Pod],
@@ -181,7 +181,7 @@ async def _planned(request: PlanRequest, inventory: InventorySource) -> Plan:
         plan = make_plan(request, await inventory(request.gpu))
         if plan.is_ok:
             return plan
-    return make_plan(request, await inventory(request.gpu, anew=True))
+    return make_plan(request, await inventory(request.gpu, fresh=True))
 
 
 def _unmet(resource: InternVLDeployment, claim: Mapping[str, Any] | None) -> Problem | None:
@@ -196,7 +196,7 @@ def _revision_without_room(
     surge = cramped_surge(pods, plan.resource)
     if surge is None or resource.spec.rollout.strategy != "Auto":
         return None, None
-    remaining = surge.waits_still(resource.spec.rollout.surge_timeout_seconds, now)
+    remaining = surge.remaining_wait(resource.spec.rollout.surge_timeout_seconds, now)
     return (None, remaining) if remaining else (surge.revision, None)
 
 

@@ -9,7 +9,7 @@ from internvl_operator.api.reasons import Reason
 from internvl_operator.api.v1alpha1 import API_VERSION, KIND
 from internvl_operator.apply.apply_children import apply_children, is_controlled, lacks_children
 from internvl_operator.apply.contest import Contest
-from internvl_operator.desired import Desired, InventorySource, desire
+from internvl_operator.desired import Desired, InventorySource, desired_state
 from internvl_operator.diagnosis.pods import pods_of
 from internvl_operator.events import events_between
 from internvl_operator.kube.cache import Cache
@@ -76,7 +76,9 @@ class Reconciler:
         deployment = self._child(DEPLOYMENT, body)
         claim = self._child(PERSISTENT_VOLUME_CLAIM, body)
         pods = pods_of(deployment, self._cache.pods(key))
-        desired = await desire(body, deployment, pods, self._inventory, self._now(), self._platform, claim)
+        desired = await desired_state(
+            body, deployment, pods, self._inventory, self._now(), self._platform, claim
+        )
         problem = desired.problem
         try:
             if desired.is_record_distrusted and problem is None:

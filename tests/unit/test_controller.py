@@ -33,7 +33,7 @@ class FaultyReconciler(Reconciler):
         super().__init__(cluster, cache, CHILDREN, self._fail, lambda: datetime(2026, 1, 1, tzinfo=UTC))
         self.reported: asyncio.Queue[Key] = asyncio.Queue()
 
-    async def _fail(self, _: GpuRequest, *, anew: bool = False) -> Inventory:  # noqa: ARG002
+    async def _fail(self, _: GpuRequest, *, fresh: bool = False) -> Inventory:  # noqa: ARG002
         raise RuntimeError("a fault of the planner")
 
     async def report(self, key: Key, error: Exception) -> None:
@@ -63,7 +63,7 @@ class HalfwayReconciler(Reconciler):
         raise UnavailableError("503")
 
 
-async def no_inventory(_: GpuRequest, *, anew: bool = False) -> Inventory:  # noqa: ARG001
+async def no_inventory(_: GpuRequest, *, fresh: bool = False) -> Inventory:  # noqa: ARG001
     raise AssertionError("no plan is made")
 
 

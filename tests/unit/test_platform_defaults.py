@@ -12,7 +12,7 @@ import yaml
 from internvl_operator.__main__ import main
 from internvl_operator.api.parsing import parse
 from internvl_operator.api.platform_defaults import NO_DEFAULTS, PlatformDefaults, read_platform_defaults
-from internvl_operator.desired import Desired, desire
+from internvl_operator.desired import Desired, desired_state
 from internvl_operator.planner.nodes.inventory import inventory_for
 from internvl_operator.planner.request import request_of
 from tests.cluster.simulated_nodes import gpu_node
@@ -48,7 +48,7 @@ async def children(
     """Return the children of a resource on nodes with A100s, by kind."""
     body = resource(spec)
     body["metadata"]["uid"] = "1"
-    desired = await desire(body, running, (), inventory, NOW, platform)
+    desired = await desired_state(body, running, (), inventory, NOW, platform)
     assert desired.problem is None
     return {child["kind"]: child for child in desired.children}
 
@@ -177,7 +177,7 @@ class TestStorageClass:
         claim["spec"]["storageClassName"] = "slow"
         body = resource(self.CACHED)
         body["metadata"]["uid"] = "1"
-        desired = await desire(body, None, (), inventory, NOW, platform, claim)
+        desired = await desired_state(body, None, (), inventory, NOW, platform, claim)
         rendered = {child["kind"]: child for child in desired.children}
         assert rendered["PersistentVolumeClaim"]["spec"]["storageClassName"] == "slow"
         assert desired.unmet is None
@@ -284,4 +284,4 @@ async def _desired(
 ) -> Desired:
     body = resource(spec)
     body["metadata"]["uid"] = "1"
-    return await desire(body, running, (), inventory, NOW, platform)
+    return await desired_state(body, running, (), inventory, NOW, platform)

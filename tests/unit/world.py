@@ -37,9 +37,9 @@ class World:
         self.time = datetime(2026, 1, 1, tzinfo=UTC)
         self.reconciler = Reconciler(self.cluster, self.cache, children, self._inventory, lambda: self.time)
 
-    async def _inventory(self, _: GpuRequest, *, anew: bool = False) -> Inventory:
+    async def _inventory(self, _: GpuRequest, *, fresh: bool = False) -> Inventory:
         self.inventories_read += 1
-        pools = self.pools_of_now if anew and self.pools_of_now else self.pools
+        pools = self.pools_of_now if fresh and self.pools_of_now else self.pools
         if not pools:
             raise NoGpuKnownError("no GPU is known to plan for: set spec.gpu.product or spec.gpu.memory")
         return Inventory(tuple(pools))
