@@ -7,16 +7,18 @@ from typing import Any
 from internvl_operator.api.platform_defaults import NO_DEFAULTS, PlatformDefaults
 from internvl_operator.api.reasons import Reason
 from internvl_operator.api.v1alpha1 import API_VERSION, KIND
-from internvl_operator.apply.apply_children import apply_children, is_controlled, lacks_children
+from internvl_operator.apply.apply_children import apply_children, lacks_children
 from internvl_operator.apply.contest import Contest
 from internvl_operator.desired import Desired, InventorySource, desired_state
-from internvl_operator.diagnosis.pods import pods_of
 from internvl_operator.events import events_between
 from internvl_operator.kube.cache import Cache
-from internvl_operator.kube.kinds import DEPLOYMENT, PERSISTENT_VOLUME_CLAIM, RESOURCE
+from internvl_operator.kube.kinds import RESOURCE
+from internvl_operator.kube.objects import condition_of, key_of
 from internvl_operator.kube.port import Cluster, ClusterEvent, Key, Kind, KubernetesObject, NotFoundError
+from internvl_operator.manifests.children import Children
+from internvl_operator.observed import Observed, observe
 from internvl_operator.problem import Problem
-from internvl_operator.status import Status, condition, internal_error_status, status_of
+from internvl_operator.status import Status, internal_error_status, status_of
 
 _RECORD_DISTRUSTED = ClusterEvent(
     "Warning",
@@ -73,18 +75,14 @@ class Reconciler:
             self._contest.forget(key)
             return None
         body = {"apiVersion": API_VERSION, "kind": KIND, **body}
-        deployment = self._child(DEPLOYMENT, body)
-        claim = self._child(PERSISTENT_VOLUME_CLAIM, body)
-        pods = pods_of(deployment, self._cache.pods(key))
-        desired = await desired_state(
-            body, deployment, pods, self._inventory, self._now(), self._platform, claim
-        )
+        observed = observe(self._cache, body)
+        desired = await desired_state(observed, self._inventory, self._now(), self._platform)
         problem = desired.problem
         try:
             if desired.is_record_distrusted and problem is None:
                 await self._cluster.record_event(body, _RECORD_DISTRUSTED)
-            if problem is None:
-                problem = await self._make_children(body, desired) or desired.unmet
+            if desired.children is not None:
+                problem = await self._make_children(observed, desired, desired.children) or desired.unmet
             await self._write_status(body, desired, problem)
         except _NewerSpecError:
             return 0.0
@@ -95,7 +93,9 @@ class Reconciler:
             raise problem.refusal
         return problem.retry_after if problem else desired.look_again_after
 
-    async def _make_children(self, body: KubernetesObject, desired: Desired) -> Problem | None:
+    async def _make_children(
+        self, observed: Observed, desired: Desired, children: Children
+    ) -> Problem | None:
         """Bring the children to what is desired, once it is known that there is still such a resource.
 
         Raises:
@@ -103,17 +103,17 @@ class Reconciler:
                 would be collected again, and so on.
             ClusterError: the API failed in a way that a later try may mend.
         """
+        body = observed.body
         announcement = []
-        if _is_new(body):
+        if observed.is_new:
             # Beside the first children, and yet before there are pods, it shows that this is still the spec.
             announcement.append(self._write_status(body, desired, None))
-        elif lacks_children(self._cache, self._children, desired.children):
-            metadata = body["metadata"]
-            key = Key(metadata["namespace"], metadata["name"])
-            if not _is_same(await self._cluster.find(RESOURCE, key), metadata["uid"]):
+        elif lacks_children(self._cache, self._children, children.manifests):
+            key = key_of(body)
+            if not _is_same(await self._cluster.find(RESOURCE, key), body["metadata"]["uid"]):
                 raise NotFoundError(f"{key.namespace}/{key.name} is gone")
         return await apply_children(
-            self._cluster, self._cache, self._children, body, desired.children, self._contest, announcement
+            self._cluster, self._cache, self._children, body, children.manifests, self._contest, announcement
         )
 
     async def report(self, key: Key, error: Exception) -> None:
@@ -134,7 +134,7 @@ class Reconciler:
     def _time(self) -> str:
         return self._now().strftime("%Y-%m-%dT%H:%M:%SZ")
 
-    async def _write_status(self, body: KubernetesObject, desired: Desired, problem: Problem | None) -> None:
+    async def _write_status(self, body: Mapping[str, Any], desired: Desired, problem: Problem | None) -> None:
         """Write the status if it differs, and tell people what changed.
 
         Raises:
@@ -142,30 +142,17 @@ class Reconciler:
                 on, so that the watch's own event about it is no news: it has to be looked at again.
             ClusterError: the API failed.
         """
-        metadata = body["metadata"]
-        key = Key(metadata["namespace"], metadata["name"])
-        known = self._cache.get(RESOURCE, key) or body
+        known = self._cache.get(RESOURCE, key_of(body)) or body
         previous = known.get("status", {})
-        status = status_of(
-            generation=_generation(body),
-            resource=desired.resource,
-            plan=desired.plan,
-            deployment=self._child(DEPLOYMENT, body),
-            pods=self._cache.pods(key),
-            problem=problem,
-            revision=desired.revision,
-            update=desired.update,
-            strategy=desired.strategy,
-            previous=previous,
-            now=self._time(),
-            is_record_newer=desired.is_record_newer,
-        )
-        self.reasons[key] = _reason(status)
+        status = status_of(desired, observe(self._cache, body), problem, previous, self._time())
+        self.reasons[key_of(body)] = _reason(status)
         latest = known if status == previous else await self._put_status(body, previous, status)
         if _generation(latest) != _generation(body):
             raise _NewerSpecError
 
-    async def _put_status(self, body: KubernetesObject, previous: Status, status: Status) -> KubernetesObject:
+    async def _put_status(
+        self, body: Mapping[str, Any], previous: Status, status: Status
+    ) -> KubernetesObject:
         identity = {field: body["metadata"][field] for field in ("name", "namespace", "uid")}
         written = await self._cluster.patch_status(
             {"apiVersion": API_VERSION, "kind": KIND, "metadata": identity, "status": status}
@@ -175,18 +162,13 @@ class Reconciler:
             await self._cluster.record_event(written, event)
         return written
 
-    def _child(self, kind: Kind, body: Mapping[str, Any]) -> KubernetesObject | None:
-        metadata = body["metadata"]
-        live = self._cache.get(kind, Key(metadata["namespace"], metadata["name"]))
-        return live if live is not None and is_controlled(live, body) else None
-
 
 def _generation(body: Mapping[str, Any]) -> int:
     return int(body["metadata"]["generation"])
 
 
 def _reason(status: Status) -> str:
-    ready = condition(status, "Ready")
+    ready = condition_of(status, "Ready")
     return str(ready["reason"]) if ready else ""
 
 
@@ -194,8 +176,3 @@ def _is_same(found: Mapping[str, Any] | None, uid: str) -> bool:
     """Return whether the object that was found has this uid and is not being deleted."""
     metadata = (found or {}).get("metadata", {})
     return metadata.get("uid") == uid and not metadata.get("deletionTimestamp")
-
-
-def _is_new(body: Mapping[str, Any]) -> bool:
-    """Tell whether the status was never written; the CRD's default is no condition."""
-    return "conditions" not in body.get("status", {})

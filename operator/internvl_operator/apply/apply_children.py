@@ -11,7 +11,7 @@ from typing import Any
 from internvl_operator.api.reasons import Reason, invalid_child
 from internvl_operator.apply.contest import Contest
 from internvl_operator.kube.cache import Cache
-from internvl_operator.kube.objects import controller_of, key_of
+from internvl_operator.kube.objects import controller_of, is_controlled_by, key_of
 from internvl_operator.kube.port import (
     Cluster,
     ConflictError,
@@ -31,7 +31,7 @@ async def apply_children(
     cluster: Cluster,
     cache: Cache,
     kinds: Mapping[str, Kind],
-    owner: KubernetesObject,
+    owner: Mapping[str, Any],
     children: Sequence[KubernetesObject],
     contest: Contest,
     announcement: Sequence[Awaitable[None]] = (),
@@ -81,16 +81,10 @@ def lacks_children(cache: Cache, kinds: Mapping[str, Kind], children: Sequence[K
     )
 
 
-def is_controlled(child: Mapping[str, Any], owner: Mapping[str, Any]) -> bool:
-    """Return whether an object belongs to a resource."""
-    controller = controller_of(child)
-    return controller is not None and bool(controller["uid"] == owner["metadata"]["uid"])
-
-
 async def _try_to_apply(
     cluster: Cluster,
     cache: Cache,
-    owner: KubernetesObject,
+    owner: Mapping[str, Any],
     kind: Kind,
     child: KubernetesObject,
     contest: Contest,
@@ -107,7 +101,7 @@ async def _try_to_apply(
 async def _apply_child(
     cluster: Cluster,
     cache: Cache,
-    owner: KubernetesObject,
+    owner: Mapping[str, Any],
     kind: Kind,
     child: KubernetesObject,
     contest: Contest,
@@ -123,7 +117,7 @@ async def _apply_child(
                 raise
         else:
             return None
-    if not is_controlled(live, owner):
+    if not is_controlled_by(live, owner):
         return _not_ours(kind, live, owner)
     if is_applied(child, live):
         return None
@@ -143,9 +137,9 @@ def _not_ours(kind: Kind, live: Mapping[str, Any], owner: Mapping[str, Any]) -> 
     return Problem(Reason.NAME_CONFLICT, message, retry_after=CONFLICT_RETRY_SECONDS)
 
 
-async def _delete_child(cluster: Cluster, cache: Cache, owner: KubernetesObject, kind: Kind) -> None:
+async def _delete_child(cluster: Cluster, cache: Cache, owner: Mapping[str, Any], kind: Kind) -> None:
     live = cache.get(kind, key_of(owner))
     # A claim that pods use stays until they are gone.
-    if live is not None and is_controlled(live, owner) and not live["metadata"].get("deletionTimestamp"):
+    if live is not None and is_controlled_by(live, owner) and not live["metadata"].get("deletionTimestamp"):
         await cluster.delete(kind, key_of(live), live["metadata"]["uid"])
         cache.drop(kind, live)

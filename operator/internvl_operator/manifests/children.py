@@ -46,6 +46,7 @@ def render_children(
     resource: InternVLDeployment,
     plan: Plan,
     inputs: str,
+    *,
     stored: Record | None = None,
     terminate_first: str | None = None,
     platform: PlatformDefaults = NO_DEFAULTS,
