@@ -1,21 +1,21 @@
 """The only orchestration: from the cached state of one resource to its children and its status."""
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from internvl_operator.api.platform_defaults import NO_DEFAULTS, PlatformDefaults
 from internvl_operator.api.reasons import Reason
 from internvl_operator.api.v1alpha1 import API_VERSION, KIND
-from internvl_operator.apply.apply_children import apply_children, lacks_children
-from internvl_operator.apply.contest import Contest
+from internvl_operator.apply.child_writer import ChildWriter
 from internvl_operator.desired import Desired, InventorySource, desired_state
 from internvl_operator.events import events_between
 from internvl_operator.kube.cache import Cache
 from internvl_operator.kube.kinds import RESOURCE
 from internvl_operator.kube.objects import condition_of, key_of
 from internvl_operator.kube.port import Cluster, ClusterEvent, Key, Kind, KubernetesObject, NotFoundError
-from internvl_operator.manifests.children import Children
+from internvl_operator.manifests.children import Children, Wave
 from internvl_operator.observed import Observed, observe
 from internvl_operator.problem import Problem
 from internvl_operator.status import Status, internal_error_status, status_of
@@ -55,11 +55,10 @@ class Reconciler:
     ) -> None:
         self._cluster = cluster
         self._cache = cache
-        self._children = children
         self._inventory = inventory
         self._now = now
         self._platform = platform
-        self._contest = Contest(cluster, cache, now)
+        self._writer = ChildWriter(cluster, cache, children, now)
         self.reasons: dict[Key, str] = {}
         """The reason of the Ready condition of every resource that was reconciled and is not being deleted."""
 
@@ -72,7 +71,7 @@ class Reconciler:
         body = self._cache.get(RESOURCE, key)
         if body is None or body["metadata"].get("deletionTimestamp"):
             self.reasons.pop(key, None)
-            self._contest.forget(key)
+            self._writer.forget(key)
             return None
         body = {"apiVersion": API_VERSION, "kind": KIND, **body}
         observed = observe(self._cache, body)
@@ -96,25 +95,45 @@ class Reconciler:
     async def _make_children(
         self, observed: Observed, desired: Desired, children: Children
     ) -> Problem | None:
-        """Bring the children to what is desired, once it is known that there is still such a resource.
+        """Bring the children to what is desired in two waves of writes: what pods need, then what makes pods.
+
+        Returns:
+            What stands in the way, or None when everything is as it should be.
 
         Raises:
-            NotFoundError: there is not. Where its deletion is known late, its children go first: made again, they
-                would be collected again, and so on.
+            NotFoundError: the resource is gone.
+            _NewerSpecError: its spec has changed.
             ClusterError: the API failed in a way that a later try may mend.
         """
         body = observed.body
-        announcement = []
+        if not observed.is_new and self._writer.lacks(children.manifests):
+            # The cache may not know yet that the resource is deleted, though its children are collected already: made
+            # again, they would be collected again, and so on.
+            await self._must_exist(body)
+        writes = [self._writer.apply(child, body) for child in children.in_wave(Wave.BEFORE_PODS)]
         if observed.is_new:
-            # Beside the first children, and yet before there are pods, it shows that this is still the spec.
-            announcement.append(self._write_status(body, desired, None))
-        elif lacks_children(self._cache, self._children, children.manifests):
-            key = key_of(body)
-            if not _is_same(await self._cluster.find(RESOURCE, key), body["metadata"]["uid"]):
-                raise NotFoundError(f"{key.namespace}/{key.name} is gone")
-        return await apply_children(
-            self._cluster, self._cache, self._children, body, children.manifests, self._contest, announcement
-        )
+            # Written beside the first wave, the status shows before there are pods whether this is still the spec.
+            writes.insert(0, self._write_status(body, desired, None))
+        problems = await _all_of(writes)
+        if (problem := _blocking(problems)) is None:
+            writes = [self._writer.apply(child, body) for child in children.in_wave(Wave.WITH_PODS)]
+            problems += await _all_of(writes)
+            problem = _blocking(problems)
+        if problem is None:
+            await self._writer.delete_unwanted(children.manifests, body)
+            problem = next(iter(problems), None)
+        return problem
+
+    async def _must_exist(self, body: Mapping[str, Any]) -> None:
+        """Ask the API server whether a resource exists.
+
+        Raises:
+            NotFoundError: it does not, or is being deleted.
+        """
+        found = await self._cluster.find(RESOURCE, key_of(body))
+        metadata = (found or {}).get("metadata", {})
+        if metadata.get("uid") != body["metadata"]["uid"] or metadata.get("deletionTimestamp"):
+            raise NotFoundError(f"{key_of(body)} is gone")
 
     async def report(self, key: Key, error: Exception) -> None:
         """Say in a resource's status that the operator itself failed on it.
@@ -172,7 +191,19 @@ def _reason(status: Status) -> str:
     return str(ready["reason"]) if ready else ""
 
 
-def _is_same(found: Mapping[str, Any] | None, uid: str) -> bool:
-    """Return whether the object that was found has this uid and is not being deleted."""
-    metadata = (found or {}).get("metadata", {})
-    return metadata.get("uid") == uid and not metadata.get("deletionTimestamp")
+async def _all_of(writes: Iterable[Awaitable[Problem | None]]) -> list[Problem]:
+    """Wait until each of some writes has ended, and return their problems.
+
+    Raises:
+        Exception: what the first write raises that does, once none is under way any more.
+    """
+    outcomes = await asyncio.gather(*writes, return_exceptions=True)
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            raise outcome
+    return [outcome for outcome in outcomes if isinstance(outcome, Problem)]
+
+
+def _blocking(problems: Iterable[Problem]) -> Problem | None:
+    """Return the first problem for which the later writes have to wait: a contested child holds up no other."""
+    return next((problem for problem in problems if problem.reason != Reason.CONTESTED), None)
