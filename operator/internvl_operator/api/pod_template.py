@@ -15,7 +15,7 @@ from internvl_operator.catalog.nvidia import PRODUCT_LABEL
 from internvl_operator.text.quantity import PATTERN
 
 _ATOMIC = {"x-kubernetes-map-type": "atomic"}
-"""One value to server-side apply: who sets a key owns the map, and an emptied one stays a map."""
+"""Server-side apply replaces the map as a whole: whoever sets a key owns all of it. An empty map stays a map."""
 
 StringMap = Annotated[
     dict[str, Annotated[str, Field(max_length=4096)]], Field(max_length=64, json_schema_extra=_ATOMIC)

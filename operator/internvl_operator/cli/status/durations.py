@@ -10,7 +10,7 @@ _SINCE = re.compile(r"\bsince (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)")
 
 
 def since(moment: str, now: datetime) -> timedelta:
-    """Return the time since a moment in RFC 3339; zero when the clocks disagree."""
+    """Return the time since a moment in RFC 3339; zero for a moment in the future, as clocks may disagree."""
     return max(timedelta(), now - datetime.fromisoformat(moment))
 
 
@@ -26,5 +26,5 @@ def short(time: timedelta) -> str:
 
 
 def with_elapsed(message: str, now: datetime) -> str:
-    """Return a message of the operator with the time that has passed since each moment that it names."""
+    """Return a message of the operator in which each ``since TIME`` also says how long ago that is."""
     return _SINCE.sub(lambda found: f"since {found[1]} ({short(since(found[1], now))} ago)", message)
