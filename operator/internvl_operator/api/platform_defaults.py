@@ -13,9 +13,9 @@ from pydantic import Field, ValidationError
 from internvl_operator.api.base import ApiModel
 from internvl_operator.api.kubernetes.kubernetes_types import NetworkPolicyPeer, Toleration
 from internvl_operator.api.pod_template import (
+    LabelMap,
     LocalObjectReference,
     Name,
-    NodeSelector,
     PodTemplate,
 )
 from internvl_operator.api.source import HuggingFaceSource, ModelSpec
@@ -106,7 +106,7 @@ class PlatformDefaults(ApiModel):
     """The way to the internet."""
     ca_bundle: CABundle | None = None
     """Certificate authorities to trust."""
-    node_selector: NodeSelector = {}
+    node_selector: LabelMap = {}
     """Node labels that the pods need; those of the resource win."""
     tolerations: list[Toleration] = []
     """Tolerations of the pods, beside those of the resource."""

@@ -33,7 +33,12 @@ MANIFEST_ANNOTATION = "internvl.dev/manifest"
 
 
 def selector(name: str) -> dict[str, str]:
-    """Return the labels that tell one resource's pods from all others."""
+    """Return the labels that select the pods of one resource.
+
+    Example:
+        >>> selector("captions")
+        {'internvl.dev/name': 'captions'}
+    """
     return {NAME_LABEL: name}
 
 
