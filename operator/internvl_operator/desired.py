@@ -186,7 +186,7 @@ async def _plan(
     """Return the plan that runs as long as the spec asks for the same, or else a new one.
 
     Raises:
-        NoGpuKnownError: nothing tells what GPU there will be.
+        NoGpuKnownError: neither the spec nor the cluster says which GPU there will be.
     """
     if stored is not None and is_suspended:
         # A new plan is made when the model is wanted again: its GPUs become free even if no plan would fit.
@@ -200,7 +200,7 @@ async def _new_plan(request: PlanRequest, inventory: InventorySource) -> Plan:
     """Return a plan; what has no place on the nodes of a minute ago may have one on those of now.
 
     Raises:
-        NoGpuKnownError: nothing tells what GPU there will be.
+        NoGpuKnownError: neither the spec nor the cluster says which GPU there will be.
     """
     with suppress(NoGpuKnownError):
         plan = make_plan(request, await inventory(request.gpu))

@@ -151,10 +151,10 @@ async def _many(options: argparse.Namespace) -> list[Measurement]:
             total=len(wanted), initial=len(wanted) - len(left), unit="combination", disable=None
         ) as bar:
 
-            def tell(configuration: Configuration, text: str) -> None:
+            def report(configuration: Configuration, text: str) -> None:
                 bar.set_postfix_str(f"{configuration}: {text}")
 
-            campaign = Campaign(laboratory, options.timeout, time.monotonic, tell)
+            campaign = Campaign(laboratory, options.timeout, time.monotonic, report)
             async for measurement in campaign.run(left, options.at_once):
                 known[measurement.configuration] = measurement
                 if measurement.is_settled:

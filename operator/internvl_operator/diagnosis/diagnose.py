@@ -22,7 +22,7 @@ def diagnose(
     bodies: Iterable[Mapping[str, Any]],
     revision: str | None,
 ) -> Finding | None:
-    """Return why a Deployment is not ready, or None when nothing tells.
+    """Return why a Deployment is not ready, or None when no reason is known.
 
     Args:
         plan: how its pods are run.
