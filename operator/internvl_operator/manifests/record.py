@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from internvl_operator.api.v1alpha1 import InternVLDeploymentSpec
 from internvl_operator.manifests.labels import (
     INPUTS_ANNOTATION,
@@ -94,8 +96,24 @@ class UnreadableRecordError(Exception):
 
 def digest(value: Any) -> str:
     """Return a short hash of a JSON value that is the same in every process."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return _short_hash(json.dumps(value, sort_keys=True, separators=(",", ":")).encode())
+
+
+def object_digest(value: KubernetesObject) -> str:
+    """Return ``digest`` of a part of a manifest, ten times as fast: a model's own Deployment has 35 KB.
+
+    Manifests have no floats, which orjson writes in another way than json does.
+    """
+    try:
+        text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except TypeError:
+        # Deeper, or with larger numbers, than orjson writes.
+        return digest(value)
+    return _short_hash(text) if text.isascii() else digest(value)
+
+
+def _short_hash(text: bytes) -> str:
+    return hashlib.sha256(text).hexdigest()[:16]
 
 
 def inputs_of(spec: InternVLDeploymentSpec) -> str:
@@ -144,7 +162,7 @@ def template_digest(template: Mapping[str, Any]) -> str:
     """Return the hash of a pod template without the label that tells it."""
     metadata = template["metadata"]
     labels = {name: value for name, value in metadata["labels"].items() if name != REVISION_LABEL}
-    return digest({**template, "metadata": {**metadata, "labels": labels}})
+    return object_digest({**template, "metadata": {**metadata, "labels": labels}})
 
 
 def record_bytes(manifests: Iterable[Mapping[str, Any]]) -> int:
@@ -176,7 +194,7 @@ def with_record(
 
 def with_manifest_hash(manifest: KubernetesObject) -> KubernetesObject:
     """Return a manifest that carries its own hash, by which a field that is no longer wanted shows."""
-    return annotated(manifest, {MANIFEST_ANNOTATION: digest(manifest)})
+    return annotated(manifest, {MANIFEST_ANNOTATION: object_digest(manifest)})
 
 
 def annotated(manifest: KubernetesObject, annotations: Mapping[str, str]) -> KubernetesObject:
