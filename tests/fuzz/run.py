@@ -60,7 +60,7 @@ class HostileWorld(World):
         self.nodes = nodes
         self.reconciler._inventory = self._inventory
 
-    async def _inventory(self, request: GpuRequest, *, anew: bool = False) -> Inventory:  # noqa: ARG002
+    async def _inventory(self, request: GpuRequest, *, fresh: bool = False) -> Inventory:  # noqa: ARG002
         return inventory_for(request, self.nodes)
 
 

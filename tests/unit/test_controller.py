@@ -11,6 +11,7 @@ import pytest
 
 from internvl_operator.kube.cache import Cache
 from internvl_operator.kube.kinds import CHILDREN, DEPLOYMENT, RESOURCE, SERVICE
+from internvl_operator.kube.objects import condition_of
 from internvl_operator.kube.port import Keep, Key, Kind, ObjectList, UnavailableError, whole
 from internvl_operator.planner.nodes.inventory import Inventory
 from internvl_operator.planner.request import GpuRequest
@@ -19,7 +20,6 @@ from internvl_operator.runtime.controller import Controller
 from internvl_operator.runtime.monitoring.metrics import Metrics
 from internvl_operator.runtime.queue import LONGEST_BACKOFF_SECONDS, WorkQueue
 from internvl_operator.settings import Settings
-from internvl_operator.status import condition
 from tests.unit.fake_cluster import FakeCluster
 
 CAPTIONS = Key("vision", "captions")
@@ -33,7 +33,7 @@ class FaultyReconciler(Reconciler):
         super().__init__(cluster, cache, CHILDREN, self._fail, lambda: datetime(2026, 1, 1, tzinfo=UTC))
         self.reported: asyncio.Queue[Key] = asyncio.Queue()
 
-    async def _fail(self, _: GpuRequest, *, anew: bool = False) -> Inventory:  # noqa: ARG002
+    async def _fail(self, _: GpuRequest, *, fresh: bool = False) -> Inventory:  # noqa: ARG002
         raise RuntimeError("a fault of the planner")
 
     async def report(self, key: Key, error: Exception) -> None:
@@ -63,7 +63,7 @@ class HalfwayReconciler(Reconciler):
         raise UnavailableError("503")
 
 
-async def no_inventory(_: GpuRequest, *, anew: bool = False) -> Inventory:  # noqa: ARG001
+async def no_inventory(_: GpuRequest, *, fresh: bool = False) -> Inventory:  # noqa: ARG001
     raise AssertionError("no plan is made")
 
 
@@ -108,7 +108,7 @@ async def test_a_fault_of_the_operator_is_told_in_the_status_and_stops_no_worker
 
     assert [key.name for key in keys] == ["unreported", "reported"]
     (status,) = cluster.statuses
-    ready = condition(status, "Ready")
+    ready = condition_of(status, "Ready")
     assert ready is not None
     assert ready["reason"] == "InternalError"
     assert "RuntimeError: a fault of the planner" in ready["message"]

@@ -222,7 +222,7 @@ def test_a_record_survives_a_round_through_the_operator() -> None:
     once = render_children(parsed, plan_of(RICH), inputs_of(parsed.spec))
     stored = record_of(next(child for child in once.manifests if child["kind"] == "Deployment"))
     assert stored is not None
-    assert render_children(parsed, stored.plan, stored.inputs, stored) == once
+    assert render_children(parsed, stored.plan, stored.inputs, stored=stored) == once
 
 
 def test_a_manifest_is_not_changed_by_what_is_added_to_it() -> None:
