@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -32,6 +33,7 @@ class _NewerSpecError(Exception):
     """The spec has changed since it was read."""
 
 
+@dataclass(kw_only=True, eq=False)
 class Reconciler:
     """Brings one resource after another to what its spec says. Level-triggered and idempotent.
 
@@ -44,23 +46,17 @@ class Reconciler:
         platform: the installation's defaults.
     """
 
-    def __init__(
-        self,
-        cluster: Cluster,
-        cache: Cache,
-        children: Mapping[str, Kind],
-        inventory: InventorySource,
-        now: Callable[[], datetime],
-        platform: PlatformDefaults = NO_DEFAULTS,
-    ) -> None:
-        self._cluster = cluster
-        self._cache = cache
-        self._inventory = inventory
-        self._now = now
-        self._platform = platform
-        self._writer = ChildWriter(cluster, cache, children, now)
-        self.reasons: dict[Key, str] = {}
-        """The reason of the Ready condition of every resource that was reconciled and is not being deleted."""
+    cluster: Cluster
+    cache: Cache
+    children: Mapping[str, Kind]
+    inventory: InventorySource
+    now: Callable[[], datetime]
+    platform: PlatformDefaults = NO_DEFAULTS
+    reasons: dict[Key, str] = field(default_factory=dict, init=False)
+    """The reason of the Ready condition of every resource that was reconciled and is not being deleted."""
+
+    def __post_init__(self) -> None:
+        self._writer = ChildWriter(self.cluster, self.cache, self.children, self.now)
 
     async def reconcile(self, key: Key) -> float | None:
         """Bring a resource to what its spec says; return the seconds after which to look again, if any.
@@ -68,18 +64,18 @@ class Reconciler:
         Raises:
             ClusterError: the API failed, or refused a child, in a way that a later try may mend.
         """
-        body = self._cache.get(RESOURCE, key)
+        body = self.cache.get(RESOURCE, key)
         if body is None or body["metadata"].get("deletionTimestamp"):
             self.reasons.pop(key, None)
             self._writer.forget(key)
             return None
         body = {"apiVersion": API_VERSION, "kind": KIND, **body}
-        observed = observe(self._cache, body)
-        desired = await desired_state(observed, self._inventory, self._now(), self._platform)
+        observed = observe(self.cache, body)
+        desired = await desired_state(observed, self.inventory, self.now(), self.platform)
         problem = desired.problem
         try:
             if desired.is_record_distrusted and problem is None:
-                await self._cluster.record_event(body, _RECORD_DISTRUSTED)
+                await self.cluster.record_event(body, _RECORD_DISTRUSTED)
             if desired.children is not None:
                 problem = await self._make_children(observed, desired, desired.children) or desired.unmet
             await self._write_status(body, desired, problem)
@@ -130,7 +126,7 @@ class Reconciler:
         Raises:
             NotFoundError: it does not, or is being deleted.
         """
-        found = await self._cluster.find(RESOURCE, key_of(body))
+        found = await self.cluster.find(RESOURCE, key_of(body))
         metadata = (found or {}).get("metadata", {})
         if metadata.get("uid") != body["metadata"]["uid"] or metadata.get("deletionTimestamp"):
             raise NotFoundError(f"{key_of(body)} is gone")
@@ -141,7 +137,7 @@ class Reconciler:
         Raises:
             ClusterError: the API failed.
         """
-        body = self._cache.get(RESOURCE, key)
+        body = self.cache.get(RESOURCE, key)
         if body is None:
             return
         previous = body.get("status", {})
@@ -151,7 +147,7 @@ class Reconciler:
             await self._put_status(body, previous, status)
 
     def _time(self) -> str:
-        return self._now().strftime("%Y-%m-%dT%H:%M:%SZ")
+        return self.now().strftime("%Y-%m-%dT%H:%M:%SZ")
 
     async def _write_status(self, body: Mapping[str, Any], desired: Desired, problem: Problem | None) -> None:
         """Write the status if it differs, and tell people what changed.
@@ -161,9 +157,9 @@ class Reconciler:
                 on, so that the watch's own event about it is no news: it has to be looked at again.
             ClusterError: the API failed.
         """
-        known = self._cache.get(RESOURCE, key_of(body)) or body
+        known = self.cache.get(RESOURCE, key_of(body)) or body
         previous = known.get("status", {})
-        status = status_of(desired, observe(self._cache, body), problem, previous, self._time())
+        status = status_of(desired, observe(self.cache, body), problem, previous, self._time())
         self.reasons[key_of(body)] = _reason(status)
         latest = known if status == previous else await self._put_status(body, previous, status)
         if _generation(latest) != _generation(body):
@@ -173,12 +169,12 @@ class Reconciler:
         self, body: Mapping[str, Any], previous: Status, status: Status
     ) -> KubernetesObject:
         identity = {field: body["metadata"][field] for field in ("name", "namespace", "uid")}
-        written = await self._cluster.patch_status(
+        written = await self.cluster.patch_status(
             {"apiVersion": API_VERSION, "kind": KIND, "metadata": identity, "status": status}
         )
-        self._cache.put(RESOURCE, written)
+        self.cache.put(RESOURCE, written)
         for event in events_between(previous, status):
-            await self._cluster.record_event(written, event)
+            await self.cluster.record_event(written, event)
         return written
 
 

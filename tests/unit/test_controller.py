@@ -30,7 +30,13 @@ class FaultyReconciler(Reconciler):
     """A reconciler that fails on every resource, and notes of which it has reported so."""
 
     def __init__(self, cluster: FakeCluster, cache: Cache) -> None:
-        super().__init__(cluster, cache, CHILDREN, self._fail, lambda: datetime(2026, 1, 1, tzinfo=UTC))
+        super().__init__(
+            cluster=cluster,
+            cache=cache,
+            children=CHILDREN,
+            inventory=self._fail,
+            now=lambda: datetime(2026, 1, 1, tzinfo=UTC),
+        )
         self.reported: asyncio.Queue[Key] = asyncio.Queue()
 
     async def _fail(self, _: GpuRequest, *, fresh: bool = False) -> Inventory:  # noqa: ARG002
@@ -47,7 +53,13 @@ class HalfwayReconciler(Reconciler):
     """A reconciler that fails each time, after so many writes."""
 
     def __init__(self, cluster: FakeCluster, cache: Cache, writes: list[int]) -> None:
-        super().__init__(cluster, cache, CHILDREN, no_inventory, lambda: datetime(2026, 1, 1, tzinfo=UTC))
+        super().__init__(
+            cluster=cluster,
+            cache=cache,
+            children=CHILDREN,
+            inventory=no_inventory,
+            now=lambda: datetime(2026, 1, 1, tzinfo=UTC),
+        )
         self._cached = cache
         self._writes = iter(writes)
         self._version = count(1)
@@ -84,8 +96,16 @@ def controller_of(
 ) -> Controller:
     clock = asyncio.get_running_loop().time
     queue = WorkQueue(clock, lambda: 1.0) if queue is None else queue
-    observed = (DEPLOYMENT, SERVICE)
-    return Controller(cluster, cache, reconciler, queue, Metrics(), Settings(workers=1), observed, clock)
+    return Controller(
+        cluster=cluster,
+        cache=cache,
+        reconciler=reconciler,
+        queue=queue,
+        metrics=Metrics(),
+        settings=Settings(workers=1),
+        kinds=(DEPLOYMENT, SERVICE),
+        clock=clock,
+    )
 
 
 async def test_a_fault_of_the_operator_is_told_in_the_status_and_stops_no_worker() -> None:

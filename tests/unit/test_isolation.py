@@ -110,4 +110,13 @@ def controller_of(cluster: KubernetesClient, cache: Cache, metrics: Metrics) -> 
     clock = asyncio.get_running_loop().time
     reconciler = World().reconciler
     queue = WorkQueue(clock, lambda: 1.0)
-    return Controller(cluster, cache, reconciler, queue, metrics, Settings(workers=1), (DEPLOYMENT,), clock)
+    return Controller(
+        cluster=cluster,
+        cache=cache,
+        reconciler=reconciler,
+        queue=queue,
+        metrics=metrics,
+        settings=Settings(workers=1),
+        kinds=(DEPLOYMENT,),
+        clock=clock,
+    )

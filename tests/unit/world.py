@@ -34,7 +34,13 @@ class World:
         self.inventories_read = 0
         self.versions = 1000
         self.time = datetime(2026, 1, 1, tzinfo=UTC)
-        self.reconciler = Reconciler(self.cluster, self.cache, children, self._inventory, lambda: self.time)
+        self.reconciler = Reconciler(
+            cluster=self.cluster,
+            cache=self.cache,
+            children=children,
+            inventory=self._inventory,
+            now=lambda: self.time,
+        )
 
     async def _inventory(self, _: GpuRequest, *, fresh: bool = False) -> Inventory:
         self.inventories_read += 1
