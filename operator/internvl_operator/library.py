@@ -110,6 +110,12 @@ def plan_resource(
         NoGpuKnownError: neither arguments nor nodes name a GPU.
         UnknownGpuError: there is no such product.
         ValueError: ``gpu_memory`` is no quantity.
+
+    Example:
+        >>> from internvl_operator import parse
+        >>> resource = parse({"metadata": {"name": "captions"}, "spec": {"size": "26B"}})
+        >>> plan_resource(resource, gpu="L4").gpus
+        4
     """
     request = request_of(resource.spec)
     request = replace(request, gpu=_with_gpu(request.gpu, gpu, gpu_memory))

@@ -1,7 +1,7 @@
 """``status`` of an InternVLDeployment.
 
-The controller builds the status as plain objects (``status.py`` of the package); these models give the CRD its
-schema, and a test keeps both in agreement.
+The controller builds the status as plain objects (``status.py`` of the package). These models give the CRD its schema,
+and a test compares the two.
 """
 
 from typing import Annotated, Literal

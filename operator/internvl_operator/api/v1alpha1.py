@@ -209,7 +209,7 @@ class InternVLDeploymentSpec(ApiModel):
 
 
 class ObjectMeta(BaseModel):
-    """What the operator reads of a resource's metadata."""
+    """The fields of a resource's metadata that the operator reads."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -220,7 +220,14 @@ class ObjectMeta(BaseModel):
 
 
 class InternVLDeployment(BaseModel):
-    """The resource, as the operator reads it."""
+    """The resource, as the operator reads it.
+
+    Example:
+        >>> body = {"metadata": {"name": "captions"}, "spec": {"size": "8B", "engine": {"sessionLen": 16384}}}
+        >>> resource = InternVLDeployment.model_validate(body)
+        >>> resource.spec.engine.session_len, resource.spec.server.port
+        (16384, 23333)
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 

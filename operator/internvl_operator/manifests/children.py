@@ -150,7 +150,7 @@ class Children:
         plan: the plan that the pods are run by.
         revision: the revision of the pod template.
         strategy: how it is rolled out.
-        update: another pod template that waits for consent.
+        update: another pod template, which waits until a user accepts it.
     """
 
     manifests: tuple[KubernetesObject, ...]
@@ -180,8 +180,8 @@ def render_children(
         resource: the parsed resource.
         plan: the plan that this operator would run it by.
         inputs: hash of the inputs of plan and pod template.
-        stored: what runs now, if anything does.
-        terminate_first: the revision that was found to have no room beside the old pods.
+        stored: the record of the pods that run, if there are any.
+        terminate_first: the revision for which no GPUs were free beside the old pods.
         platform: the installation's defaults.
         claim: the resource's PersistentVolumeClaim as the API server has it, if there is one.
     """

@@ -1,8 +1,8 @@
 """The plan: which configuration serves a request, with its numbers and its reason.
 
-The choice, when nothing is given: full precision with the fewest GPUs of one node that hold the wanted sessions;
-else AWQ likewise; else whatever holds most sessions, at least one. Among products: fewest GPUs, then the smallest
-card.
+Where the spec leaves the choice, the plan is the first of these that exists: full precision on the fewest GPUs of one
+node that hold the wanted sessions; AWQ on the fewest such GPUs; the configuration that holds most sessions, if it holds
+one. Of several GPU products, the plan takes the one of which it needs fewest, then the one with the least memory.
 """
 
 from collections.abc import Mapping, Sequence
@@ -99,7 +99,7 @@ def make_plan(request: PlanRequest, inventory: Inventory) -> Plan:
 
 
 def choose(considered: Sequence[Candidate], wanted_sessions: int) -> Candidate:
-    """Return the best of some configurations, which are ordered by cost."""
+    """Return the best of some configurations, which are ordered by cost; one that fails where none runs."""
     possible = [candidate for candidate in considered if candidate.outcome is Outcome.OK]
     for awq in (False, True):
         for candidate in possible:
@@ -111,7 +111,7 @@ def choose(considered: Sequence[Candidate], wanted_sessions: int) -> Candidate:
 
 
 def _how_near(candidate: Candidate) -> tuple[int, int]:
-    """Return the order of configurations that fail: the nearer to running, the larger."""
+    """Return a sort key of configurations that fail: the one that lacks least to run has the largest."""
     order = (Outcome.REJECTED, Outcome.OOM, Outcome.NO_KV_FOR_SESSION, Outcome.SESSION_EXCEEDS_KV)
     missing = 0 if candidate.refusal else candidate.memory.shortfall_mib
     return (order.index(candidate.outcome), -missing)
@@ -154,7 +154,7 @@ def _plan(
 
 
 def _warnings(chosen: Candidate, request: PlanRequest, float16: bool) -> tuple[str, ...]:
-    """Return what people should know before they trust the plan."""
+    """Return the warnings of a plan: what the numbers of the plan do not say."""
     model, release, pool = request.model, engine(request.engine), chosen.pool
     warnings = list(release.warnings_for(model, chosen.backend, chosen.tp, request.options))
     if float16:

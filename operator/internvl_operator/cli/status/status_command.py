@@ -20,7 +20,7 @@ from internvl_operator.kube.port import ClusterError
 from internvl_operator.text.printable import printable
 
 _SURROUNDINGS_SECONDS = 30.0
-"""How long nodes and pods are used again while watching: they are many, and change rarely."""
+"""How often nodes and pods are read while watching: a cluster has many, and they change rarely."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -65,7 +65,7 @@ async def _once(options: argparse.Namespace) -> int:
 
 
 async def _watch(options: argparse.Namespace) -> int:
-    """Show the state until Ctrl-C; an API server that is away for a while is waited for."""
+    """Show the state until Ctrl-C; go on when the API server does not answer for a while."""
     clock = asyncio.get_running_loop().time
     surroundings, read_at = await read_surroundings(options), clock()
     with Screen(sys.stdout) as screen:

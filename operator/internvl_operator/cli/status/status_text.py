@@ -11,13 +11,13 @@ _HEADER = ("NAMESPACE", "NAME", "SIZE", "READY", "STATE", "FOR", "SESSIONS", "PL
 
 
 def status_text(rows: Sequence[Row], capacity: Sequence[Capacity], namespaces: bool, details: bool) -> str:
-    """Return the state of resources, and the cluster's GPUs.
+    """Return a table of the resources with notes below each row, and a table of the cluster's GPUs.
 
     Args:
         rows: the resources.
-        capacity: empty when it cannot be told.
-        namespaces: whether to tell the resources' namespaces.
-        details: whether to tell endpoint, memory and reason of the plans.
+        capacity: the GPUs by product; empty when they are unknown.
+        namespaces: whether the table has a column for the namespace.
+        details: whether the notes have endpoint, memory and reason of the plan.
     """
     first = 0 if namespaces else 1
     header, *lines = aligned([_HEADER[first:], *(_cells(row)[first:] for row in rows)])
