@@ -27,6 +27,7 @@ from internvl_operator.manifests.record import (
 from internvl_operator.manifests.rollout import terminate_first_revision
 from internvl_operator.observed import Observed
 from internvl_operator.planner.autoscaling import with_autoscaling_warning
+from internvl_operator.planner.load.speed_of_plan import with_speed
 from internvl_operator.planner.nodes.inventory import Inventory, NoGpuKnownError
 from internvl_operator.planner.outcome import Outcome
 from internvl_operator.planner.plan import Plan, make_plan
@@ -60,6 +61,7 @@ _REASONS = {
     Outcome.NO_KV_FOR_SESSION: Reason.NO_KV_FOR_SESSION,
     Outcome.SESSION_EXCEEDS_KV: Reason.SESSION_EXCEEDS_KV,
     Outcome.REJECTED: Reason.REJECTED,
+    Outcome.LOAD_NOT_CARRIED: Reason.LOAD_NOT_CARRIED,
 }
 
 
@@ -123,7 +125,7 @@ async def desired_state(
         return Desired(resource=resource, problem=problem)
     if not plan.is_ok:
         problem = Problem(_REASONS[plan.outcome], plan.reason, retry_after=REPLAN_SECONDS)
-        return Desired(resource=resource, plan=plan, problem=problem)
+        return Desired(resource=resource, plan=with_speed(plan, request), problem=problem)
     without_room, look_again_after = _revision_without_room(resource, plan, observed, now)
     children = render_children(
         resource,
@@ -139,7 +141,9 @@ async def desired_state(
         return Desired(resource=resource, plan=plan, problem=problem)
     return Desired(
         resource=resource,
-        plan=with_branch_warning(with_autoscaling_warning(children.plan, request), request),
+        plan=with_speed(
+            with_branch_warning(with_autoscaling_warning(children.plan, request), request), request
+        ),
         children=_owned(children, observed.body),
         look_again_after=look_again_after,
         unmet=_unmet(given, observed.claim),

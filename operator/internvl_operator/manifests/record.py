@@ -9,7 +9,7 @@ Why: docs/design/004-sticky-plan-and-record.md
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -41,6 +41,7 @@ _INPUT_FIELDS: Any = {
     "quantization": True,
     "gpu": True,
     "engine": True,
+    "load": True,
     "model": True,
     "server": True,
     "pod_template": True,
@@ -196,7 +197,7 @@ def with_record(
         {
             RECORD_VERSION_ANNOTATION: str(RECORD_VERSION),
             INPUTS_ANNOTATION: inputs,
-            PLAN_ANNOTATION: _compact(plan_document(plan)),
+            PLAN_ANNOTATION: _compact(plan_document(replace(plan, speed=None))),
             TEMPLATE_ANNOTATION: _compact(deployment["spec"]["template"]),
         },
     )
