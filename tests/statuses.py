@@ -10,6 +10,7 @@ from internvl_operator.manifests.children import Children
 from internvl_operator.manifests.revision import Update
 from internvl_operator.manifests.rollout import Strategy
 from internvl_operator.observed import Observed
+from internvl_operator.planner.load.speed_of_plan import with_speed
 from internvl_operator.planner.nodes.inventory import inventory_for
 from internvl_operator.planner.plan import make_plan
 from internvl_operator.planner.request import request_of
@@ -32,6 +33,8 @@ def _status(
     parsed = parse(resource(spec)) if spec is not None else None
     request = request_of(parsed.spec) if parsed else None
     plan = make_plan(request, inventory_for(request.gpu, nodes_for(request.gpu))) if request else None
+    if request and plan:
+        plan = with_speed(plan, request)
     children = Children((), plan, "0123456789abcdef", Strategy.SURGE, update) if plan and deployment else None
     body = {"metadata": {"generation": 3}}
     return status_of(

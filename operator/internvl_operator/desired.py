@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
 from internvl_operator.api.parsing import InvalidSpecError, parse
 from internvl_operator.api.platform_defaults import NO_DEFAULTS, PlatformDefaults
 from internvl_operator.api.reasons import Reason
-from internvl_operator.api.v1alpha1 import API_VERSION, KIND, InternVLDeployment
+from internvl_operator.api.v1alpha1 import InternVLDeployment
 from internvl_operator.diagnosis.pods import pods_of
 from internvl_operator.diagnosis.surge import cramped_surge
 from internvl_operator.kube.nesting import too_deep
@@ -27,6 +27,7 @@ from internvl_operator.manifests.record import (
 from internvl_operator.manifests.rollout import terminate_first_revision
 from internvl_operator.observed import Observed
 from internvl_operator.planner.autoscaling import with_autoscaling_warning
+from internvl_operator.planner.load.speed_of_plan import with_speed
 from internvl_operator.planner.nodes.inventory import Inventory, NoGpuKnownError
 from internvl_operator.planner.outcome import Outcome
 from internvl_operator.planner.plan import Plan, make_plan
@@ -60,6 +61,7 @@ _REASONS = {
     Outcome.NO_KV_FOR_SESSION: Reason.NO_KV_FOR_SESSION,
     Outcome.SESSION_EXCEEDS_KV: Reason.SESSION_EXCEEDS_KV,
     Outcome.REJECTED: Reason.REJECTED,
+    Outcome.LOAD_NOT_CARRIED: Reason.LOAD_NOT_CARRIED,
 }
 
 
@@ -123,7 +125,7 @@ async def desired_state(
         return Desired(resource=resource, problem=problem)
     if not plan.is_ok:
         problem = Problem(_REASONS[plan.outcome], plan.reason, retry_after=REPLAN_SECONDS)
-        return Desired(resource=resource, plan=plan, problem=problem)
+        return Desired(resource=resource, plan=with_speed(plan, request), problem=problem)
     without_room, look_again_after = _revision_without_room(resource, plan, observed, now)
     children = render_children(
         resource,
@@ -139,8 +141,10 @@ async def desired_state(
         return Desired(resource=resource, plan=plan, problem=problem)
     return Desired(
         resource=resource,
-        plan=with_branch_warning(with_autoscaling_warning(children.plan, request), request),
-        children=_owned(children, observed.body),
+        plan=with_speed(
+            with_branch_warning(with_autoscaling_warning(children.plan, request), request), request
+        ),
+        children=children.owned_by(observed.body),
         look_again_after=look_again_after,
         unmet=_unmet(given, observed.claim),
         is_record_newer=stored is not None and stored.is_newer,
@@ -231,20 +235,3 @@ def _too_large(size: int) -> str:
         f"annotations, which may have {MOST_ANNOTATION_BYTES // 1024} KiB: shorten engine.env, "
         "engine.extraArgs or podTemplate"
     )
-
-
-def _owned(children: Children, owner: Mapping[str, Any]) -> Children:
-    """Return the children with a reference to the resource that owns them."""
-    reference = {
-        "apiVersion": API_VERSION,
-        "kind": KIND,
-        "name": owner["metadata"]["name"],
-        "uid": owner["metadata"]["uid"],
-        "controller": True,
-        "blockOwnerDeletion": False,
-    }
-    owned = (
-        {**manifest, "metadata": {**manifest["metadata"], "ownerReferences": [reference]}}
-        for manifest in children.manifests
-    )
-    return replace(children, manifests=tuple(owned))

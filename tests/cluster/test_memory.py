@@ -135,7 +135,7 @@ def test_the_user_guides_example_measures_every_combination(
     assert _left(cluster, namespace) == ""
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_run_leaves_nothing_behind(
     number: signal.Signals, cluster: LocalCluster, namespace: str, start: Any, tmp_path: Path
 ) -> None:

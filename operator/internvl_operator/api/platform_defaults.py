@@ -7,7 +7,6 @@ next change of the model's spec, or when a user accepts the model's update.
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import Field, ValidationError
 
 from internvl_operator.api.base import ApiModel
@@ -21,6 +20,7 @@ from internvl_operator.api.pod_template import (
 from internvl_operator.api.source import HuggingFaceSource, ModelSpec
 from internvl_operator.api.spec import Engine, EngineVersion
 from internvl_operator.api.v1alpha1 import InternVLDeployment
+from internvl_operator.text.yaml_documents import read_document
 
 Digest = Annotated[str, Field(pattern=r"^sha256:[a-f0-9]{64}$")]
 
@@ -190,10 +190,8 @@ def parse_platform_defaults(text: str, name: str) -> PlatformDefaults:
         '0.17.0'
     """
     try:
-        content = yaml.safe_load(text)
+        content = read_document(text, name)
         return PlatformDefaults.model_validate({} if content is None else content)
-    except yaml.YAMLError as error:
-        raise ValueError(f"{name} is not YAML: {error}") from None
     except ValidationError as error:
         problems = (f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors())
         raise ValueError(f"{name}: {'; '.join(problems)}") from None

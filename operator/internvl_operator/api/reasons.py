@@ -116,6 +116,9 @@ class Reason(StrEnum):
     """The KV cache would not hold one session."""
     REJECTED = "Rejected", SPEC, STALLED
     """This release of the engine refuses the combination of options."""
+    LOAD_NOT_CARRIED = "LoadNotCarried", SPEC, STALLED
+    """No number of replicas carries `load`: the first token takes longer than asked for, or a request is longer than
+    a session."""
     NAME_CONFLICT = "NameConflict", SPEC, STALLED
     """An object of the same name belongs to someone else, and was not touched."""
     CONTESTED = "Contested", SPEC, STALLED

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from internvl_operator.api.base import ApiModel, Rule, broken_rules
 from internvl_operator.api.kubernetes.kubernetes_types import NetworkPolicyPeer
-from internvl_operator.api.lifecycle import Autoscaling, Monitoring, Rollout
+from internvl_operator.api.lifecycle import Autoscaling, Load, Monitoring, Rollout
 from internvl_operator.api.pod_template import (
     LocalObjectReference,
     PodTemplate,
@@ -118,6 +118,8 @@ class InternVLDeploymentSpec(ApiModel):
     """GPUs of one replica."""
     engine: Engine = Engine()
     """LMDeploy and its options."""
+    load: Load = Load()
+    """What the endpoint is to carry: decides the GPUs of one replica, and how many replicas the plan asks for."""
     model: ModelSpec = ModelSpec()
     """Weights to serve."""
     server: Server = Server()

@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import yaml
 from tqdm import tqdm
 
 from internvl_operator.api.v1alpha1 import KIND
@@ -40,6 +39,7 @@ from internvl_operator.measurement.in_cluster import (
 )
 from internvl_operator.measurement.measurement import Journal, Measurement
 from internvl_operator.measurement.report import report_csv, report_rows
+from internvl_operator.text.yaml_documents import read_document
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -192,10 +192,7 @@ def _base(path: Path | None) -> Mapping[str, Any]:
     """
     if path is None:
         return {}
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path} is not YAML of one document: {error}") from None
+    document = read_document(path.read_text(encoding="utf-8"), str(path))
     if not isinstance(document, dict) or document.get("kind") != KIND:
         raise ValueError(f"{path} holds no {KIND}")
     return document

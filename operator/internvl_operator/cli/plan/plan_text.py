@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Iterator, Sequence
 
+from internvl_operator.cli.plan.speed_text import speed_lines
 from internvl_operator.cli.text_table import aligned
 from internvl_operator.planner.explain import Alternative
 from internvl_operator.planner.plan import Plan
@@ -21,6 +22,7 @@ def plan_text(plan: Plan, request: PlanRequest, arguments: Sequence[str]) -> str
             "",
             *_memory(plan),
             "",
+            *speed_lines(plan, request),
             *_command(arguments),
             *_listed("Warnings", plan.warnings),
             *_listed("Notes", plan.notes),
