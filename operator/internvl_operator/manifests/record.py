@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from internvl_operator.api.v1alpha1 import InternVLDeploymentSpec
+from internvl_operator.catalog.models import INTERNVL2
 from internvl_operator.manifests.labels import (
     INPUTS_ANNOTATION,
     MANIFEST_ANNOTATION,
@@ -22,11 +23,14 @@ from internvl_operator.manifests.labels import (
     TEMPLATE_ANNOTATION,
 )
 from internvl_operator.manifests.template import KubernetesObject
-from internvl_operator.planner.document import plan_document, plan_from_document
+from internvl_operator.planner.document import plan_from_document, stored_document
 from internvl_operator.planner.plan import Plan
 
-RECORD_VERSION = 1
+RECORD_VERSION = 2
 """Raised when another operator could no longer compare its inputs with these."""
+
+_BEFORE_SERIES = 1
+"""The version that operators read whose resources have no series: they would take any model for an InternVL2."""
 
 MOST_ANNOTATION_BYTES = 256 * 1024
 """Of an object's annotations, names and values (Kubernetes: ``TotalAnnotationSizeLimitB``)."""
@@ -34,6 +38,7 @@ MOST_ANNOTATION_BYTES = 256 * 1024
 _MOST_DIGITS = 9
 
 _INPUT_FIELDS: Any = {
+    "series": True,
     "size": True,
     "quantization": True,
     "gpu": True,
@@ -44,6 +49,9 @@ _INPUT_FIELDS: Any = {
     "rollout": {"drain_seconds", "restarted_at"},
 }
 """The fields that reach plan and pod template. Replicas, Service and NetworkPolicy change without a restart."""
+
+_UNSAID = {"series": INTERNVL2}
+"""Values that say no more than leaving the field out."""
 
 _RECORD_ANNOTATIONS = (
     RECORD_VERSION_ANNOTATION,
@@ -105,7 +113,7 @@ def inputs_of(spec: InternVLDeploymentSpec) -> str:
     which nothing is given, such as ``engine: {}``, says nothing.
     """
     given = spec.model_dump(mode="json", by_alias=True, include=_INPUT_FIELDS, exclude_unset=True)
-    return digest({field: value for field, value in given.items() if value})
+    return digest({field: value for field, value in given.items() if value and value != _UNSAID.get(field)})
 
 
 def carries_record(deployment: Mapping[str, Any] | None) -> bool:
@@ -166,9 +174,9 @@ def with_record(
     return annotated(
         deployment,
         {
-            RECORD_VERSION_ANNOTATION: str(RECORD_VERSION),
+            RECORD_VERSION_ANNOTATION: str(_BEFORE_SERIES if plan.series == INTERNVL2 else RECORD_VERSION),
             INPUTS_ANNOTATION: inputs,
-            PLAN_ANNOTATION: _compact(plan_document(plan)),
+            PLAN_ANNOTATION: _compact(stored_document(plan)),
             TEMPLATE_ANNOTATION: _compact(deployment["spec"]["template"]),
         },
     )

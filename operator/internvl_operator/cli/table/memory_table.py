@@ -16,7 +16,7 @@ _RUNS = (Outcome.OK, Outcome.SESSION_EXCEEDS_KV)
 
 @dataclass(frozen=True, slots=True)
 class MemoryCell:
-    """One configuration at one share of the KV cache."""
+    """One configuration at one share of the KV cache; ``size`` as ``Model.short_name`` has it."""
 
     size: str
     ratio: float
@@ -41,7 +41,7 @@ def memory_cells(request: PlanRequest, ratios: Sequence[float]) -> Iterator[Memo
             if tp <= pool.count:
                 for ratio in ratios:
                     given = request.with_options(cache_max_entry_count=ratio)
-                    yield MemoryCell(request.size, ratio, evaluate(given, release, pool, awq, tp))
+                    yield MemoryCell(request.model.short_name, ratio, evaluate(given, release, pool, awq, tp))
 
 
 def memory_rows(cells: Sequence[MemoryCell]) -> list[list[str]]:

@@ -46,12 +46,14 @@ def plan_csv(cells: Sequence[PlanCell]) -> list[list[str]]:
         plan = cell.plan
         derived = [str(plan.gpus), plan.quantization.lower(), str(plan.concurrent_sessions)]
         asked = cell.asked.lower()
-        rows.append([plan.size, cell.gpu, str(plan.gpu_memory_mib), asked, str(plan.outcome), *derived])
+        rows.append(
+            [plan.model.short_name, cell.gpu, str(plan.gpu_memory_mib), asked, str(plan.outcome), *derived]
+        )
     return rows
 
 
 def _row(cell: PlanCell) -> tuple[str, str, int]:
-    return (cell.plan.size, cell.gpu, cell.plan.gpu_memory_mib)
+    return (cell.plan.model.short_name, cell.gpu, cell.plan.gpu_memory_mib)
 
 
 def _text(plan: Plan) -> str:

@@ -4,15 +4,15 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from internvl_operator.catalog.models import MODELS
 from internvl_operator.cli.exit_codes import exit_code_of
 from internvl_operator.cli.options import (
     DEFAULT_RATIOS,
     add_engine_options,
     add_gpu_options,
+    add_sizes_option,
     listed,
+    named_models,
     ratio,
-    size,
     with_options,
 )
 from internvl_operator.cli.table.memory_table import memory_cells, memory_csv, memory_rows
@@ -47,9 +47,7 @@ def _parser() -> argparse.ArgumentParser:
         "quantization and share of the KV cache; where it does not run, what happens instead.",
     )
     add_gpu_options(parser)
-    parser.add_argument(
-        "--sizes", metavar="SIZES", type=listed(size), default=tuple(MODELS), help="1B,8B,... (all)"
-    )
+    add_sizes_option(parser)
     parser.add_argument(
         "--ratios",
         metavar="RATIOS",
@@ -71,7 +69,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _requests(options: argparse.Namespace) -> list[PlanRequest]:
-    return [with_options(PlanRequest(size), options) for size in options.sizes]
+    return [
+        with_options(PlanRequest(model.size, series=model.series), options) for model in named_models(options)
+    ]
 
 
 def _memory(options: argparse.Namespace) -> Table:
