@@ -16,6 +16,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from images.stub.lmdeploy_stub.load import Load
 from images.stub.lmdeploy_stub.metrics import Metrics as EngineMetrics
 from internvl_operator.api.parsing import parse
+from internvl_operator.api.reasons import Reason
 from internvl_operator.catalog.engines import engine
 from internvl_operator.manifests.objects.horizontalpodautoscaler import WAITING_REQUESTS_METRIC
 from internvl_operator.planner.document import plan_document
@@ -133,7 +134,7 @@ def test_the_adapter_serves_the_metric_that_the_autoscalers_ask_for() -> None:
 
 def test_no_reason_of_a_ready_model_is_an_alarm() -> None:
     source = (ROOT / "operator" / "internvl_operator" / "status.py").read_text()
-    ready = sorted(re.findall(r'Condition\("Ready", True, "(\w+)"', source))
+    ready = sorted(Reason[name] for name in re.findall(r'Condition\("Ready", True, Reason\.(\w+)', source))
     assert ready
     for file in (RULES, CHART / "files" / "dashboards" / "operator.json"):
         assert f'reason!~"{"|".join(ready)}"' in file.read_text().replace("\\", "")

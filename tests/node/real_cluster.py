@@ -40,6 +40,7 @@ class RealCluster:
         cluster: The control plane.
         network: Of the nodes and pods; this machine reaches their addresses and those of Services.
         nodes: By name.
+        operator: It watches all namespaces; who stops it starts another.
     """
 
     cluster: LocalCluster

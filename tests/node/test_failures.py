@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from internvl_operator.manifests.labels import MANIFEST_ANNOTATION, TEMPLATE_ANNOTATION
+from internvl_operator.manifests.labels import REVISION_LABEL, TEMPLATE_ANNOTATION
+from internvl_operator.manifests.record import template_digest
+from tests.cluster.operator_process import spawn_operator
 from tests.cluster.waiting import apply, condition, eventually, get, get_all, wait_ready, wait_stalled
 from tests.node.client import ask
 from tests.node.models import PORT, SMALL, serving_address, stub
@@ -49,23 +51,15 @@ def loads_again(cluster: LocalCluster, name: str, namespace: str) -> bool:
 
 
 def test_an_engine_that_hangs_in_its_warm_up_is_ended_by_the_startup_probe(
-    cluster: LocalCluster, namespace: str
+    cluster: LocalCluster, real: RealCluster, namespace: str
 ) -> None:
     """The budget of a real engine is five minutes at least; an earlier operator's template has a shorter one."""
     model = stub("hung", namespace, {"STUB_FAIL": "hang-in-warmup"}, suspend=True)
     apply(cluster, model)
-    deployment = eventually(lambda: get(cluster, "deployment", "hung", namespace), "the Deployment")
-    template = json.loads(deployment["metadata"]["annotations"][TEMPLATE_ANNOTATION])
-    template["spec"]["containers"][0]["startupProbe"].update(STARTUP_BUDGET)
-    annotations = {TEMPLATE_ANNOTATION: json.dumps(template)}
-    patch = json.dumps({"metadata": {"annotations": annotations}, "spec": {"template": template}})
-    # A patch, because the Deployment's controller writes at the same time.
-    cluster.kubectl("patch", "deployment", "hung", "-n", namespace, "--type=merge", f"--patch={patch}")
-    written = deployment["metadata"]["annotations"][MANIFEST_ANNOTATION]
-    eventually(
-        lambda: annotation(cluster, "hung", namespace, MANIFEST_ANNOTATION) != written,
-        "the operator knows the template",
-    )
+    eventually(lambda: status_of(cluster, "hung", namespace).get("revision"), "the revision is told")
+    real.operator.stop()
+    write_earlier_template(cluster, "hung", namespace)
+    real.operator = spawn_operator(cluster)
     model["spec"]["suspend"] = False
     apply(cluster, model)
     message = wait_stalled(cluster, "hung", namespace, "WarmupHung", 90)
@@ -74,11 +68,25 @@ def test_an_engine_that_hangs_in_its_warm_up_is_ended_by_the_startup_probe(
     eventually(lambda: restarts(cluster, namespace) >= 1, "the kubelet starts the engine again")
 
 
-def annotation(cluster: LocalCluster, name: str, namespace: str, key: str) -> str:
-    """An annotation of a Deployment."""
-    deployment = get(cluster, "deployment", name, namespace)
-    assert deployment is not None
-    return str(deployment["metadata"]["annotations"][key])
+def status_of(cluster: LocalCluster, name: str, namespace: str) -> dict[str, Any]:
+    """Return the status of a resource, empty before there is one."""
+    return (get(cluster, "ivl", name, namespace) or {}).get("status") or {}
+
+
+def write_earlier_template(cluster: LocalCluster, name: str, namespace: str) -> None:
+    """Write a Deployment and a status as an operator with a shorter startup budget has left them."""
+    deployment = eventually(lambda: get(cluster, "deployment", name, namespace), "the Deployment")
+    template = json.loads(deployment["metadata"]["annotations"][TEMPLATE_ANNOTATION])
+    template["spec"]["containers"][0]["startupProbe"].update(STARTUP_BUDGET)
+    revision = template["metadata"]["labels"][REVISION_LABEL] = template_digest(template)
+    annotations = {TEMPLATE_ANNOTATION: json.dumps(template)}
+    patch = json.dumps({"metadata": {"annotations": annotations}, "spec": {"template": template}})
+    # A patch, because the Deployment's controller writes at the same time.
+    cluster.kubectl("patch", "deployment", name, "-n", namespace, "--type=merge", f"--patch={patch}")
+    told = json.dumps({"status": {"revision": revision}})
+    cluster.kubectl(
+        "patch", "ivl", name, "-n", namespace, "--subresource=status", "--type=merge", f"--patch={told}"
+    )
 
 
 def restarts(cluster: LocalCluster, namespace: str) -> int:

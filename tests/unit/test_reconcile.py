@@ -14,6 +14,7 @@ from internvl_operator.manifests.labels import (
     RECORD_VERSION_ANNOTATION,
     TEMPLATE_ANNOTATION,
 )
+from internvl_operator.manifests.record import RECORD_VERSION
 from internvl_operator.planner.nodes.inventory import GpuPool
 from internvl_operator.reconcile import Reconciler
 from tests.unit.world import KEY, KNOWN, World
@@ -58,7 +59,13 @@ async def test_a_restarted_operator_writes_nothing(world: World) -> None:
     for kind in (RESOURCE, *CHILDREN.values()):
         for body in (await world.cluster.list(kind)).items:
             fresh.put(kind, body)
-    restarted = Reconciler(world.cluster, fresh, KNOWN, world._inventory, lambda: world.time)
+    restarted = Reconciler(
+        cluster=world.cluster,
+        cache=fresh,
+        children=KNOWN,
+        inventory=world._inventory,
+        now=lambda: world.time,
+    )
     await restarted.reconcile(KEY)
 
     assert (len(world.cluster.applied), len(world.cluster.statuses)) == (applied, statuses)
@@ -152,7 +159,7 @@ async def test_a_release_that_only_a_newer_operator_knows_stays_as_it_is(world: 
     annotations = world.cluster.objects["Deployment", KEY]["metadata"]["annotations"]
     for name in (PLAN_ANNOTATION, TEMPLATE_ANNOTATION):
         annotations[name] = annotations[name].replace(DEFAULT_VERSION, "9.9.0")
-    annotations[RECORD_VERSION_ANNOTATION] = "2"
+    annotations[RECORD_VERSION_ANNOTATION] = str(RECORD_VERSION + 1)
     world.cache.put(DEPLOYMENT, world.cluster.edit("Deployment", KEY))
 
     await world.reconcile()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from internvl_operator.kube.kinds import DEPLOYMENT, RESOURCE
+from internvl_operator.kube.objects import condition_of
 from internvl_operator.kube.port import ClusterEvent, KubernetesObject
 from internvl_operator.manifests.labels import (
     PLAN_ANNOTATION,
@@ -16,8 +17,7 @@ from internvl_operator.manifests.labels import (
     REVISION_LABEL,
     TEMPLATE_ANNOTATION,
 )
-from internvl_operator.manifests.record import template_digest
-from internvl_operator.status import condition
+from internvl_operator.manifests.record import RECORD_VERSION, template_digest
 from tests.unit.world import KEY, World
 
 EVIL = "evil.example/miner:1"
@@ -108,12 +108,12 @@ async def test_a_broken_record_is_written_again_from_the_spec(
     assert len(told(served)) == 1
 
 
-@pytest.mark.parametrize("version", ["2", "9" * 5000])
+@pytest.mark.parametrize("version", [str(RECORD_VERSION + 1), "9" * 5000])
 async def test_a_record_of_a_version_that_is_not_known_is_told(served: World, version: str) -> None:
     annotate(served, **{RECORD_VERSION_ANNOTATION: version})
     await served.reconcile()
 
-    found: Any = condition(served.status, "UpdateAvailable")
+    found: Any = condition_of(served.status, "UpdateAvailable")
     assert (found["status"], found["reason"]) == ("False", "NewerOperator")
     assert "changes of plan and pod template are not applied" in found["message"]
     assert RECORD_VERSION_ANNOTATION in found["message"]

@@ -38,10 +38,10 @@ DONE, PROGRESS, WAITING, STALLED = Outlook.DONE, Outlook.PROGRESS, Outlook.WAITI
 
 
 class Reason(StrEnum):
-    """One reason: its name, where it comes from, and the outlook that it has as a rule.
+    """One reason: its name, its source, and its usual outlook.
 
-    The reasons from pods come first, the most telling before the others: of several pods the first of these is
-    reported. A ``Finding`` may know a better outlook than the rule.
+    The order matters. The reasons from pods come first, and among them the most telling: when pods give several
+    reasons, the first one here is reported. A ``Finding`` may have another outlook than its reason usually has.
 
     Example:
         >>> Reason.WAITING_FOR_GPU.outlook
@@ -190,11 +190,11 @@ _OUTLOOKS = {str(reason): reason.outlook for reason in Reason}
 def invalid_child(kind: str) -> str:
     """Return the reason for a child that the API server refuses as invalid.
 
-    The Deployment's is what users know as the pod template; the other kinds are named after the kind.
+    The reason names the kind, but for the Deployment: there the user's part is the pod template.
     """
     return Reason.INVALID_POD_TEMPLATE if kind == "Deployment" else f"Invalid{kind}"
 
 
 def outlook_of(reason: str) -> Outlook:
-    """Return what a reason asks for; a person has to act on one that is named after a kind."""
+    """Return the outlook of a reason; a reason that ``invalid_child`` made is STALLED."""
     return _OUTLOOKS.get(reason, Outlook.STALLED)

@@ -1,7 +1,7 @@
 """``status`` of an InternVLDeployment.
 
-The controller builds the status as plain objects (``status.py`` of the package); these models give the CRD its
-schema, and a test keeps both in agreement.
+The controller builds the status as plain objects (``status.py`` of the package). These models give the CRD its schema,
+and a test compares the two.
 """
 
 from typing import Annotated, Literal
@@ -116,6 +116,8 @@ class PlanStatus(ApiModel):
     """ok, or what would go wrong: oom, no_kv_for_session, session_exceeds_kv, load_not_carried, rejected."""
     reason: str
     """Why this plan."""
+    series: str | None = None
+    """Series of the model."""
     size: str
     """Size of the model."""
     quantization: str

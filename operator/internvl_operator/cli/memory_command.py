@@ -1,4 +1,4 @@
-"""``internvl memory``: the GPU memory that models use, measured, beside what the plan says."""
+"""``internvl memory``: measures the GPU memory that models use, and prints it beside the plan's figure."""
 
 import argparse
 import asyncio
@@ -10,11 +10,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import yaml
 from tqdm import tqdm
 
 from internvl_operator.api.v1alpha1 import KIND
-from internvl_operator.catalog.models import MODELS
+from internvl_operator.catalog.models import INTERNVL2
 from internvl_operator.cli.cluster import (
     add_cluster_options,
     cluster_of,
@@ -23,7 +22,15 @@ from internvl_operator.cli.cluster import (
     resource_of,
 )
 from internvl_operator.cli.exit_codes import INTERRUPTED, NOT_READY, exit_code_of, failed
-from internvl_operator.cli.options import DEFAULT_RATIOS, listed, positive, ratio, seconds, size
+from internvl_operator.cli.options import (
+    DEFAULT_RATIOS,
+    add_sizes_option,
+    listed,
+    named_models,
+    positive,
+    ratio,
+    seconds,
+)
 from internvl_operator.cli.text_table import markdown, write_csv
 from internvl_operator.kube.client import KubernetesClient
 from internvl_operator.kube.port import ClusterError, Key
@@ -40,13 +47,14 @@ from internvl_operator.measurement.in_cluster import (
 )
 from internvl_operator.measurement.measurement import Journal, Measurement
 from internvl_operator.measurement.report import report_csv, report_rows
+from internvl_operator.text.yaml_documents import read_document
 
 
 def main(arguments: Sequence[str]) -> int:
     """Measure; return 0, 1 when a configuration could not be measured, 2 for wrong usage, 130 when interrupted."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    if (options.name is None) == (options.sizes is None):
+    if (options.name is None) == (options.sizes is None and options.series is None):
         parser.error("give either the name of a resource or --sizes")
     return exit_code_of("memory", lambda: _measured(options), (ReadingError, ClusterError))
 
@@ -55,7 +63,7 @@ def _measured(options: argparse.Namespace) -> int:
     try:
         measurements = asyncio.run(_one(options) if options.name else _many(options))
     except (KeyboardInterrupt, asyncio.CancelledError):
-        left = "interrupted; the same command goes on with the cells that are left"
+        left = "interrupted; the same command goes on with the combinations that are left"
         return failed("memory", left, INTERRUPTED)
     print(markdown(report_rows(measurements)))
     if options.csv is not None:
@@ -74,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("name", nargs="?", help="a resource that runs; nothing is made or deleted")
     add_cluster_options(parser)
-    parser.add_argument("--sizes", metavar="SIZES", type=listed(size), help=f"of {','.join(MODELS)}")
+    add_sizes_option(parser)
     parser.add_argument("--gpus", metavar="N,...", type=listed(positive), default=(1,), help="GPUs each (1)")
     parser.add_argument("--awq", metavar="no,yes", type=listed(_is_awq), default=(False,), help="(no)")
     parser.add_argument(
@@ -111,7 +119,7 @@ def _parser() -> argparse.ArgumentParser:
         default=Path("internvl-memory.jsonl"),
         help="keeps what was measured; a run goes on where an earlier one ended (internvl-memory.jsonl)",
     )
-    parser.add_argument("--csv", metavar="FILE", type=Path, help="write the measured cells as CSV too")
+    parser.add_argument("--csv", metavar="FILE", type=Path, help="write what was measured as CSV too")
     return parser
 
 
@@ -129,30 +137,36 @@ async def _one(options: argparse.Namespace) -> list[Measurement]:
         if plan is None:
             raise ReadingError(f"{key.namespace}/{key.name} has no plan yet")
         configuration = Configuration(
-            plan["size"], plan["tp"], plan["quantization"] == "AWQ", plan["cacheMaxEntryCount"]
+            plan["size"],
+            plan["tp"],
+            plan["quantization"] == "AWQ",
+            plan["cacheMaxEntryCount"],
+            plan.get("series", INTERNVL2),
         )
         return [Measurement(configuration, plan, await pod_memory(cluster, meter, key))]
 
 
 async def _many(options: argparse.Namespace) -> list[Measurement]:
     """Measure every combination that the journal does not hold yet."""
-    # Also when the terminal is closed: a GPU must not stay taken.
+    # A closed terminal cancels the run too, so that the resources are deleted and their GPUs become free.
     for number in (signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, _current().cancel)
     base = _base(options.file)
-    wanted = list(configurations(options.sizes, options.gpus, options.awq, options.ratios))
+    wanted = list(configurations(named_models(options), options.gpus, options.awq, options.ratios))
     journal = Journal(options.journal)
     known = journal.read()
     left = [configuration for configuration in wanted if configuration not in known]
     namespace = namespace_of(options)
     async with _connected(options, namespace) as (cluster, meter):
         laboratory = NamespaceLaboratory(cluster, namespace, base, meter)
-        with tqdm(total=len(wanted), initial=len(wanted) - len(left), unit="cell", disable=None) as bar:
+        with tqdm(
+            total=len(wanted), initial=len(wanted) - len(left), unit="combination", disable=None
+        ) as bar:
 
-            def tell(configuration: Configuration, text: str) -> None:
+            def report(configuration: Configuration, text: str) -> None:
                 bar.set_postfix_str(f"{configuration}: {text}")
 
-            campaign = Campaign(laboratory, options.timeout, time.monotonic, tell)
+            campaign = Campaign(laboratory, options.timeout, time.monotonic, report)
             async for measurement in campaign.run(left, options.at_once):
                 known[measurement.configuration] = measurement
                 if measurement.is_settled:
@@ -190,10 +204,7 @@ def _base(path: Path | None) -> Mapping[str, Any]:
     """
     if path is None:
         return {}
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path} is not YAML of one document: {error}") from None
+    document = read_document(path.read_text(encoding="utf-8"), str(path))
     if not isinstance(document, dict) or document.get("kind") != KIND:
         raise ValueError(f"{path} holds no {KIND}")
     return document

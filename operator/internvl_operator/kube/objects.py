@@ -1,4 +1,4 @@
-"""What every Kubernetes object tells of itself in the same place: its key, version, controller and conditions."""
+"""What every Kubernetes object has in the same place: key, version, controller and conditions."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -23,6 +23,12 @@ def controller_of(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Return the owner reference of an object's controller."""
     owners = body["metadata"].get("ownerReferences") or []
     return next((owner for owner in owners if owner.get("controller")), None)
+
+
+def is_controlled_by(body: Mapping[str, Any], owner: Mapping[str, Any]) -> bool:
+    """Return whether an object's controller is this owner, and not another one of the same name."""
+    controller = controller_of(body)
+    return controller is not None and bool(controller["uid"] == owner["metadata"]["uid"])
 
 
 def condition_of(status: Mapping[str, Any], type_: str) -> Condition | None:

@@ -88,10 +88,24 @@ def _controller(
     clock: Callable[[], float],
 ) -> Controller:
     cache = Cache()
-    nodes = NodeInventory(cluster, settings, clock)
-    reconciler = Reconciler(cluster, cache, children, nodes, lambda: datetime.now(UTC), platform)
-    queue = WorkQueue(clock, random.random)
-    return Controller(cluster, cache, reconciler, queue, metrics, settings, observed, clock)
+    reconciler = Reconciler(
+        cluster=cluster,
+        cache=cache,
+        children=children,
+        inventory=NodeInventory(cluster, settings, clock),
+        now=lambda: datetime.now(UTC),
+        platform=platform,
+    )
+    return Controller(
+        cluster=cluster,
+        cache=cache,
+        reconciler=reconciler,
+        queue=WorkQueue(clock, random.random),
+        metrics=metrics,
+        settings=settings,
+        kinds=observed,
+        clock=clock,
+    )
 
 
 @asynccontextmanager
@@ -101,14 +115,16 @@ async def _leadership(
     if settings is None:
         yield SoleReplica(fence)
         return
-    # The pod's name is the host's; the rest tells a container from the one that ran there before.
+    # The host has the pod's name. The rest differs in each container that the pod starts.
     identity = f"{socket.gethostname()}_{uuid.uuid4().hex[:8]}"
     seconds = ANSWER_WITHIN * settings.seconds
     async with Connection(
         load, metrics.observe_request, open_fence(), connections=1, seconds=seconds
     ) as connection:
         leases = LeaseStore(connection, Key(settings.namespace, settings.name))
-        yield LeaseHolder(leases, fence, identity, settings.seconds, unpausable_clock)
+        yield LeaseHolder(
+            leases=leases, fence=fence, identity=identity, seconds=settings.seconds, clock=unpausable_clock
+        )
 
 
 async def _run_until_signal(

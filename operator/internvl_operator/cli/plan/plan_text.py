@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 
 from internvl_operator.cli.plan.speed_text import speed_lines
+from internvl_operator.cli.text_table import aligned
 from internvl_operator.planner.explain import Alternative
 from internvl_operator.planner.plan import Plan
 from internvl_operator.planner.request import PlanRequest
@@ -41,7 +42,7 @@ def _other_gpus(plan: Plan, request: PlanRequest) -> Sequence[str]:
 
 def _verdict(plan: Plan) -> Iterator[str]:
     gpu = plan.product or "GPU"
-    yield f"InternVL2-{plan.size} on {plan.gpus} x {gpu} ({plan.gpu_memory_mib} MiB): {plan.outcome}"
+    yield f"{plan.model.name} on {plan.gpus} x {gpu} ({plan.gpu_memory_mib} MiB): {plan.outcome}"
     yield f"  {plan.reason}"
 
 
@@ -74,9 +75,7 @@ def _derived(plan: Plan, request: PlanRequest) -> Iterator[str]:
     ]
     if memory.effective_session_len < plan.options.session_len:
         rows.append(("session", f"{memory.effective_session_len} tokens", "as this engine shortens it"))
-    width = max(len(value) for _, value, _ in rows)
-    for name, value, note in rows:
-        yield f"  {name:9} {value:{width}}  {note}"
+    yield from (f"  {row}" for row in aligned(rows))
 
 
 def _sessions(plan: Plan) -> str:

@@ -1,4 +1,4 @@
-"""One resource as ``internvl status`` sees it."""
+"""One resource as ``internvl status`` shows it."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import Any
 
 from internvl_operator.api.reasons import Reason
 from internvl_operator.cli.status.durations import short, since, with_elapsed
+from internvl_operator.kube.objects import condition_of, is_true
 from internvl_operator.planner.document import plan_document
 from internvl_operator.planner.plan import Plan
 
@@ -15,12 +16,12 @@ _COMPARED = ("gpus", "product", "quantization", "engine", "sessionLen")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A resource, and what would be planned if it were new.
+    """A resource, and the plan that it would get if it were new.
 
     Args:
-        body: as the API has it.
-        fresh: None when that cannot be told.
-        now: from which elapsed times count.
+        body: the resource as the API server has it.
+        fresh: the plan that it would get now; None when that is unknown.
+        now: the time, from which the row computes how long ago something was.
     """
 
     body: Mapping[str, Any]
@@ -29,50 +30,50 @@ class Row:
 
     @property
     def name(self) -> str:
-        """Of the resource."""
+        """The name of the resource."""
         return str(self.body["metadata"]["name"])
 
     @property
     def namespace(self) -> str:
-        """Of the resource."""
+        """The namespace of the resource."""
         return str(self.body["metadata"]["namespace"])
 
     @property
     def status(self) -> Mapping[str, Any]:
-        """What the operator wrote; empty before it has seen the resource."""
+        """The status that the operator wrote; empty before it has seen the resource."""
         found: Mapping[str, Any] = self.body.get("status", {})
         return found
 
     @property
     def is_ready(self) -> bool:
-        """Whether all replicas that were asked for answer."""
-        return self._is("Ready")
+        """Whether the resource is ready: all replicas of the spec answer."""
+        return is_true(self.status, "Ready")
 
     @property
     def is_stalled(self) -> bool:
         """Whether a person must act."""
-        return self._is("Stalled")
+        return is_true(self.status, "Stalled")
 
     @property
     def state(self) -> str:
-        """Why it is as it is, in one word."""
+        """The reason of the condition Ready, in one word."""
         ready = self.condition("Ready")
         return str(ready["reason"]) if ready else "Unseen"
 
     @property
     def waited(self) -> timedelta | None:
-        """How long it has been as it is."""
+        """How long the condition Ready has had its status."""
         ready = self.condition("Ready")
         return since(ready["lastTransitionTime"], self.now) if ready else None
 
     @property
     def plan(self) -> Mapping[str, Any] | None:
-        """What runs, if it is planned."""
+        """The plan in the status, if there is one."""
         return self.status.get("plan")
 
     @property
     def fresh_plan(self) -> Mapping[str, Any] | None:
-        """What would be planned if it were new; None when that is the same, or cannot be told."""
+        """The plan that the resource would get now; None when it is the same as in the status, or unknown."""
         if self.fresh is None or self.plan is None:
             return None
         now = plan_document(self.fresh)
@@ -81,10 +82,10 @@ class Row:
 
     def condition(self, type_: str) -> Mapping[str, Any] | None:
         """Return a condition of the status."""
-        return next((item for item in self.status.get("conditions", ()) if item["type"] == type_), None)
+        return condition_of(self.status, type_)
 
     def notes(self) -> Iterator[str]:
-        """Yield what people should know beside the row itself."""
+        """Yield the lines below the row: why it is not ready, what to do, which update waits."""
         ready = self.condition("Ready")
         seen = self.status.get("observedGeneration")
         if ready is None:
@@ -97,7 +98,7 @@ class Row:
         yield from self._changes()
 
     def _expected(self) -> str:
-        """Return how long a start takes, where it is still to come."""
+        """Return how long a start takes, for a resource whose pods still have to start."""
         if self.plan is None or self.is_stalled or self.state == Reason.LOADING_WEIGHTS:
             return ""
         start = short(timedelta(seconds=self.plan["expectedStartSeconds"]))
@@ -105,7 +106,7 @@ class Row:
 
     def _changes(self) -> Iterator[str]:
         update = self.condition("UpdateAvailable")
-        if update is not None and update["status"] == "True":
+        if update is not None and is_true(self.status, "UpdateAvailable"):
             yield str(update["message"])
         fresh = self.fresh_plan
         if fresh is not None and fresh["outcome"] == "ok":
@@ -114,15 +115,11 @@ class Row:
             yield f"fresh plan: none, {fresh['reason']}"
 
     def _difference(self, fresh: Mapping[str, Any]) -> str:
-        """Return the fresh plan, with its release and session length where they are others."""
+        """Return the fresh plan, with release and session length where they differ from the plan that runs."""
         plan = self.plan or {}
         named = (("engine", "LMDeploy {}"), ("sessionLen", "sessions of {} tokens"))
         others = [text.format(fresh[name]) for name, text in named if plan.get(name) != fresh[name]]
         return ", ".join([short_plan(fresh), *others])
-
-    def _is(self, type_: str) -> bool:
-        found = self.condition(type_)
-        return found is not None and bool(found["status"] == "True")
 
 
 def short_plan(plan: Mapping[str, Any]) -> str:

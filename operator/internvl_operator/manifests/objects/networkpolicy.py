@@ -1,4 +1,4 @@
-"""The NetworkPolicy: who may reach the replicas, and on request whom they may reach."""
+"""The NetworkPolicy: who may reach the replicas, and optionally whom the replicas may reach."""
 
 from internvl_operator.api.v1alpha1 import InternVLDeployment
 from internvl_operator.manifests.labels import child_labels, selector
@@ -14,7 +14,7 @@ def network_policy(resource: InternVLDeployment) -> KubernetesObject:
         {
             "name": name,
             "namespace": resource.metadata.namespace,
-            "labels": child_labels(name),
+            "labels": child_labels(name, resource.spec.given_series),
             "selector": selector(name),
             "peers": spec.network_policy.from_,
             "policy_types": ["Ingress", "Egress"] if egress.enabled else ["Ingress"],

@@ -13,14 +13,14 @@ def is_monitored(resource: InternVLDeployment, plan: Plan) -> bool:
 
 
 def pod_monitor(resource: InternVLDeployment) -> KubernetesObject:
-    """Return the PodMonitor of a resource. It asks with the key that clients use, where there is one."""
+    """Return the PodMonitor of a resource. Prometheus sends the API key of clients, if there is one."""
     name, server = resource.metadata.name, resource.spec.server
     return render(
         "podmonitor",
         {
             "name": name,
             "namespace": resource.metadata.namespace,
-            "labels": child_labels(name),
+            "labels": child_labels(name, resource.spec.given_series),
             "selector": selector(name),
             "scheme": "https" if server.tls_secret_ref else "http",
             "api_key": server.api_key_secret_ref.to_object() if server.api_key_secret_ref else None,
