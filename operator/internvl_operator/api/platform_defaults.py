@@ -8,19 +8,25 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from internvl_operator.api.base import ApiModel
 from internvl_operator.api.kubernetes.kubernetes_types import NetworkPolicyPeer, Toleration
 from internvl_operator.api.pod_template import (
+    Identity,
     LocalObjectReference,
     Name,
     NodeSelector,
     PodTemplate,
+    StringMap,
+    own_keys_only,
 )
 from internvl_operator.api.source import HuggingFaceSource, ModelSpec
 from internvl_operator.api.spec import Engine, EngineVersion
 from internvl_operator.api.v1alpha1 import InternVLDeployment
+
+_ONE_VALUE = ("identity", "runtime_class_name", "scheduler_name", "priority_class_name")
+"""Defaults that count where ``spec.podTemplate`` has no value under the same name."""
 
 Digest = Annotated[str, Field(pattern=r"^sha256:[a-f0-9]{64}$")]
 
@@ -110,8 +116,29 @@ class PlatformDefaults(ApiModel):
     """Node labels that the pods need; those of the resource win."""
     tolerations: list[Toleration] = []
     """Tolerations of the pods, beside those of the resource."""
+    identity: Identity | None = None
+    """User and groups of pods whose resource names none."""
+    runtime_class_name: Name | None = None
+    """RuntimeClass of pods whose resource names none."""
+    scheduler_name: Name | None = None
+    """Scheduler of pods whose resource names none."""
+    priority_class_name: Name | None = None
+    """PriorityClass of pods whose resource names none."""
+    pod_labels: NodeSelector = {}
+    """Labels of the pods; those of the resource win."""
+    pod_annotations: StringMap = {}
+    """Annotations of the pods; those of the resource win."""
     network_policy: NetworkPolicyDefaults = NetworkPolicyDefaults()
     """Who may reach every model, beside who may by its resource."""
+
+    @field_validator("pod_labels", "pod_annotations")
+    @classmethod
+    def _are_not_the_operators(cls, mapping: dict[str, str]) -> dict[str, str]:
+        if not own_keys_only(mapping):
+            raise ValueError(
+                "keys of internvl.dev/ and app.kubernetes.io/ are the operator's: choose another prefix"
+            )
+        return mapping
 
     def applied_to(self, resource: InternVLDeployment) -> InternVLDeployment:
         """Return a resource that says what the defaults say and it could have said itself."""
@@ -149,8 +176,12 @@ class PlatformDefaults(ApiModel):
     def _pod_template(self, template: PodTemplate) -> PodTemplate:
         given = {secret.name for secret in template.image_pull_secrets}
         added = [secret for secret in self.image_pull_secrets if secret.name not in given]
+        unset = {name: getattr(self, name) for name in _ONE_VALUE if getattr(template, name) is None}
         return template.model_copy(
             update={
+                **unset,
+                "labels": {**self.pod_labels, **template.labels},
+                "annotations": {**self.pod_annotations, **template.annotations},
                 "node_selector": {**self.node_selector, **template.node_selector},
                 "tolerations": [*self.tolerations, *template.tolerations],
                 "image_pull_secrets": [*added, *template.image_pull_secrets],

@@ -59,7 +59,7 @@ def deployment(
             "pod_labels": spec.pod_template.labels | child_labels(name),
             "pod_annotations": _pod_annotations(resource),
             "pod_fields": _pod_fields(resource),
-            "pod_security_context": _POD_SECURITY_CONTEXT | (spec.pod_template.security_context or {}),
+            "pod_security_context": _pod_security_context(resource),
             "container_security_context": _CONTAINER_SECURITY_CONTEXT,
             "tolerations": [gpu_toleration(plan.resource), *spec.pod_template.tolerations],
             "node_selector": {**plan.node_selector, **spec.pod_template.node_selector},
@@ -230,6 +230,14 @@ def _at_most(derived: str, limit: str | None) -> str:
         return derived
 
 
+def _pod_security_context(resource: InternVLDeployment) -> dict[str, Any]:
+    template = resource.spec.pod_template
+    assigned = _IDENTITY if template.identity == "ClusterAssigned" else ()
+    default = {name: value for name, value in _POD_SECURITY_CONTEXT.items() if name not in assigned}
+    return default | (template.security_context or {})
+
+
+_IDENTITY = ("runAsUser", "runAsGroup", "fsGroup")
 _POD_SECURITY_CONTEXT = {
     "runAsUser": 1000,
     "runAsGroup": 1000,
