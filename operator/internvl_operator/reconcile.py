@@ -14,7 +14,15 @@ from internvl_operator.diagnosis.pods import pods_of
 from internvl_operator.events import events_between
 from internvl_operator.kube.cache import Cache
 from internvl_operator.kube.kinds import DEPLOYMENT, PERSISTENT_VOLUME_CLAIM, RESOURCE
-from internvl_operator.kube.port import Cluster, ClusterEvent, Key, Kind, KubernetesObject, NotFoundError
+from internvl_operator.kube.port import (
+    Cluster,
+    ClusterEvent,
+    InvalidError,
+    Key,
+    Kind,
+    KubernetesObject,
+    NotFoundError,
+)
 from internvl_operator.problem import Problem
 from internvl_operator.status import Status, condition, internal_error_status, status_of
 
@@ -23,6 +31,12 @@ _RECORD_DISTRUSTED = ClusterEvent(
     Reason.RECORD_IGNORED,
     "the annotations internvl.dev/* of the Deployment are not what the operator wrote, and nothing of them is applied: "
     "it plans anew from the spec, and writes them again",
+)
+
+
+_STATUS_REFUSED = (
+    "the API server refuses this resource's status, which therefore tells of an earlier state: {}; see whether the CRD "
+    "is of another release than the operator, and report it if it is not"
 )
 
 
@@ -165,9 +179,15 @@ class Reconciler:
 
     async def _put_status(self, body: KubernetesObject, previous: Status, status: Status) -> KubernetesObject:
         identity = {field: body["metadata"][field] for field in ("name", "namespace", "uid")}
-        written = await self._cluster.patch_status(
-            {"apiVersion": API_VERSION, "kind": KIND, "metadata": identity, "status": status}
-        )
+        manifest = {"apiVersion": API_VERSION, "kind": KIND, "metadata": identity, "status": status}
+        try:
+            written = await self._cluster.patch_status(manifest)
+        except InvalidError as error:
+            # The status goes on telling of another spec; only an Event can still say so.
+            await self._cluster.record_event(
+                body, ClusterEvent("Warning", Reason.STATUS_REFUSED, _STATUS_REFUSED.format(error))
+            )
+            raise
         self._cache.put(RESOURCE, written)
         for event in events_between(previous, status):
             await self._cluster.record_event(written, event)

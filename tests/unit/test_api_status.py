@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import Field, fields
+from dataclasses import Field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -36,7 +36,8 @@ def test_together_the_statuses_use_every_field() -> None:
 
 
 def test_the_plan_of_a_status_has_the_fields_of_a_plans_document_in_the_same_order() -> None:
-    document = plan_document(plan_of({"size": "8B"}))
+    plan = replace(plan_of({"size": "8B"}), image_variant="cu13.0", cpu_millis=1500)
+    document = plan_document(plan)
     assert _aliases(PlanStatus) == list(document)
     assert _aliases(Memory) == list(document["memory"])
     assert _aliases(AlternativeStatus) == list(document["alternatives"][0])

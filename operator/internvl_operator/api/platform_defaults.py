@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import Field, ValidationError, field_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator
 
 from internvl_operator.api.base import ApiModel
 from internvl_operator.api.kubernetes.kubernetes_types import NetworkPolicyPeer, Toleration
@@ -24,6 +24,17 @@ from internvl_operator.api.pod_template import (
 from internvl_operator.api.source import HuggingFaceSource, ModelSpec
 from internvl_operator.api.spec import Engine, EngineVersion
 from internvl_operator.api.v1alpha1 import InternVLDeployment
+from internvl_operator.catalog.engines import engine
+
+
+def _known_image(name: str) -> str:
+    version, _, variant = name.partition("-")
+    if variant and variant not in (each.name for each in engine(version).variants):
+        raise ValueError(f"LMDeploy {version} has no image {variant}")
+    return engine(version).version + (f"-{variant}" if variant else "")
+
+
+ImageName = Annotated[str, AfterValidator(_known_image)]
 
 _ONE_VALUE = ("identity", "runtime_class_name", "scheduler_name", "priority_class_name")
 """Defaults that count where ``spec.podTemplate`` has no value under the same name."""
@@ -38,22 +49,22 @@ class EngineDefaults(ApiModel):
     """Release for resources that name none."""
     registry: str = ""
     """Registry, and path in it, put before the names of the published images."""
-    digests: dict[EngineVersion, Digest] = {}
-    """Digest of the published image by release."""
+    digests: dict[ImageName, Digest] = {}
+    """Digest of the published image by release, or by release and variant, such as 0.18.0-cu13.0."""
     images: dict[EngineVersion, str] = {}
     """Whole image reference by release, in place of the published one."""
 
-    def image_of(self, version: str, published: str) -> str:
+    def image_of(self, version: str, published: str, variant: str = "") -> str:
         """Return the image of a release.
 
         Args:
             version: the release.
             published: the image's name as the project publishes it.
+            variant: the suffix of its tag; empty for the release's default.
         """
-        if version in self.images:
-            return self.images[version]
         image = f"{self.registry.rstrip('/')}/{published}" if self.registry else published
-        return f"{image}@{self.digests[version]}" if version in self.digests else image
+        digest = self.digests.get(f"{version}-{variant}" if variant else version)
+        return f"{image}@{digest}" if digest else image
 
 
 class HuggingFaceDefaults(ApiModel):
@@ -153,9 +164,10 @@ class PlatformDefaults(ApiModel):
         return resource.model_copy(update={"spec": spec.model_copy(update=filled)})
 
     def _engine(self, engine: Engine) -> Engine:
-        if self.engine.version is None or "version" in engine.model_fields_set:
-            return engine
-        return engine.model_copy(update={"version": self.engine.version})
+        if self.engine.version is not None and "version" not in engine.model_fields_set:
+            engine = engine.model_copy(update={"version": self.engine.version})
+        own = self.engine.images.get(engine.version)
+        return engine.model_copy(update={"image": own}) if own and engine.image is None else engine
 
     def _model(self, model: ModelSpec) -> ModelSpec:
         model = self._cached(model)
