@@ -10,6 +10,9 @@ from pydantic import Field
 
 from internvl_operator.api.base import ApiModel
 
+_ATOMIC = {"x-kubernetes-map-type": "atomic"}
+"""One value to server-side apply, which otherwise stores null for a map or an object that is emptied."""
+
 OutcomeName = Literal["ok", "oom", "no_kv_for_session", "session_exceeds_kv", "load_not_carried", "rejected"]
 
 
@@ -109,6 +112,26 @@ class SpeedStatus(ApiModel):
     """Whether GPUs of this generation, this backend and this release were measured; else a roofline."""
 
 
+class LabelRequirement(ApiModel):
+    """A Kubernetes NodeSelectorRequirement."""
+
+    key: str
+    """Key of the label."""
+    operator: str
+    """In, NotIn, DoesNotExist, Gt or Lt."""
+    values: list[str] | None = None
+    """Values that the operator compares with."""
+
+
+class TolerationStatus(ApiModel):
+    """A Kubernetes Toleration."""
+
+    key: str
+    """Key of the taint."""
+    operator: str
+    """Exists."""
+
+
 class PlanStatus(ApiModel):
     """What follows from the spec and the GPUs, with the reason."""
 
@@ -116,6 +139,8 @@ class PlanStatus(ApiModel):
     """ok, or what would go wrong: oom, no_kv_for_session, session_exceeds_kv, load_not_carried, rejected."""
     reason: str
     """Why this plan."""
+    series: str | None = None
+    """Series of the model."""
     size: str
     """Size of the model."""
     quantization: str
@@ -136,7 +161,7 @@ class PlanStatus(ApiModel):
     """GPU product; empty when only its memory is known."""
     gpu_memory_mib: int
     """Total memory of one GPU in MiB."""
-    node_selector: dict[str, str]
+    node_selector: Annotated[dict[str, str], Field(json_schema_extra=_ATOMIC)]
     """Node labels that pin the GPU product."""
     dtype: str
     """auto, or float16 where the GPU has no bfloat16."""
@@ -168,6 +193,14 @@ class PlanStatus(ApiModel):
     """What could not be read of the nodes."""
     alternatives: list[AlternativeStatus] = []
     """At most three other plans with their numbers, the cheapest first."""
+    image_variant: str | None = None
+    """Suffix of the published image's tag; absent for the release's default."""
+    node_terms: list[list[LabelRequirement]] | None = None
+    """What else the nodes' labels must be: one list of requirements per alternative."""
+    tolerations: list[TolerationStatus] | None = None
+    """Taints of nodes with GPUs that the pods tolerate."""
+    cpu_millis: int | None = None
+    """Thousandths of a core that a replica requests where the nodes leave fewer than serve fastest."""
     speed: SpeedStatus | None = None
     """How fast one replica is; absent where the GPU's speed is not known."""
 
@@ -199,7 +232,7 @@ class InternVLDeploymentStatus(ApiModel):
         Field(json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}),
     ] = []
     """Ready, Reconciling and Stalled as kstatus has them, Planned, Available, and UpdateAvailable."""
-    plan: PlanStatus | None = None
+    plan: Annotated[PlanStatus | None, Field(json_schema_extra=_ATOMIC)] = None
     """What follows from the spec and the GPUs."""
     replicas: int | None = None
     """Pods of the Deployment."""

@@ -9,7 +9,7 @@ from dataclasses import fields
 from typing import Any
 
 from internvl_operator.catalog.engine_options import EngineOptions
-from internvl_operator.catalog.models import Backend
+from internvl_operator.catalog.models import INTERNVL2, Backend
 from internvl_operator.planner.explain import Alternative
 from internvl_operator.planner.memory.estimate import MemoryEstimate
 from internvl_operator.planner.outcome import Outcome
@@ -31,6 +31,9 @@ _DERIVED: Mapping[str, tuple[str, Callable[[Plan], Any]]] = {
 }
 """Entries that follow another entry, by its key."""
 
+_UNSAID: Mapping[str, Any] = {"series": INTERNVL2}
+"""Entries that operators have not always written, with what their absence means."""
+
 _WRITERS: Mapping[str, Callable[[Any], Any]] = {
     "outcome": lambda outcome: outcome.value,
     "backend": lambda backend: backend.value,
@@ -40,8 +43,13 @@ _WRITERS: Mapping[str, Callable[[Any], Any]] = {
     "alternatives": lambda items: list(map(_alternative_document, items)),
     "limit": lambda limit: limit.value,
     "utilization": lambda utilization: _written(utilization, _UTILIZATION),
+    "node_terms": lambda terms: [list(map(dict, term)) for term in terms],
+    "tolerations": lambda items: list(map(dict, items)),
 }
 """How a field's value is written, where it is not JSON already."""
+
+_LATER = ("image_variant", "node_terms", "tolerations", "cpu_millis")
+"""Fields that plans had not from the beginning: their defaults are left out, so that older plans read back the same."""
 
 _READERS: Mapping[str, Callable[[Any], Any]] = {
     "outcome": Outcome,
@@ -49,6 +57,8 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "warnings": tuple,
     "notes": tuple,
     "alternatives": lambda items: tuple(map(_alternative, items)),
+    "node_terms": lambda terms: tuple(map(tuple, terms)),
+    "tolerations": tuple,
 }
 """How it is read again."""
 
@@ -89,8 +99,20 @@ def plan_document(plan: Plan) -> Document:
     return document
 
 
+def stored_document(plan: Plan) -> Document:
+    """Return a plan as it is stored beside what runs: the bytes that older operators wrote for the same plan.
+
+    A plan's speed is worked out fresh each time, so that better constants restart nothing.
+    """
+    return {
+        key: value
+        for key, value in plan_document(plan).items()
+        if key != _NOT_STORED and (key not in _UNSAID or value != _UNSAID[key])
+    }
+
+
 def plan_from_document(document: Document) -> Plan:
-    """Return the plan that a document was made from, without its speed.
+    """Return the plan that a document was made from, whole or as it was stored, without its speed.
 
     An option of the engine that the document lacks was not known to the operator that wrote it, so the engine
     runs with that option's default.
@@ -99,16 +121,24 @@ def plan_from_document(document: Document) -> Plan:
         KeyError: the document lacks a field.
         ValueError: a field is not what it should be.
     """
+    document = {**_UNSAID, **document}
     memory = _read(document["memory"], _IN_MEMORY) | _read(document, _BESIDE_MEMORY | _OF_PLAN)
     options = {name: document.get(key, _DEFAULTS[name]) for name, key in _OPTIONS.items()}
     values: dict[str, Any] = {"memory": MemoryEstimate(**memory), "options": EngineOptions(**options)}
     values |= {name: document[key] == words[True] for name, (key, words) in _FLAGS.items()}
-    return Plan(**values, **_read(document, {name: _PLAN[name] for name in _PLAN if name not in values}))
+    keys = {
+        name: key
+        for name, key in _PLAN.items()
+        if name not in values and (name not in _LATER or key in document)
+    }
+    return Plan(**values, **_read(document, keys))
 
 
 def _entries(plan: Plan) -> Iterator[tuple[str, Any]]:
     for name, key in _PLAN.items():
         value = getattr(plan, name)
+        if name in _LATER and value in ("", (), None):
+            continue
         if name in _FLAGS:
             flag, words = _FLAGS[name]
             yield flag, words[value]
