@@ -8,6 +8,7 @@ a load to carry the choice is another one (``load/choice.py``).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from internvl_operator.catalog.engine_options import EngineOptions
 from internvl_operator.catalog.engines import engine
@@ -15,7 +16,6 @@ from internvl_operator.catalog.models import INTERNVL2, MODELS, Backend, Model
 from internvl_operator.planner.candidates import Candidate, candidates
 from internvl_operator.planner.explain import Alternative, alternatives_to, reason_for, ways_out_of
 from internvl_operator.planner.images import variant_named
-from internvl_operator.planner.load.choice import choice_for_load
 from internvl_operator.planner.memory.constants import MEASURED_ARCHITECTURES
 from internvl_operator.planner.memory.estimate import MemoryEstimate
 from internvl_operator.planner.memory.host_memory import expected_start_seconds
@@ -26,6 +26,9 @@ from internvl_operator.planner.nodes.placement import gpu_tolerations
 from internvl_operator.planner.outcome import Outcome
 from internvl_operator.planner.request import PlanRequest
 from internvl_operator.planner.speed.speed_estimate import Speed
+
+if TYPE_CHECKING:
+    from internvl_operator.planner.load.choice import ChoiceForLoad
 
 _BFLOAT16_CAPABILITY = (8, 0)
 """Oldest compute capability with bfloat16 (NVIDIA's CUDA programming guide, arithmetic throughput)."""
@@ -113,7 +116,7 @@ class Plan:
 def make_plan(request: PlanRequest, inventory: Inventory) -> Plan:
     """Return the plan for a request, or, with an outcome other than ok, why there is none and the way out."""
     considered = sorted(candidates(request, inventory), key=lambda candidate: candidate.cost)
-    if choice := choice_for_load(considered, request, inventory):
+    if choice := _choice_for_load(considered, request, inventory):
         return _plan(
             choice.candidate, request, choice.outcome, choice.reason, choice.alternatives, inventory.notes
         )
@@ -127,6 +130,16 @@ def make_plan(request: PlanRequest, inventory: Inventory) -> Plan:
         if alternatives:
             reason += "; " + " or ".join(alternative.reason for alternative in alternatives)
     return _plan(chosen, request, chosen.outcome, reason, alternatives, inventory.notes)
+
+
+def _choice_for_load(
+    considered: Sequence[Candidate], request: PlanRequest, inventory: Inventory
+) -> "ChoiceForLoad | None":
+    if request.load is None or not request.load.is_demand:
+        return None
+    from internvl_operator.planner.load.choice import choice_for_load  # a load's cost, not every plan's
+
+    return choice_for_load(considered, request, request.load, inventory)
 
 
 def choose(considered: Sequence[Candidate], wanted_sessions: int) -> Candidate:
