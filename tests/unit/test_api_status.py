@@ -38,7 +38,7 @@ def test_a_status_is_what_the_models_describe_no_field_more_and_none_changed(sta
 def test_together_the_statuses_use_every_field() -> None:
     used = set().union(*STATUSES.values())
     names = {field.alias for field in InternVLDeploymentStatus.model_fields.values()}
-    assert used == names
+    assert used == names - {"performance"}, "internvl bench writes that one: tests/load_test"
 
 
 def test_the_plan_of_a_status_has_the_fields_of_a_plans_document_in_the_same_order() -> None:

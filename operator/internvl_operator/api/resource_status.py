@@ -222,6 +222,81 @@ class Condition(ApiModel):
     """When the condition's status last changed."""
 
 
+class MeasuredLoadForm(ApiModel):
+    """The requests of a measurement, in the words of spec.load."""
+
+    images: int
+    """Images of each request."""
+    image_size: str | None = None
+    """Width and height of an image in pixels, when they were made for the measurement."""
+    tiles: int | None = None
+    """Tiles of one such image."""
+    prompt_tokens: int
+    """Tokens of the text beside the images, about."""
+    output_tokens: int
+    """Tokens of each answer."""
+    requests_per_second: float | None = None
+    """Rate at which requests arrived at random (open loop)."""
+    concurrency: int | None = None
+    """Requests that were kept in flight (closed loop)."""
+
+
+class PercentilesStatus(ApiModel):
+    """The median and the slow end of a time, in seconds."""
+
+    p50: float
+    """Half of the requests were at least as fast."""
+    p95: float
+    """95 of 100 requests were at least as fast."""
+    p99: float
+    """99 of 100 requests were at least as fast."""
+
+
+class PerformanceStatus(ApiModel):
+    """What internvl bench --save measured last; the operator leaves it alone."""
+
+    date: Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+    """When it was measured."""
+    revision: str
+    """Hash of the pod template that was measured."""
+    gpu: str
+    """GPUs of one replica, as 2 x NVIDIA-H100-80GB-HBM3."""
+    engine: str
+    """LMDeploy release."""
+    via: str
+    """How the model was reached: port-forward, service or in-cluster."""
+    replicas: int
+    """Replicas that answered."""
+    model: str
+    """Served name."""
+    load: MeasuredLoadForm
+    """What was asked."""
+    seconds: float
+    """Length of the measured part."""
+    warm_up_seconds: float
+    """Length of the part before it, which does not count."""
+    requests: int
+    """Answered requests of the measured part."""
+    requests_per_second: float
+    """Requests that were answered."""
+    output_tokens_per_second: float
+    """Tokens of all answers together."""
+    in_flight: float
+    """Requests at a time, on average."""
+    prompt_tokens: int | None = None
+    """Tokens of one prompt with its images, as the engine counts them."""
+    ttft_seconds: PercentilesStatus
+    """From a request to the first text of its answer."""
+    seconds_per_token: PercentilesStatus
+    """Between two tokens of an answer."""
+    request_seconds: PercentilesStatus
+    """From a request to the last text of its answer."""
+    failures: dict[str, int]
+    """Requests without an answer, by what went wrong."""
+    client_late_seconds: float
+    """How late the slowest hundredth of the requests was sent; the client was the limit where it is not small."""
+
+
 class InternVLDeploymentStatus(ApiModel):
     """What was derived and what was observed."""
 
@@ -254,3 +329,7 @@ class InternVLDeploymentStatus(ApiModel):
     """Hash of the pod template that this operator would apply, when it is another one."""
     update_changes: list[str] | None = None
     """What differs between the two, a line per field; internvl diff shows it."""
+    performance: Annotated[
+        PerformanceStatus | None, Field(json_schema_extra={"x-kubernetes-map-type": "atomic"})
+    ] = None
+    """What internvl bench measured."""
