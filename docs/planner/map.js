@@ -1,0 +1,46 @@
+// The map: what each size needs on each usual GPU, with the colour of its kind of plan.
+
+export function drawMap({ sizes, gpus }, choose) {
+  const map = document.getElementById("map");
+  map.tHead.rows[0].append(...gpus.map((gpu) => heading("col", gpu)));
+  for (const size of sizes) {
+    const row = map.tBodies[0].insertRow();
+    row.dataset.size = size;
+    row.append(heading("row", size));
+    for (const gpu of gpus) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.dataset.gpu = gpu;
+      write(button, "…", `${size} on ${gpu}`);
+      button.addEventListener("click", () => choose(size, gpu));
+      row.insertCell().append(button);
+    }
+  }
+}
+
+export function drawRow(size, cells) {
+  for (const { gpu, outcome, gpus, awq, summary } of cells) {
+    const button = document.querySelector(`#map tr[data-size="${CSS.escape(size)}"] button[data-gpu="${CSS.escape(gpu)}"]`);
+    const runs = outcome === "ok";
+    button.className = !runs ? "none" : awq ? "awq" : gpus === 1 ? "one" : "several";
+    write(button, runs ? `${gpus}${awq ? " AWQ" : ""}` : "–", `${size} on ${gpu}: ${summary}`);
+  }
+}
+
+export function markChosen({ size, gpu }) {
+  for (const button of document.querySelectorAll("#map button")) {
+    const chosen = button.closest("tr").dataset.size === size && button.dataset.gpu === gpu;
+    button.setAttribute("aria-pressed", String(chosen));
+  }
+}
+
+// The name begins with what is seen, so that a person can say it to the browser.
+function write(button, seen, meant) {
+  button.textContent = seen;
+  button.title = meant;
+  button.setAttribute("aria-label", `${seen}, ${meant}`);
+}
+
+function heading(scope, text) {
+  return Object.assign(document.createElement("th"), { scope, textContent: text });
+}

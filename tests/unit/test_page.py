@@ -1,0 +1,163 @@
+"""The planner page's inputs and answers: those of ``internvl plan``, without any installed package."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+import internvl_operator
+from internvl_operator import parse, plan_document, plan_resource
+from internvl_operator.api.v1alpha1 import API_VERSION, KIND
+from internvl_operator.cli.plan.plan_command import plan_parser
+from internvl_operator.page.answers import answer, description, map_row
+from internvl_operator.page.inputs import INPUTS, described_inputs, plan_arguments
+from internvl_operator.page.resource_yaml import resource_yaml
+from tests.page.questions import QUESTIONS, REFUSALS
+
+if TYPE_CHECKING:
+    from tests.conftest import Internvl
+
+EVERY_INPUT = {
+    "size": "8B",
+    "gpu": "L4",
+    "gpu-memory": "22Gi",
+    "quantization": "AWQ",
+    "session-len": "16384",
+    "sessions": "2",
+    "max-gpus": "4",
+    "tp": "2",
+    "backend": "TurboMind",
+    "engine": "0.17.0",
+    "quant-policy": "8",
+    "max-batch-size": "64",
+    "cache-max-entry-count": "0.5",
+}
+
+
+def answered(values: dict[str, str]) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(answer(json.dumps(values)))
+    return document
+
+
+@pytest.mark.parametrize("values", QUESTIONS, ids=lambda values: "-".join(values.values()))
+def test_an_answer_is_what_the_command_prints(values: dict[str, str], internvl: Internvl) -> None:
+    given = answered(values)
+    arguments = given["command"].split()[2:]
+    code, text, _ = internvl("plan", *arguments)
+    _, document, _ = internvl("plan", *arguments, "-o", "json")
+    assert (given["code"], given["text"] + "\n", given["json"] + "\n") == (code, text, document)
+
+
+@pytest.mark.parametrize("values", REFUSALS, ids=lambda values: "-".join(values.values()))
+def test_a_refusal_is_what_the_command_says(values: dict[str, str], internvl: Internvl) -> None:
+    given = answered(values)
+    code, _, errors = internvl("plan", *given["command"].split()[2:])
+    assert given["code"] == code == 2
+    assert errors.endswith(given["refusal"] + "\n")
+    assert given["refusal"].startswith("internvl plan: ")
+    assert "usage" not in given["refusal"]
+
+
+def test_the_test_gives_every_input() -> None:
+    assert list(EVERY_INPUT) == [each.name for each in INPUTS]
+
+
+def test_every_input_is_an_option_of_the_command() -> None:
+    options = vars(plan_parser().parse_args(plan_arguments(EVERY_INPUT)))
+    assert all(options[name.replace("-", "_")] is not None for name in EVERY_INPUT)
+
+
+@pytest.mark.parametrize("values", [*QUESTIONS, EVERY_INPUT], ids=lambda values: "-".join(values.values()))
+def test_the_resource_has_the_plan_that_the_page_shows(values: dict[str, str]) -> None:
+    given = answered(values)
+    shown = {key: value for key, value in json.loads(given["json"]).items() if key != "args"}
+    if given["code"]:
+        assert given["yaml"] == "", "nobody should apply what does not run"
+    else:
+        resource = parse(yaml.safe_load(given["yaml"]))
+        assert plan_document(plan_resource(resource)) == shown
+
+
+def test_the_resource_is_of_the_kind_that_the_operator_serves() -> None:
+    resource = yaml.safe_load(resource_yaml({"size": "26B"}))
+    assert (resource["apiVersion"], resource["kind"]) == (API_VERSION, KIND)
+    assert resource["metadata"] == {"name": "internvl-26b"}
+
+
+def test_the_resource_has_every_input_in_its_field() -> None:
+    spec: Any = yaml.safe_load(resource_yaml(EVERY_INPUT))["spec"]
+    found = {}
+    for each in INPUTS:
+        value = spec
+        for name in each.field.split("."):
+            value = value[name]
+        found[each.name] = value
+    assert found == {
+        **EVERY_INPUT,
+        "gpu": "NVIDIA-L4",
+        "session-len": 16384,
+        "sessions": 2,
+        "max-gpus": 4,
+        "tp": 2,
+        "quant-policy": 8,
+        "max-batch-size": 64,
+        "cache-max-entry-count": 0.5,
+    }
+
+
+def test_choices_and_words_are_those_of_the_command() -> None:
+    inputs = {each["name"]: each for each in described_inputs()}
+    assert inputs["quantization"]["choices"] == ["Auto", "None", "AWQ"]
+    assert inputs["sessions"]["help"] == "full-length sessions to hold at once (4)"
+    assert inputs["sessions"]["mode"] == "numeric"
+    assert inputs["size"]["required"]
+    assert not inputs["gpu"]["required"]
+
+
+def test_the_parts_of_the_memory_are_the_gpu() -> None:
+    given = answered({"size": "8B", "gpu": "L4"})
+    assert sum(part["mib"] for part in given["memory"]) == given["total"]
+
+
+def test_a_text_is_never_another_option() -> None:
+    assert answered({"size": "--help"})["refusal"] == "Size: '--help' begins with a dash"
+
+
+@pytest.mark.parametrize("text", ["", "  "])
+def test_a_blank_input_is_not_given(text: str) -> None:
+    assert plan_arguments({"size": " 8B ", "gpu": text}) == ["8B"]
+
+
+def test_a_cell_of_the_map_is_the_plan_for_its_size_and_gpu() -> None:
+    values = {"size": "8B", "gpu-memory": "10Gi", "sessions": "9"}
+    cells = {cell["gpu"]: cell for cell in json.loads(map_row(json.dumps(values), "26B"))}
+    assert list(cells) == json.loads(description())["gpus"]
+    assert (
+        cells["L4"]["gpus"]
+        == json.loads(answered({"size": "26B", "gpu": "L4", "sessions": "9"})["json"])["gpus"]
+    )
+
+
+def test_a_cell_of_the_map_says_why_there_is_no_plan() -> None:
+    values = json.dumps({"size": "8B", "gpu": "L4", "tp": "3000", "sessions": "x"})
+    assert all("'x' is not a whole number" in cell["summary"] for cell in json.loads(map_row(values, "1B")))
+
+
+def test_the_page_needs_no_installed_package() -> None:
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "import internvl_operator.library\n"
+        "from internvl_operator.page.answers import answer, description, map_row\n"
+        "description(); map_row('{\"size\": \"8B\"}', '8B'); print(answer(sys.argv[2]))\n"
+    )
+    package = Path(internvl_operator.__file__).parents[1]
+    values = json.dumps(EVERY_INPUT)
+    command = [sys.executable, "-I", "-S", "-c", program, str(package), values]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert json.loads(run.stdout) == answered(EVERY_INPUT)
