@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock fmt lint types check test test-node binaries demo cluster cluster-down crds reference golden customizations argocd accuracy speed bench chaos soak lease e2e rbac dist images planner-page planner-page-test kubernetes-types fuzz clean
+.PHONY: help install lock fmt lint types check test test-node binaries demo cluster cluster-down crds reference golden customizations argocd accuracy speed-accuracy speed bench chaos soak lease e2e rbac dist images planner-page planner-page-test kubernetes-types fuzz clean
 
 CRD := crds/internvl.dev_internvldeployments.yaml
 # Modules side by side, in the order of tests/lanes.py. Unit tests compute and share nothing. Each lane of the other
@@ -102,6 +102,9 @@ argocd: install binaries ## Sync examples/argocd/ with Argo CD on a local cluste
 
 accuracy: install ## Compare the memory model with measurements (FILE=table.csv: with another table)
 	$(BIN)/python -m tests.accuracy $(if $(FILE),--file $(FILE)) --leave-one-size-out
+
+speed-accuracy: install ## Compare the speed model with measurements (FILE=table.csv: with another table)
+	$(BIN)/python -m tests.speed_accuracy $(if $(FILE),--file $(FILE))
 
 speed: ## Measure how fast LMDeploy serves here; needs an NVIDIA GPU and LMDeploy (PYTHON=its Python, RESULTS=FILE.csv)
 	@PYTHONPATH="operator$${PYTHONPATH:+:$$PYTHONPATH}" $(PYTHON) -m tests.speed --results $(or $(RESULTS),speed.csv)

@@ -23,8 +23,8 @@ def nodes_for(request: GpuRequest) -> list[dict[str, Any]]:
     return [gpu_node(f"a100-{number}", labels=labels) for number in (1, 2, 3)]
 
 
-async def inventory(request: GpuRequest, *, anew: bool = False) -> Inventory:  # noqa: ARG001
-    """The GPUs that a request may use, for `desire`."""
+async def inventory(request: GpuRequest, *, fresh: bool = False) -> Inventory:  # noqa: ARG001
+    """The GPUs that a request may use, for `desired_state`."""
     return inventory_for(request, nodes_for(request))
 
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from internvl_operator.api.parsing import parse
+from internvl_operator.desired import Desired
+from internvl_operator.manifests.children import Children
 from internvl_operator.manifests.revision import Update
 from internvl_operator.manifests.rollout import Strategy
+from internvl_operator.observed import Observed
+from internvl_operator.planner.load.speed_of_plan import with_speed
 from internvl_operator.planner.nodes.inventory import inventory_for
 from internvl_operator.planner.plan import make_plan
 from internvl_operator.planner.request import request_of
@@ -29,16 +33,14 @@ def _status(
     parsed = parse(resource(spec)) if spec is not None else None
     request = request_of(parsed.spec) if parsed else None
     plan = make_plan(request, inventory_for(request.gpu, nodes_for(request.gpu))) if request else None
+    if request and plan:
+        plan = with_speed(plan, request)
+    children = Children((), plan, "0123456789abcdef", Strategy.SURGE, update) if plan and deployment else None
+    body = {"metadata": {"generation": 3}}
     return status_of(
-        generation=3,
-        resource=parsed,
-        plan=plan,
-        deployment=deployment,
-        pods=(),
-        problem=problem,
-        revision="0123456789abcdef" if deployment else None,
-        update=update,
-        strategy=Strategy.SURGE if deployment else None,
+        Desired(resource=parsed, plan=plan, children=children),
+        Observed(body=body, deployment=deployment),
+        problem,
         previous={},
         now=NOW,
     )

@@ -19,11 +19,12 @@ export function drawMap({ sizes, gpus }, choose) {
 }
 
 export function drawRow(size, cells) {
-  for (const { gpu, outcome, gpus, awq, summary } of cells) {
+  for (const { gpu, outcome, gpus, replicas, awq, summary } of cells) {
     const button = document.querySelector(`#map tr[data-size="${CSS.escape(size)}"] button[data-gpu="${CSS.escape(gpu)}"]`);
-    const runs = outcome === "ok";
-    button.className = !runs ? "none" : awq ? "awq" : gpus === 1 ? "one" : "several";
-    write(button, runs ? `${gpus}${awq ? " AWQ" : ""}` : "–", `${size} on ${gpu}: ${summary}`);
+    const runs = outcome === "ok" && replicas > 0;
+    button.className = !runs ? "none" : awq ? "awq" : gpus * replicas === 1 ? "one" : "several";
+    const count = replicas > 1 ? `${replicas} × ${gpus}` : gpus;
+    write(button, runs ? `${count}${awq ? " AWQ" : ""}` : "–", `${size} on ${gpu}: ${summary}`);
   }
 }
 

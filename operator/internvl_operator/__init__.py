@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from internvl_operator.planner.nodes.inventory import NoGpuKnownError
     from internvl_operator.planner.outcome import Outcome
     from internvl_operator.planner.plan import Plan
+    from internvl_operator.planner.speed.load import Load
+    from internvl_operator.planner.speed.speed_estimate import Speed
 
 __version__ = "0.1.0"
 
@@ -41,11 +43,13 @@ __all__ = [
     "Gpu",
     "InternVLDeployment",
     "InvalidSpecError",
+    "Load",
     "MemoryEstimate",
     "Model",
     "NoGpuKnownError",
     "Outcome",
     "Plan",
+    "Speed",
     "UnknownEngineError",
     "UnknownGpuError",
     "engine",
@@ -73,6 +77,8 @@ _MODULES = {
     "planner.memory.estimate": ("MemoryEstimate",),
     "planner.outcome": ("Outcome",),
     "planner.plan": ("Plan",),
+    "planner.speed.load": ("Load",),
+    "planner.speed.speed_estimate": ("Speed",),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 

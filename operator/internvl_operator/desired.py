@@ -1,8 +1,8 @@
 """From a resource to what it should have: parse, plan, render, pin. Pure but for the look at the nodes."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -10,23 +10,24 @@ from internvl_operator.api.parsing import InvalidSpecError, parse
 from internvl_operator.api.platform_defaults import NO_DEFAULTS, PlatformDefaults
 from internvl_operator.api.reasons import Reason
 from internvl_operator.api.v1alpha1 import API_VERSION, KIND, InternVLDeployment
-from internvl_operator.diagnosis.pods import Pod
+from internvl_operator.diagnosis.pods import pods_of
 from internvl_operator.diagnosis.surge import cramped_surge
 from internvl_operator.kube.nesting import too_deep
-from internvl_operator.manifests.children import render_children
+from internvl_operator.manifests.children import Children, render_children
 from internvl_operator.manifests.objects.persistentvolumeclaim import unmet_claim
 from internvl_operator.manifests.record import (
     MOST_ANNOTATION_BYTES,
+    Record,
     UnreadableRecordError,
     carries_record,
     inputs_of,
     record_bytes,
     record_of,
 )
-from internvl_operator.manifests.revision import Update
-from internvl_operator.manifests.rollout import Strategy, terminate_first_revision
-from internvl_operator.manifests.template import KubernetesObject
+from internvl_operator.manifests.rollout import terminate_first_revision
+from internvl_operator.observed import Observed
 from internvl_operator.planner.autoscaling import with_autoscaling_warning
+from internvl_operator.planner.load.speed_of_plan import with_speed
 from internvl_operator.planner.nodes.inventory import Inventory, NoGpuKnownError
 from internvl_operator.planner.outcome import Outcome
 from internvl_operator.planner.plan import Plan, make_plan
@@ -45,8 +46,8 @@ DEEPEST_SPEC = 64
 class InventorySource(Protocol):
     """Reads the GPUs that there are."""
 
-    async def __call__(self, request: GpuRequest, /, *, anew: bool = False) -> Inventory:
-        """Return the GPUs that a request may use; ``anew``: as they are now, and not a minute ago."""
+    async def __call__(self, request: GpuRequest, /, *, fresh: bool = False) -> Inventory:
+        """Return the GPUs that a request may use; ``fresh``: as they are now, and not a minute ago."""
         ...
 
 
@@ -60,33 +61,30 @@ _REASONS = {
     Outcome.NO_KV_FOR_SESSION: Reason.NO_KV_FOR_SESSION,
     Outcome.SESSION_EXCEEDS_KV: Reason.SESSION_EXCEEDS_KV,
     Outcome.REJECTED: Reason.REJECTED,
+    Outcome.LOAD_NOT_CARRIED: Reason.LOAD_NOT_CARRIED,
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Desired:
-    """What a resource should have.
+    """What a resource should have, or why it gets nothing new.
 
     Args:
         resource: the parsed resource; None when it cannot be parsed.
-        plan: the plan, also when it is one that fails; None when no GPU is known.
-        children: the manifests in the order of creation; empty when nothing may be changed.
-        revision: hash of the pod template.
-        update: another pod template that waits for consent.
-        strategy: how the pod template is rolled out.
+        plan: the plan with its warnings, also when it is one that fails; None when no GPU is known.
+        children: the objects that the resource should have, with their owner references; None when nothing may be
+            changed.
         look_again_after: seconds after which time alone may change what is desired.
         problem: why there are no children.
         unmet: what of the spec the children cannot become.
         is_record_newer: whether a newer operator says what the pods are made from, whatever the spec.
-        is_record_distrusted: whether the Deployment has a record that the operator did not write, and plans anew.
+        is_record_distrusted: whether the Deployment has a record that the operator did not write, so that the plan
+            was made from the spec alone.
     """
 
-    resource: InternVLDeployment | None
+    resource: InternVLDeployment | None = None
     plan: Plan | None = None
-    children: tuple[KubernetesObject, ...] = ()
-    revision: str | None = None
-    update: Update | None = None
-    strategy: Strategy | None = None
+    children: Children | None = None
     look_again_after: float | None = None
     problem: Problem | None = None
     unmet: Problem | None = None
@@ -94,85 +92,116 @@ class Desired:
     is_record_distrusted: bool = False
 
 
-async def desire(
-    body: Mapping[str, Any],
-    deployment: Mapping[str, Any] | None,
-    pods: Collection[Pod],
+async def desired_state(
+    observed: Observed,
     inventory: InventorySource,
     now: datetime,
     platform: PlatformDefaults = NO_DEFAULTS,
-    claim: Mapping[str, Any] | None = None,
 ) -> Desired:
     """Return what a resource should have.
 
     Args:
-        body: the resource as the API server has it.
-        deployment: its Deployment, if there is one, which carries the plan that runs.
-        pods: the Deployment's pods.
+        observed: the resource, and what it has; its Deployment carries the plan that runs.
         inventory: reads the GPUs; asked only when a plan has to be made.
         now: the time, with its zone.
         platform: the installation's defaults, which are no inputs: their change alone restarts nothing.
-        claim: the resource's PersistentVolumeClaim, if there is one.
     """
-    if path := too_deep(body.get("spec") or {}, DEEPEST_SPEC):
-        message = f"spec.{path} is nested more than {DEEPEST_SPEC} levels deep, as no field of Kubernetes is: mend it"
-        return Desired(None, problem=Problem(Reason.INVALID_SPEC, message))
     try:
-        given = parse(dict(body))
+        given = _parsed(observed.body)
     except InvalidSpecError as error:
-        return Desired(None, problem=Problem(Reason.INVALID_SPEC, str(error)))
-    inputs = inputs_of(given.spec)
+        return Desired(problem=Problem(Reason.INVALID_SPEC, str(error)))
     resource = platform.applied_to(given)
     try:
-        stored = record_of(deployment)
+        stored = _trusted_record(observed)
     except UnreadableRecordError as error:
-        return Desired(resource, problem=Problem(Reason.NEWER_OPERATOR, _NEWER_OPERATOR.format(error)))
-    if stored is not None and not stored.is_of((body.get("status") or {}).get("revision")):
-        # Somebody else's; or the operator ended before it wrote the status, and makes the same plan again.
-        stored = None
-    is_distrusted = stored is None and carries_record(deployment)
+        problem = Problem(Reason.NEWER_OPERATOR, _NEWER_OPERATOR.format(error))
+        return Desired(resource=resource, problem=problem)
+    inputs = inputs_of(given.spec)
     request = request_of(resource.spec)
-    if stored is not None and resource.spec.suspend:
-        # What is wanted afterwards is planned then: the GPUs become free whether or not there will be a plan.
-        plan = stored.plan
-    elif stored is not None and stored.holds_for(inputs):
-        plan = replanned(stored.plan, request)
-    else:
-        try:
-            plan = await _planned(request, inventory)
-        except NoGpuKnownError as error:
-            return Desired(
-                resource, problem=Problem(Reason.NO_GPU_KNOWN, str(error), retry_after=REPLAN_SECONDS)
-            )
+    try:
+        plan = await _plan(request, inputs, stored, inventory, is_suspended=resource.spec.suspend)
+    except NoGpuKnownError as error:
+        problem = Problem(Reason.NO_GPU_KNOWN, str(error), retry_after=REPLAN_SECONDS)
+        return Desired(resource=resource, problem=problem)
     if not plan.is_ok:
         problem = Problem(_REASONS[plan.outcome], plan.reason, retry_after=REPLAN_SECONDS)
-        return Desired(resource, plan, problem=problem)
-    without_room, look_again_after = _revision_without_room(resource, plan, pods, now)
-    terminate_first = without_room or terminate_first_revision(deployment)
-    children = render_children(resource, plan, inputs, stored, terminate_first, platform, claim)
-    if (size := record_bytes(children.manifests)) > MOST_ANNOTATION_BYTES:
-        message = (
-            f"the pod template and the plan take {size // 1024} KiB as JSON, and the Deployment keeps them in "
-            f"annotations, which may have {MOST_ANNOTATION_BYTES // 1024} KiB: shorten engine.env, "
-            "engine.extraArgs or podTemplate"
-        )
-        return Desired(resource, plan, problem=Problem(Reason.POD_TEMPLATE_TOO_LARGE, message))
-    return Desired(
+        return Desired(resource=resource, plan=with_speed(plan, request), problem=problem)
+    without_room, look_again_after = _revision_without_room(resource, plan, observed, now)
+    children = render_children(
         resource,
-        with_branch_warning(with_autoscaling_warning(children.plan, request), request),
-        tuple(_owned(manifest, body) for manifest in children.manifests),
-        children.revision,
-        children.update,
-        children.strategy,
-        look_again_after,
-        unmet=_unmet(given, claim),
+        plan,
+        inputs,
+        stored=stored,
+        terminate_first=without_room or terminate_first_revision(observed.deployment),
+        platform=platform,
+        claim=observed.claim,
+    )
+    if (size := record_bytes(children.manifests)) > MOST_ANNOTATION_BYTES:
+        problem = Problem(Reason.POD_TEMPLATE_TOO_LARGE, _too_large(size))
+        return Desired(resource=resource, plan=plan, problem=problem)
+    return Desired(
+        resource=resource,
+        plan=with_speed(
+            with_branch_warning(with_autoscaling_warning(children.plan, request), request), request
+        ),
+        children=_owned(children, observed.body),
+        look_again_after=look_again_after,
+        unmet=_unmet(given, observed.claim),
         is_record_newer=stored is not None and stored.is_newer,
-        is_record_distrusted=is_distrusted,
+        is_record_distrusted=stored is None and carries_record(observed.deployment),
     )
 
 
-async def _planned(request: PlanRequest, inventory: InventorySource) -> Plan:
-    """Return the plan; what has no place on the nodes of a minute ago may have one on those of now.
+def _parsed(body: Mapping[str, Any]) -> InternVLDeployment:
+    """Return the resource.
+
+    Raises:
+        InvalidSpecError: a field is unknown, missing or wrong, or nested too deep to look at.
+    """
+    if path := too_deep(body.get("spec") or {}, DEEPEST_SPEC):
+        raise InvalidSpecError(
+            f"spec.{path} is nested more than {DEEPEST_SPEC} levels deep, as no field of Kubernetes is: mend it"
+        )
+    return parse(dict(body))
+
+
+def _trusted_record(observed: Observed) -> Record | None:
+    """Return what the Deployment was made from, as far as the resource's status confirms it.
+
+    The status may name another revision because somebody else wrote the record; or because the operator ended before it
+    wrote the status, and then it makes the same plan again.
+
+    Raises:
+        UnreadableRecordError: a newer operator wrote the record, in a way that this one does not know.
+    """
+    stored = record_of(observed.deployment)
+    revision = (observed.body.get("status") or {}).get("revision")
+    return stored if stored is not None and stored.is_of(revision) else None
+
+
+async def _plan(
+    request: PlanRequest,
+    inputs: str,
+    stored: Record | None,
+    inventory: InventorySource,
+    *,
+    is_suspended: bool,
+) -> Plan:
+    """Return the plan that runs as long as the spec asks for the same, or else a new one.
+
+    Raises:
+        NoGpuKnownError: nothing tells what GPU there will be.
+    """
+    if stored is not None and is_suspended:
+        # A new plan is made when the model is wanted again: its GPUs become free even if no plan would fit.
+        return stored.plan
+    if stored is not None and stored.holds_for(inputs):
+        return replanned(stored.plan, request)
+    return await _new_plan(request, inventory)
+
+
+async def _new_plan(request: PlanRequest, inventory: InventorySource) -> Plan:
+    """Return a plan; what has no place on the nodes of a minute ago may have one on those of now.
 
     Raises:
         NoGpuKnownError: nothing tells what GPU there will be.
@@ -181,7 +210,7 @@ async def _planned(request: PlanRequest, inventory: InventorySource) -> Plan:
         plan = make_plan(request, await inventory(request.gpu))
         if plan.is_ok:
             return plan
-    return make_plan(request, await inventory(request.gpu, anew=True))
+    return make_plan(request, await inventory(request.gpu, fresh=True))
 
 
 def _unmet(resource: InternVLDeployment, claim: Mapping[str, Any] | None) -> Problem | None:
@@ -190,17 +219,26 @@ def _unmet(resource: InternVLDeployment, claim: Mapping[str, Any] | None) -> Pro
 
 
 def _revision_without_room(
-    resource: InternVLDeployment, plan: Plan, pods: Collection[Pod], now: datetime
+    resource: InternVLDeployment, plan: Plan, observed: Observed, now: datetime
 ) -> tuple[str | None, float | None]:
     """Return the revision that has waited long enough for GPUs of its own, or the seconds until it has."""
-    surge = cramped_surge(pods, plan.resource)
+    surge = cramped_surge(pods_of(observed.deployment, observed.pods), plan.resource)
     if surge is None or resource.spec.rollout.strategy != "Auto":
         return None, None
-    remaining = surge.waits_still(resource.spec.rollout.surge_timeout_seconds, now)
+    remaining = surge.remaining_wait(resource.spec.rollout.surge_timeout_seconds, now)
     return (None, remaining) if remaining else (surge.revision, None)
 
 
-def _owned(child: KubernetesObject, owner: Mapping[str, Any]) -> KubernetesObject:
+def _too_large(size: int) -> str:
+    return (
+        f"the pod template and the plan take {size // 1024} KiB as JSON, and the Deployment keeps them in "
+        f"annotations, which may have {MOST_ANNOTATION_BYTES // 1024} KiB: shorten engine.env, "
+        "engine.extraArgs or podTemplate"
+    )
+
+
+def _owned(children: Children, owner: Mapping[str, Any]) -> Children:
+    """Return the children with a reference to the resource that owns them."""
     reference = {
         "apiVersion": API_VERSION,
         "kind": KIND,
@@ -209,4 +247,8 @@ def _owned(child: KubernetesObject, owner: Mapping[str, Any]) -> KubernetesObjec
         "controller": True,
         "blockOwnerDeletion": False,
     }
-    return {**child, "metadata": {**child["metadata"], "ownerReferences": [reference]}}
+    owned = (
+        {**manifest, "metadata": {**manifest["metadata"], "ownerReferences": [reference]}}
+        for manifest in children.manifests
+    )
+    return replace(children, manifests=tuple(owned))

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from internvl_operator.api.reasons import Outlook, Reason
+from internvl_operator.kube.objects import condition_of, is_true
 from internvl_operator.kube.port import ClusterEvent
-from internvl_operator.status import condition, is_true
 
 _WAITING = frozenset(reason for reason in Reason if reason.outlook is Outlook.WAITING)
 """Reasons that get an Event though nobody has to act; those that come and go by themselves get none."""
@@ -34,7 +34,7 @@ def _ready(previous: Mapping[str, Any], current: Mapping[str, Any]) -> Iterator[
 
 def _trouble(previous: Mapping[str, Any], current: Mapping[str, Any]) -> Iterator[ClusterEvent]:
     """One Event for each new reason, be it that a person must act or that something else must change."""
-    now, before = condition(current, "Ready"), condition(previous, "Ready")
+    now, before = condition_of(current, "Ready"), condition_of(previous, "Ready")
     if now is None or now["status"] == "True" or _same(before, now):
         return
     if is_true(current, "Stalled") or now["reason"] in _WAITING:
@@ -65,5 +65,5 @@ def _same(before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> bool:
 
 
 def _message(status: Mapping[str, Any], type_: str) -> str:
-    found = condition(status, type_)
+    found = condition_of(status, type_)
     return found["message"] if found else ""

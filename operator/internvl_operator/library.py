@@ -8,10 +8,12 @@ from internvl_operator.catalog.engine_options import DEFAULT_OPTIONS, EngineOpti
 from internvl_operator.catalog.engines import DEFAULT_VERSION, engine
 from internvl_operator.catalog.gpus import find_gpu
 from internvl_operator.catalog.models import MODELS
+from internvl_operator.planner.load.speed_of_plan import with_speed
 from internvl_operator.planner.nodes.inventory import Inventory, given_gpu, inventory_for
 from internvl_operator.planner.plan import Plan, make_plan
 from internvl_operator.planner.request import GpuRequest, PlanRequest, quantized, request_of
 from internvl_operator.planner.request import backend as backend_of
+from internvl_operator.planner.speed.load import Load
 from internvl_operator.text.quantity import memory_mib
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ def plan(
     cache_max_entry_count: float | None = None,
     max_batch_size: int = DEFAULT_OPTIONS.max_batch_size,
     quant_policy: Literal[0, 4, 8] = 0,
+    load: Load | None = None,
 ) -> Plan:
     """Return what a model needs. What is given is kept, what is not is derived.
 
@@ -57,9 +60,11 @@ def plan(
         cache_max_entry_count: share of the memory free after the weights that the KV cache takes.
         max_batch_size: most requests computed at once.
         quant_policy: bits of the KV cache, 0 for 16.
+        load: what one endpoint is to carry; with a rate the plan takes the fewest GPUs that do.
 
     Returns:
-        The plan. Its ``outcome`` says whether it runs, its ``reason`` why, its ``memory`` is in MiB per GPU.
+        The plan. Its ``outcome`` says whether it runs, its ``reason`` why, its ``memory`` is in MiB per GPU, its
+        ``speed`` what one replica does.
 
     Raises:
         NoGpuKnownError: neither arguments nor nodes name a GPU.
@@ -70,6 +75,8 @@ def plan(
         >>> chosen = plan("26B", gpu="A100-80GB", sessions=2)
         >>> str(chosen.outcome), chosen.gpus, chosen.quantization
         ('ok', 1, 'None')
+        >>> plan("8B", gpu="H100", load=Load(requests_per_second=40)).speed.replicas
+        4
     """
     if size not in MODELS:
         raise ValueError(f"{size!r} is not an InternVL2 size: give one of {', '.join(MODELS)}")
@@ -87,8 +94,9 @@ def plan(
             quant_policy=quant_policy,
         ),
         gpu=_with_gpu(GpuRequest(max_count=max_gpus), gpu, gpu_memory),
+        load=load,
     )
-    return make_plan(request, _inventory(request.gpu, nodes))
+    return with_speed(make_plan(request, _inventory(request.gpu, nodes)), request)
 
 
 def plan_resource(
@@ -110,10 +118,16 @@ def plan_resource(
         NoGpuKnownError: neither arguments nor nodes name a GPU.
         UnknownGpuError: there is no such product.
         ValueError: ``gpu_memory`` is no quantity.
+
+    Example:
+        >>> from internvl_operator import parse
+        >>> resource = parse({"metadata": {"name": "captions"}, "spec": {"size": "26B"}})
+        >>> plan_resource(resource, gpu="L4").gpus
+        4
     """
     request = request_of(resource.spec)
     request = replace(request, gpu=_with_gpu(request.gpu, gpu, gpu_memory))
-    return make_plan(request, _inventory(request.gpu, nodes))
+    return with_speed(make_plan(request, _inventory(request.gpu, nodes)), request)
 
 
 def render(resource: "InternVLDeployment", plan: Plan) -> tuple[dict[str, Any], ...]:

@@ -13,7 +13,13 @@ class Problem:
         reason: one word for programs, of ``api.reasons``.
         message: what is wrong and what to do.
         retry_after: seconds after which to look again; None when only a change can help.
-        refusal: the API server's own error, after which the same may be tried again.
+        refusal: the error with which the API server refused a write. The queue tries the write again, later each time.
+
+    Example:
+        >>> Problem("InvalidSpec", "spec.size: Field required").is_stalled
+        True
+        >>> Problem("WaitingForDeletion", "of the old one", retry_after=2.0).is_stalled
+        False
     """
 
     reason: str

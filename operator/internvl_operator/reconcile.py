@@ -1,22 +1,25 @@
 """The only orchestration: from the cached state of one resource to its children and its status."""
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from internvl_operator.api.platform_defaults import NO_DEFAULTS, PlatformDefaults
 from internvl_operator.api.reasons import Reason
 from internvl_operator.api.v1alpha1 import API_VERSION, KIND
-from internvl_operator.apply.apply_children import apply_children, is_controlled, lacks_children
-from internvl_operator.apply.contest import Contest
-from internvl_operator.desired import Desired, InventorySource, desire
-from internvl_operator.diagnosis.pods import pods_of
+from internvl_operator.apply.child_writer import ChildWriter
+from internvl_operator.desired import Desired, InventorySource, desired_state
 from internvl_operator.events import events_between
 from internvl_operator.kube.cache import Cache
-from internvl_operator.kube.kinds import DEPLOYMENT, PERSISTENT_VOLUME_CLAIM, RESOURCE
+from internvl_operator.kube.kinds import RESOURCE
+from internvl_operator.kube.objects import condition_of, key_of
 from internvl_operator.kube.port import Cluster, ClusterEvent, Key, Kind, KubernetesObject, NotFoundError
+from internvl_operator.manifests.children import Children, Wave
+from internvl_operator.observed import Observed, observe
 from internvl_operator.problem import Problem
-from internvl_operator.status import Status, condition, internal_error_status, status_of
+from internvl_operator.status import Status, internal_error_status, status_of
 
 _RECORD_DISTRUSTED = ClusterEvent(
     "Warning",
@@ -30,6 +33,7 @@ class _NewerSpecError(Exception):
     """The spec has changed since it was read."""
 
 
+@dataclass(kw_only=True, eq=False)
 class Reconciler:
     """Brings one resource after another to what its spec says. Level-triggered and idempotent.
 
@@ -42,24 +46,17 @@ class Reconciler:
         platform: the installation's defaults.
     """
 
-    def __init__(
-        self,
-        cluster: Cluster,
-        cache: Cache,
-        children: Mapping[str, Kind],
-        inventory: InventorySource,
-        now: Callable[[], datetime],
-        platform: PlatformDefaults = NO_DEFAULTS,
-    ) -> None:
-        self._cluster = cluster
-        self._cache = cache
-        self._children = children
-        self._inventory = inventory
-        self._now = now
-        self._platform = platform
-        self._contest = Contest(cluster, cache, now)
-        self.reasons: dict[Key, str] = {}
-        """The reason of the Ready condition of every resource that was reconciled and is not being deleted."""
+    cluster: Cluster
+    cache: Cache
+    children: Mapping[str, Kind]
+    inventory: InventorySource
+    now: Callable[[], datetime]
+    platform: PlatformDefaults = NO_DEFAULTS
+    reasons: dict[Key, str] = field(default_factory=dict, init=False)
+    """The reason of the Ready condition of every resource that was reconciled and is not being deleted."""
+
+    def __post_init__(self) -> None:
+        self._writer = ChildWriter(self.cluster, self.cache, self.children, self.now)
 
     async def reconcile(self, key: Key) -> float | None:
         """Bring a resource to what its spec says; return the seconds after which to look again, if any.
@@ -67,22 +64,20 @@ class Reconciler:
         Raises:
             ClusterError: the API failed, or refused a child, in a way that a later try may mend.
         """
-        body = self._cache.get(RESOURCE, key)
+        body = self.cache.get(RESOURCE, key)
         if body is None or body["metadata"].get("deletionTimestamp"):
             self.reasons.pop(key, None)
-            self._contest.forget(key)
+            self._writer.forget(key)
             return None
         body = {"apiVersion": API_VERSION, "kind": KIND, **body}
-        deployment = self._child(DEPLOYMENT, body)
-        claim = self._child(PERSISTENT_VOLUME_CLAIM, body)
-        pods = pods_of(deployment, self._cache.pods(key))
-        desired = await desire(body, deployment, pods, self._inventory, self._now(), self._platform, claim)
+        observed = observe(self.cache, body)
+        desired = await desired_state(observed, self.inventory, self.now(), self.platform)
         problem = desired.problem
         try:
             if desired.is_record_distrusted and problem is None:
-                await self._cluster.record_event(body, _RECORD_DISTRUSTED)
-            if problem is None:
-                problem = await self._make_children(body, desired) or desired.unmet
+                await self.cluster.record_event(body, _RECORD_DISTRUSTED)
+            if desired.children is not None:
+                problem = await self._make_children(observed, desired, desired.children) or desired.unmet
             await self._write_status(body, desired, problem)
         except _NewerSpecError:
             return 0.0
@@ -93,26 +88,48 @@ class Reconciler:
             raise problem.refusal
         return problem.retry_after if problem else desired.look_again_after
 
-    async def _make_children(self, body: KubernetesObject, desired: Desired) -> Problem | None:
-        """Bring the children to what is desired, once it is known that there is still such a resource.
+    async def _make_children(
+        self, observed: Observed, desired: Desired, children: Children
+    ) -> Problem | None:
+        """Bring the children to what is desired in two waves of writes: what pods need, then what makes pods.
+
+        Returns:
+            What stands in the way, or None when everything is as it should be.
 
         Raises:
-            NotFoundError: there is not. Where its deletion is known late, its children go first: made again, they
-                would be collected again, and so on.
+            NotFoundError: the resource is gone.
+            _NewerSpecError: its spec has changed.
             ClusterError: the API failed in a way that a later try may mend.
         """
-        announcement = []
-        if _is_new(body):
-            # Beside the first children, and yet before there are pods, it shows that this is still the spec.
-            announcement.append(self._write_status(body, desired, None))
-        elif lacks_children(self._cache, self._children, desired.children):
-            metadata = body["metadata"]
-            key = Key(metadata["namespace"], metadata["name"])
-            if not _is_same(await self._cluster.find(RESOURCE, key), metadata["uid"]):
-                raise NotFoundError(f"{key.namespace}/{key.name} is gone")
-        return await apply_children(
-            self._cluster, self._cache, self._children, body, desired.children, self._contest, announcement
-        )
+        body = observed.body
+        if not observed.is_new and self._writer.lacks(children.manifests):
+            # The cache may not know yet that the resource is deleted, though its children are collected already: made
+            # again, they would be collected again, and so on.
+            await self._must_exist(body)
+        writes = [self._writer.apply(child, body) for child in children.in_wave(Wave.BEFORE_PODS)]
+        if observed.is_new:
+            # Written beside the first wave, the status shows before there are pods whether this is still the spec.
+            writes.insert(0, self._write_status(body, desired, None))
+        problems = await _all_of(writes)
+        if (problem := _blocking(problems)) is None:
+            writes = [self._writer.apply(child, body) for child in children.in_wave(Wave.WITH_PODS)]
+            problems += await _all_of(writes)
+            problem = _blocking(problems)
+        if problem is None:
+            await self._writer.delete_unwanted(children.manifests, body)
+            problem = next(iter(problems), None)
+        return problem
+
+    async def _must_exist(self, body: Mapping[str, Any]) -> None:
+        """Ask the API server whether a resource exists.
+
+        Raises:
+            NotFoundError: it does not, or is being deleted.
+        """
+        found = await self.cluster.find(RESOURCE, key_of(body))
+        metadata = (found or {}).get("metadata", {})
+        if metadata.get("uid") != body["metadata"]["uid"] or metadata.get("deletionTimestamp"):
+            raise NotFoundError(f"{key_of(body)} is gone")
 
     async def report(self, key: Key, error: Exception) -> None:
         """Say in a resource's status that the operator itself failed on it.
@@ -120,7 +137,7 @@ class Reconciler:
         Raises:
             ClusterError: the API failed.
         """
-        body = self._cache.get(RESOURCE, key)
+        body = self.cache.get(RESOURCE, key)
         if body is None:
             return
         previous = body.get("status", {})
@@ -130,9 +147,9 @@ class Reconciler:
             await self._put_status(body, previous, status)
 
     def _time(self) -> str:
-        return self._now().strftime("%Y-%m-%dT%H:%M:%SZ")
+        return self.now().strftime("%Y-%m-%dT%H:%M:%SZ")
 
-    async def _write_status(self, body: KubernetesObject, desired: Desired, problem: Problem | None) -> None:
+    async def _write_status(self, body: Mapping[str, Any], desired: Desired, problem: Problem | None) -> None:
         """Write the status if it differs, and tell people what changed.
 
         Raises:
@@ -140,43 +157,25 @@ class Reconciler:
                 on, so that the watch's own event about it is no news: it has to be looked at again.
             ClusterError: the API failed.
         """
-        metadata = body["metadata"]
-        key = Key(metadata["namespace"], metadata["name"])
-        known = self._cache.get(RESOURCE, key) or body
+        known = self.cache.get(RESOURCE, key_of(body)) or body
         previous = known.get("status", {})
-        status = status_of(
-            generation=_generation(body),
-            resource=desired.resource,
-            plan=desired.plan,
-            deployment=self._child(DEPLOYMENT, body),
-            pods=self._cache.pods(key),
-            problem=problem,
-            revision=desired.revision,
-            update=desired.update,
-            strategy=desired.strategy,
-            previous=previous,
-            now=self._time(),
-            is_record_newer=desired.is_record_newer,
-        )
-        self.reasons[key] = _reason(status)
+        status = status_of(desired, observe(self.cache, body), problem, previous, self._time())
+        self.reasons[key_of(body)] = _reason(status)
         latest = known if status == previous else await self._put_status(body, previous, status)
         if _generation(latest) != _generation(body):
             raise _NewerSpecError
 
-    async def _put_status(self, body: KubernetesObject, previous: Status, status: Status) -> KubernetesObject:
+    async def _put_status(
+        self, body: Mapping[str, Any], previous: Status, status: Status
+    ) -> KubernetesObject:
         identity = {field: body["metadata"][field] for field in ("name", "namespace", "uid")}
-        written = await self._cluster.patch_status(
+        written = await self.cluster.patch_status(
             {"apiVersion": API_VERSION, "kind": KIND, "metadata": identity, "status": status}
         )
-        self._cache.put(RESOURCE, written)
+        self.cache.put(RESOURCE, written)
         for event in events_between(previous, status):
-            await self._cluster.record_event(written, event)
+            await self.cluster.record_event(written, event)
         return written
-
-    def _child(self, kind: Kind, body: Mapping[str, Any]) -> KubernetesObject | None:
-        metadata = body["metadata"]
-        live = self._cache.get(kind, Key(metadata["namespace"], metadata["name"]))
-        return live if live is not None and is_controlled(live, body) else None
 
 
 def _generation(body: Mapping[str, Any]) -> int:
@@ -184,16 +183,23 @@ def _generation(body: Mapping[str, Any]) -> int:
 
 
 def _reason(status: Status) -> str:
-    ready = condition(status, "Ready")
+    ready = condition_of(status, "Ready")
     return str(ready["reason"]) if ready else ""
 
 
-def _is_same(found: Mapping[str, Any] | None, uid: str) -> bool:
-    """Return whether the object that was found has this uid and is not being deleted."""
-    metadata = (found or {}).get("metadata", {})
-    return metadata.get("uid") == uid and not metadata.get("deletionTimestamp")
+async def _all_of(writes: Iterable[Awaitable[Problem | None]]) -> list[Problem]:
+    """Wait until each of some writes has ended, and return their problems.
+
+    Raises:
+        Exception: what the first write raises that does, once none is under way any more.
+    """
+    outcomes = await asyncio.gather(*writes, return_exceptions=True)
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            raise outcome
+    return [outcome for outcome in outcomes if isinstance(outcome, Problem)]
 
 
-def _is_new(body: Mapping[str, Any]) -> bool:
-    """Tell whether the status was never written; the CRD's default is no condition."""
-    return "conditions" not in body.get("status", {})
+def _blocking(problems: Iterable[Problem]) -> Problem | None:
+    """Return the first problem for which the later writes have to wait: a contested child holds up no other."""
+    return next((problem for problem in problems if problem.reason != Reason.CONTESTED), None)

@@ -5,19 +5,20 @@ Nothing in it changes with time alone, so that a resource at rest is never writt
 Why: docs/design/008-no-durations-in-status.md
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from internvl_operator.api.reasons import Reason
 from internvl_operator.api.v1alpha1 import InternVLDeployment
 from internvl_operator.conditions import Condition, update_available
+from internvl_operator.desired import Desired
 from internvl_operator.diagnosis.diagnose import diagnose
 from internvl_operator.diagnosis.finding import Finding
+from internvl_operator.kube.objects import condition_of
 from internvl_operator.manifests.labels import selector
 from internvl_operator.manifests.objects.service import endpoint
-from internvl_operator.manifests.revision import Update
-from internvl_operator.manifests.rollout import Strategy
 from internvl_operator.manifests.server_arguments import served_name
+from internvl_operator.observed import Observed
 from internvl_operator.planner.document import plan_document
 from internvl_operator.planner.plan import Plan
 from internvl_operator.problem import Problem
@@ -34,61 +35,42 @@ LONGEST_MESSAGE = 32768
 
 
 def status_of(
-    generation: int,
-    resource: InternVLDeployment | None,
-    plan: Plan | None,
-    deployment: Mapping[str, Any] | None,
-    pods: Sequence[Mapping[str, Any]],
-    problem: Problem | None,
-    revision: str | None,
-    update: Update | None,
-    strategy: Strategy | None,
-    previous: Mapping[str, Any],
-    now: str,
-    *,
-    is_record_newer: bool = False,
+    desired: Desired, observed: Observed, problem: Problem | None, previous: Mapping[str, Any], now: str
 ) -> Status:
     """Return the status of a resource.
 
     Args:
-        generation: the resource's generation.
-        resource: the parsed resource; None when it cannot be parsed.
-        plan: the plan, if there is one.
-        deployment: the Deployment as the cache has it.
-        pods: the pods that carry the resource's label, as the cache has them.
+        desired: what the resource should have.
+        observed: what it has.
         problem: what stands in the way.
-        revision: hash of the pod template that is applied.
-        update: another pod template that waits for consent.
-        strategy: how the pod template is rolled out.
         previous: the status so far, from which transition times are kept.
         now: the time, in RFC 3339.
-        is_record_newer: whether a newer operator says what the pods are made from, whatever the spec.
     """
-    found = diagnose(plan, deployment, pods, revision) if plan is not None and problem is None else None
+    resource, plan, children = desired.resource, desired.plan, desired.children
+    update = children.update if children else None
     conditions = [
-        *_conditions(resource, plan, deployment, problem, found),
-        update_available(update, is_record_newer),
+        *_conditions(desired, observed, problem),
+        update_available(update, desired.is_record_newer),
     ]
-    observed = (deployment or {}).get("status", {})
+    counts = (observed.deployment or {}).get("status", {})
     status: Status = {
-        "observedGeneration": generation,
-        "conditions": [_with_times(item, generation, previous, now) for item in conditions],
-        "replicas": observed.get("replicas", 0),
-        "readyReplicas": observed.get("readyReplicas", 0),
+        "observedGeneration": observed.generation,
+        "conditions": [_with_times(item, observed.generation, previous, now) for item in conditions],
+        "replicas": counts.get("replicas", 0),
+        "readyReplicas": counts.get("readyReplicas", 0),
     }
     if resource is not None:
         name = resource.metadata.name
-        status["ready"] = f"{observed.get('readyReplicas', 0)}/{_wanted_replicas(resource)}"
+        status["ready"] = f"{counts.get('readyReplicas', 0)}/{_wanted_replicas(resource)}"
         status["selector"] = ",".join(f"{key}={value}" for key, value in selector(name).items())
         status["endpoint"] = endpoint(resource)
     if plan is not None:
         status["plan"] = plan_document(plan)
     if plan is not None and resource is not None:
         status["modelName"] = resource.spec.server.model_name or served_name(plan)
-    if revision is not None:
-        status["revision"] = revision
-    if strategy is not None:
-        status["rolloutStrategy"] = strategy.value
+    if children is not None:
+        status["revision"] = children.revision
+        status["rolloutStrategy"] = children.strategy.value
     if update is not None:
         status["updateRevision"] = update.revision
         status["updateChanges"] = list(update.changes)
@@ -111,25 +93,10 @@ def internal_error_status(previous: Mapping[str, Any], generation: int, error: E
     return {**previous, "observedGeneration": generation, "conditions": times + kept}
 
 
-def condition(status: Mapping[str, Any], type_: str) -> Mapping[str, Any] | None:
-    """Return a condition of a status."""
-    return next((item for item in status.get("conditions", ()) if item["type"] == type_), None)
-
-
-def is_true(status: Mapping[str, Any], type_: str) -> bool:
-    """Return whether a condition of a status is True."""
-    found = condition(status, type_)
-    return found is not None and bool(found["status"] == "True")
-
-
-def _conditions(
-    resource: InternVLDeployment | None,
-    plan: Plan | None,
-    deployment: Mapping[str, Any] | None,
-    problem: Problem | None,
-    found: Finding | None,
-) -> list[Condition]:
-    ready = _ready(resource, deployment, problem, found)
+def _conditions(desired: Desired, observed: Observed, problem: Problem | None) -> list[Condition]:
+    deployment = observed.deployment
+    found = None if problem else _finding(desired, observed)
+    ready = _ready(desired.resource, deployment, problem, found)
     is_paused = ready.reason == Reason.DEPLOYMENT_PAUSED
     must_act = problem.is_stalled if problem else is_paused or (found is not None and found.is_stalled)
     stalled = not ready.is_true and must_act
@@ -140,9 +107,16 @@ def _conditions(
         Condition("Stalled", True, ready.reason, ready.message)
         if stalled
         else Condition("Stalled", False, Reason.NOT_STALLED, ""),
-        _planned(plan, problem),
+        _planned(desired.plan, problem),
         _available(deployment),
     ]
+
+
+def _finding(desired: Desired, observed: Observed) -> Finding | None:
+    """Return why the pods are not ready, as far as they tell."""
+    if desired.plan is None or desired.children is None:
+        return None
+    return diagnose(desired.plan, observed.deployment, observed.pods, desired.children.revision)
 
 
 def _ready(
@@ -170,7 +144,7 @@ def _ready(
     if found is not None:
         return Condition("Ready", False, found.reason, found.message)
     have = (deployment or {}).get("status", {}).get("readyReplicas", 0)
-    progress = _deployment_condition(deployment, "Progressing")
+    progress = condition_of((deployment or {}).get("status", {}), "Progressing")
     if progress and progress.get("reason") == Reason.PROGRESS_DEADLINE_EXCEEDED:
         return Condition("Ready", False, Reason.PROGRESS_DEADLINE_EXCEEDED, progress.get("message", ""))
     return Condition("Ready", False, Reason.DEPLOYING, f"{have} of {wanted} replicas answer")
@@ -206,12 +180,8 @@ def _available(deployment: Mapping[str, Any] | None) -> Condition:
     return Condition("Available", False, Reason.NOT_SERVING, "no replica answers")
 
 
-def _deployment_condition(deployment: Mapping[str, Any] | None, type_: str) -> Mapping[str, Any] | None:
-    return condition((deployment or {}).get("status", {}), type_)
-
-
 def _with_times(item: Condition, generation: int, previous: Mapping[str, Any], now: str) -> Status:
-    before = condition(previous, item.type)
+    before = condition_of(previous, item.type)
     status = "True" if item.is_true else "False"
     unchanged = before is not None and before["status"] == status
     return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from internvl_operator.status import condition
+from internvl_operator.kube.objects import condition_of
 from tests.cluster.specs.right import RICH
 from tests.cluster.specs.table import Spec, resource
 from tests.statuses import NOW, STATUSES, TOO_LARGE
@@ -54,7 +54,7 @@ class State:
 
 
 def _message(status: dict[str, Any], type_: str) -> str:
-    found = condition(status, type_)
+    found = condition_of(status, type_)
     assert found is not None
     return str(found["message"])
 

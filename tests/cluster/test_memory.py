@@ -135,7 +135,7 @@ def test_the_user_guides_example_measures_every_combination(
     assert _left(cluster, namespace) == ""
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_run_leaves_nothing_behind(
     number: signal.Signals, cluster: LocalCluster, namespace: str, start: Any, tmp_path: Path
 ) -> None:
@@ -149,7 +149,7 @@ def test_an_interrupted_run_leaves_nothing_behind(
     run.send_signal(number)
     output, errors = run.communicate(timeout=50)
     assert (run.returncode, output) == (130, "")
-    assert "the same command goes on with the cells that are left" in errors
+    assert "the same command goes on with the combinations that are left" in errors
     assert "Traceback" not in errors
     eventually(lambda: _left(cluster, namespace) == "", "nothing is left", timeout=40)
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from internvl_operator.cli.text_table import aligned
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
 HEADINGS = ("NAME", "SIZE", "QUANT", "GPUS", "TP", "STATE", "SECONDS", "ENDPOINT")
 UNKNOWN = "-"
@@ -79,12 +81,6 @@ class Progress:
 def table(resources: Iterable[Progress]) -> list[str]:
     """Lines of the table, the smallest models first."""
     return aligned([HEADINGS, *(resource.cells() for resource in sorted(resources, key=_by_size))])
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows as lines with the columns below each other."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
 
 def _by_size(resource: Progress) -> tuple[int, str]:

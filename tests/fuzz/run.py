@@ -58,9 +58,9 @@ class HostileWorld(World):
     def __init__(self, nodes: list[dict[str, Any]]) -> None:
         super().__init__()
         self.nodes = nodes
-        self.reconciler._inventory = self._inventory
+        self.reconciler.inventory = self._inventory
 
-    async def _inventory(self, request: GpuRequest, *, anew: bool = False) -> Inventory:  # noqa: ARG002
+    async def _inventory(self, request: GpuRequest, *, fresh: bool = False) -> Inventory:  # noqa: ARG002
         return inventory_for(request, self.nodes)
 
 

@@ -56,9 +56,7 @@ def test_an_engine_that_hangs_in_its_warm_up_is_ended_by_the_startup_probe(
     """The budget of a real engine is five minutes at least; an earlier operator's template has a shorter one."""
     model = stub("hung", namespace, {"STUB_FAIL": "hang-in-warmup"}, suspend=True)
     apply(cluster, model)
-    eventually(
-        lambda: get(cluster, "ivl", "hung", namespace)["status"].get("revision"), "the revision is told"
-    )
+    eventually(lambda: status_of(cluster, "hung", namespace).get("revision"), "the revision is told")
     real.operator.stop()
     write_earlier_template(cluster, "hung", namespace)
     real.operator = spawn_operator(cluster)
@@ -70,9 +68,14 @@ def test_an_engine_that_hangs_in_its_warm_up_is_ended_by_the_startup_probe(
     eventually(lambda: restarts(cluster, namespace) >= 1, "the kubelet starts the engine again")
 
 
+def status_of(cluster: LocalCluster, name: str, namespace: str) -> dict[str, Any]:
+    """Return the status of a resource, empty before there is one."""
+    return (get(cluster, "ivl", name, namespace) or {}).get("status") or {}
+
+
 def write_earlier_template(cluster: LocalCluster, name: str, namespace: str) -> None:
     """Write a Deployment and a status as an operator with a shorter startup budget has left them."""
-    deployment = get(cluster, "deployment", name, namespace)
+    deployment = eventually(lambda: get(cluster, "deployment", name, namespace), "the Deployment")
     template = json.loads(deployment["metadata"]["annotations"][TEMPLATE_ANNOTATION])
     template["spec"]["containers"][0]["startupProbe"].update(STARTUP_BUDGET)
     revision = template["metadata"]["labels"][REVISION_LABEL] = template_digest(template)

@@ -8,7 +8,7 @@ QUESTIONS: tuple[dict[str, str], ...] = (
     {"size": "4B", "gpu": "A10G", "backend": "PyTorch"},
     {"size": "8B", "gpu": "L4", "session-len": "16384"},
     {"size": "8B", "gpu-memory": "16Gi", "quantization": "AWQ"},
-    {"size": "26B", "gpu": "A100-80GB", "sessions": "2"},
+    {"size": "26B", "gpu": "A100-80GB", "requests-per-second": "50", "image-size": "896x896"},
     {"size": "40B", "gpu": "H100", "engine": "0.9.2"},
     {"size": "76B", "gpu": "H200", "quant-policy": "8", "cache-max-entry-count": "0.5"},
     # No plan runs: the outcome is another than ok.
@@ -22,4 +22,5 @@ REFUSALS: tuple[dict[str, str], ...] = (
     {"size": "8B", "gpu": "A100-800GB"},
     {"size": "8B", "gpu-memory": "much"},
     {"size": "8B", "gpu": "L4", "sessions": "0"},
+    {"size": "8B", "gpu": "L4", "requests-per-second": "many"},
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from internvl_operator.manifests.children import CHILD_KINDS, ChildKind
 from tests.cluster.rights import chart_rules
 
 ROOT = Path(__file__).parents[2]
@@ -51,18 +52,43 @@ class Right:
         return f"{self.verb} {self.resource}"
 
 
-def _child(
-    resource: str, test: str, deleted_by: str | None = None, noticed_by: str | None = None
-) -> list[Right]:
-    kind = {"networkpolicies": "networkpolicy"}.get(resource, resource.removesuffix("s"))
+@dataclass(frozen=True, slots=True)
+class _ChildTests:
+    """The tests on a kind of child.
+
+    Attributes:
+        made: fails when it cannot be made or changed.
+        deleted: fails when it cannot be deleted; None for a kind that every resource has.
+        noticed: fails when it is not watched; None where the test of what comes back does.
+    """
+
+    made: str
+    deleted: str | None = None
+    noticed: str | None = None
+
+
+_TESTS = {
+    "NetworkPolicy": _ChildTests(_READY, _UNWANTED_POLICY),
+    "PersistentVolumeClaim": _ChildTests(_CACHED, _CACHED, _CACHED),
+    "Service": _ChildTests(_READY),
+    "Deployment": _ChildTests(_READY),
+    "PodDisruptionBudget": _ChildTests(_LIFE, _LIFE),
+    "HorizontalPodAutoscaler": _ChildTests(_LIFE, _LIFE),
+    "PodMonitor": _ChildTests(_MONITORED, _MONITORED),
+}
+
+
+def _child(child: ChildKind) -> list[Right]:
+    tests, plural = _TESTS[child.kind], child.plural
+    noticed = tests.noticed or _BACK.format(child.kind.lower())
     rights = [
-        Right("list", resource, "know what there is at the start, and every ten minutes", test),
-        Right("watch", resource, "notice edits and deletions by others", noticed_by or _BACK.format(kind)),
-        Right("create", resource, "make it: a server-side apply of what is not there is a create", test),
-        Right("patch", resource, "change it by server-side apply", test),
+        Right("list", plural, "know what there is at the start, and every ten minutes", tests.made),
+        Right("watch", plural, "notice edits and deletions by others", noticed),
+        Right("create", plural, "make it: a server-side apply of what is not there is a create", tests.made),
+        Right("patch", plural, "change it by server-side apply", tests.made),
     ]
-    if deleted_by:
-        rights.append(Right("delete", resource, "remove what is not wanted any more", deleted_by))
+    if tests.deleted:
+        rights.append(Right("delete", plural, "remove what is not wanted any more", tests.deleted))
     return rights
 
 
@@ -70,13 +96,7 @@ RIGHTS = (
     Right("list", "internvldeployments", "know the resources at the start, and every ten minutes", _READY),
     Right("watch", "internvldeployments", "notice new and changed resources", _READY),
     Right("patch", "internvldeployments/status", "write plan and conditions", _READY),
-    *_child("deployments", _READY),
-    *_child("services", _READY),
-    *_child("persistentvolumeclaims", _CACHED, _CACHED, _CACHED),
-    *_child("networkpolicies", _READY, _UNWANTED_POLICY),
-    *_child("poddisruptionbudgets", _LIFE, _LIFE),
-    *_child("horizontalpodautoscalers", _LIFE, _LIFE),
-    *_child("podmonitors", _MONITORED, _MONITORED),
+    *(right for child in CHILD_KINDS for right in _child(child)),
     Right("list", "pods", "tell why a model is not ready", _READY),
     Right("watch", "pods", "the same", _TOLD),
     Right(

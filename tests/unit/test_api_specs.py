@@ -11,9 +11,10 @@ from internvl_operator.api.base import ApiModel
 from internvl_operator.api.parsing import InvalidSpecError, parse
 from internvl_operator.api.v1alpha1 import InternVLDeployment
 from internvl_operator.catalog.spec_flags import OPERATOR_FLAGS
-from internvl_operator.desired import desire
+from internvl_operator.desired import desired_state
 from internvl_operator.kube.kinds import CHILDREN
 from internvl_operator.manifests.record import inputs_of
+from internvl_operator.observed import Observed
 from tests.cluster.specs.constraints import CONSTRAINTS
 from tests.cluster.specs.right import RIGHT
 from tests.cluster.specs.rules import READING, RULES
@@ -108,7 +109,7 @@ def _has_no_metrics(spec: Spec) -> bool:
 
 @pytest.mark.parametrize("stalled", PLANNER, ids=lambda stalled: stalled.name)
 async def test_what_only_the_planner_can_refuse_is_stalled_with_its_message(stalled: StalledSpec) -> None:
-    problem = (await desire(_owned(stalled.spec), None, (), inventory, NOW)).problem
+    problem = (await desired_state(Observed(body=_owned(stalled.spec)), inventory, NOW)).problem
     assert problem is not None
     assert problem.is_stalled
     assert problem.reason == stalled.reason
@@ -117,9 +118,12 @@ async def test_what_only_the_planner_can_refuse_is_stalled_with_its_message(stal
 
 @pytest.mark.parametrize("stalled", DEPLOYMENT, ids=lambda stalled: stalled.name)
 async def test_what_only_a_deployment_can_refuse_reaches_it_unchanged(stalled: StalledSpec) -> None:
-    desired = await desire(_owned(stalled.spec), None, (), inventory, NOW)
+    desired = await desired_state(Observed(body=_owned(stalled.spec)), inventory, NOW)
     assert desired.problem is None
-    assert {"NetworkPolicy", "Service", "Deployment"} <= {child["kind"] for child in desired.children}
+    assert desired.children is not None
+    assert {"NetworkPolicy", "Service", "Deployment"} <= {
+        child["kind"] for child in desired.children.manifests
+    }
 
 
 def test_a_section_that_is_null_is_absent() -> None:
@@ -136,8 +140,8 @@ def test_nulls_in_a_kubernetes_type_are_dropped_as_the_api_server_does() -> None
 
 
 async def test_a_resource_that_cannot_be_parsed_is_stalled_and_nothing_is_changed() -> None:
-    desired = await desire(_owned({"size": "8B", "flavour": "vanilla"}), None, (), inventory, NOW)
-    assert desired.children == ()
+    desired = await desired_state(Observed(body=_owned({"size": "8B", "flavour": "vanilla"})), inventory, NOW)
+    assert desired.children is None
     assert desired.problem is not None
     assert desired.problem.reason == "InvalidSpec"
     assert desired.problem.message == "spec.flavour: Extra inputs are not permitted"

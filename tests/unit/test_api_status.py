@@ -7,15 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from internvl_operator.api.parsing import parse
 from internvl_operator.api.resource_status import (
     AlternativeStatus,
     InternVLDeploymentStatus,
     Memory,
     PlanStatus,
+    SpeedStatus,
+    UtilizationStatus,
 )
 from internvl_operator.api.spec import Engine
 from internvl_operator.catalog.engine_options import EngineOptions
 from internvl_operator.planner.document import plan_document
+from internvl_operator.planner.load.speed_of_plan import with_speed
+from internvl_operator.planner.request import request_of
+from tests.cluster.specs.table import resource
 from tests.rendering import plan_of
 from tests.statuses import STATUSES
 
@@ -36,7 +42,10 @@ def test_together_the_statuses_use_every_field() -> None:
 
 
 def test_the_plan_of_a_status_has_the_fields_of_a_plans_document_in_the_same_order() -> None:
-    document = plan_document(plan_of({"size": "8B"}))
+    spec = {"size": "8B"}
+    document = plan_document(with_speed(plan_of(spec), request_of(parse(resource(spec)).spec)))
+    assert _aliases(SpeedStatus) == list(document["speed"])
+    assert _aliases(UtilizationStatus) == list(document["speed"]["utilization"])
     assert _aliases(PlanStatus) == list(document)
     assert _aliases(Memory) == list(document["memory"])
     assert _aliases(AlternativeStatus) == list(document["alternatives"][0])

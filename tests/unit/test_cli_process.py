@@ -55,6 +55,17 @@ def test_a_plan_loads_nothing_that_is_slow_to_load(output: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("arguments", [("crd",), ("table", "--gpu", "A100-80GB")], ids=lambda given: given[0])
+def test_a_reader_that_closes_the_pipe_ends_a_verb_without_an_error(arguments: tuple[str, ...]) -> None:
+    command = [sys.executable, "-m", "internvl_operator", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 0
+
+
 @pytest.mark.parametrize(("verb", "package"), [("chat", "openai"), ("smoke", "openai"), ("memory", "tqdm")])
 def test_a_verb_without_its_package_says_how_to_install_it(
     verb: str, package: str, internvl: Internvl, monkeypatch: pytest.MonkeyPatch

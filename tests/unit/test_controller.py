@@ -11,6 +11,7 @@ import pytest
 
 from internvl_operator.kube.cache import Cache
 from internvl_operator.kube.kinds import CHILDREN, DEPLOYMENT, RESOURCE, SERVICE
+from internvl_operator.kube.objects import condition_of
 from internvl_operator.kube.port import Keep, Key, Kind, ObjectList, UnavailableError, whole
 from internvl_operator.planner.nodes.inventory import Inventory
 from internvl_operator.planner.request import GpuRequest
@@ -19,7 +20,6 @@ from internvl_operator.runtime.controller import Controller
 from internvl_operator.runtime.monitoring.metrics import Metrics
 from internvl_operator.runtime.queue import LONGEST_BACKOFF_SECONDS, WorkQueue
 from internvl_operator.settings import Settings
-from internvl_operator.status import condition
 from tests.unit.fake_cluster import FakeCluster
 
 CAPTIONS = Key("vision", "captions")
@@ -30,10 +30,16 @@ class FaultyReconciler(Reconciler):
     """A reconciler that fails on every resource, and notes of which it has reported so."""
 
     def __init__(self, cluster: FakeCluster, cache: Cache) -> None:
-        super().__init__(cluster, cache, CHILDREN, self._fail, lambda: datetime(2026, 1, 1, tzinfo=UTC))
+        super().__init__(
+            cluster=cluster,
+            cache=cache,
+            children=CHILDREN,
+            inventory=self._fail,
+            now=lambda: datetime(2026, 1, 1, tzinfo=UTC),
+        )
         self.reported: asyncio.Queue[Key] = asyncio.Queue()
 
-    async def _fail(self, _: GpuRequest, *, anew: bool = False) -> Inventory:  # noqa: ARG002
+    async def _fail(self, _: GpuRequest, *, fresh: bool = False) -> Inventory:  # noqa: ARG002
         raise RuntimeError("a fault of the planner")
 
     async def report(self, key: Key, error: Exception) -> None:
@@ -47,7 +53,13 @@ class HalfwayReconciler(Reconciler):
     """A reconciler that fails each time, after so many writes."""
 
     def __init__(self, cluster: FakeCluster, cache: Cache, writes: list[int]) -> None:
-        super().__init__(cluster, cache, CHILDREN, no_inventory, lambda: datetime(2026, 1, 1, tzinfo=UTC))
+        super().__init__(
+            cluster=cluster,
+            cache=cache,
+            children=CHILDREN,
+            inventory=no_inventory,
+            now=lambda: datetime(2026, 1, 1, tzinfo=UTC),
+        )
         self._cached = cache
         self._writes = iter(writes)
         self._version = count(1)
@@ -63,7 +75,7 @@ class HalfwayReconciler(Reconciler):
         raise UnavailableError("503")
 
 
-async def no_inventory(_: GpuRequest, *, anew: bool = False) -> Inventory:  # noqa: ARG001
+async def no_inventory(_: GpuRequest, *, fresh: bool = False) -> Inventory:  # noqa: ARG001
     raise AssertionError("no plan is made")
 
 
@@ -84,8 +96,16 @@ def controller_of(
 ) -> Controller:
     clock = asyncio.get_running_loop().time
     queue = WorkQueue(clock, lambda: 1.0) if queue is None else queue
-    observed = (DEPLOYMENT, SERVICE)
-    return Controller(cluster, cache, reconciler, queue, Metrics(), Settings(workers=1), observed, clock)
+    return Controller(
+        cluster=cluster,
+        cache=cache,
+        reconciler=reconciler,
+        queue=queue,
+        metrics=Metrics(),
+        settings=Settings(workers=1),
+        kinds=(DEPLOYMENT, SERVICE),
+        clock=clock,
+    )
 
 
 async def test_a_fault_of_the_operator_is_told_in_the_status_and_stops_no_worker() -> None:
@@ -108,7 +128,7 @@ async def test_a_fault_of_the_operator_is_told_in_the_status_and_stops_no_worker
 
     assert [key.name for key in keys] == ["unreported", "reported"]
     (status,) = cluster.statuses
-    ready = condition(status, "Ready")
+    ready = condition_of(status, "Ready")
     assert ready is not None
     assert ready["reason"] == "InternalError"
     assert "RuntimeError: a fault of the planner" in ready["message"]

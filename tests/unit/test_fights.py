@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from internvl_operator.kube.kinds import CHILDREN
+from internvl_operator.kube.objects import condition_of
 from internvl_operator.kube.port import Key, Kind
-from internvl_operator.status import condition
 from tests.unit.test_ownership import EVERY_CHILD
 from tests.unit.world import KEY, World
 
@@ -44,7 +44,7 @@ def writes(world: World, kind: Kind) -> int:
 
 
 def message(world: World) -> str:
-    return str((condition(world.status, "Stalled") or {})["message"])
+    return str((condition_of(world.status, "Stalled") or {})["message"])
 
 
 @pytest.mark.parametrize("kind", CHILDREN.values(), ids=CHILDREN)

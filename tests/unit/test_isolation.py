@@ -14,12 +14,12 @@ from internvl_operator.kube.client import KubernetesClient
 from internvl_operator.kube.credentials import Credentials
 from internvl_operator.kube.kinds import DEPLOYMENT, RESOURCE, SERVICE
 from internvl_operator.kube.nesting import decoded
+from internvl_operator.kube.objects import condition_of
 from internvl_operator.kube.port import Key
 from internvl_operator.runtime.controller import Controller
 from internvl_operator.runtime.monitoring.metrics import Metrics
 from internvl_operator.runtime.queue import WorkQueue
 from internvl_operator.settings import Settings
-from internvl_operator.status import condition
 from tests.fake_api import FakeApi
 from tests.unit.world import KEY, World
 
@@ -52,7 +52,7 @@ async def test_the_status_of_what_is_nested_too_deep_says_where(world: World, de
     await world.reconcile()
 
     assert world.condition("Stalled") == ("True", "InvalidSpec")
-    message = (condition(world.status, "Stalled") or {})["message"]
+    message = (condition_of(world.status, "Stalled") or {})["message"]
     assert message.startswith("spec.podTemplate.affinity.a is nested more than 64 levels deep")
     assert world.cluster.applied == []
 
@@ -110,4 +110,13 @@ def controller_of(cluster: KubernetesClient, cache: Cache, metrics: Metrics) -> 
     clock = asyncio.get_running_loop().time
     reconciler = World().reconciler
     queue = WorkQueue(clock, lambda: 1.0)
-    return Controller(cluster, cache, reconciler, queue, metrics, Settings(workers=1), (DEPLOYMENT,), clock)
+    return Controller(
+        cluster=cluster,
+        cache=cache,
+        reconciler=reconciler,
+        queue=queue,
+        metrics=metrics,
+        settings=Settings(workers=1),
+        kinds=(DEPLOYMENT,),
+        clock=clock,
+    )

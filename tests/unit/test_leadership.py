@@ -58,7 +58,14 @@ class World:
 
     def candidate(self, identity: str) -> tuple[LeaseHolder, Fence]:
         fence = Fence(lambda: self.time)
-        return LeaseHolder(self, fence, identity, SECONDS, lambda: self.time, sleep=self.sleep), fence
+        return LeaseHolder(
+            leases=self,
+            fence=fence,
+            identity=identity,
+            seconds=SECONDS,
+            clock=lambda: self.time,
+            sleep=self.sleep,
+        ), fence
 
     @property
     def holder(self) -> str:

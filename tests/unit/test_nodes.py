@@ -12,7 +12,7 @@ from internvl_operator.kube.port import ForbiddenError
 from internvl_operator.planner.nodes.inventory import NoGpuKnownError, inventory_for
 from internvl_operator.planner.nodes.node_affinity import NodeTerm, Requirement
 from internvl_operator.planner.request import GpuRequest
-from internvl_operator.runtime.nodes import ANEW_SECONDS, NodeInventory
+from internvl_operator.runtime.nodes import FRESH_SECONDS, NodeInventory
 from internvl_operator.settings import Settings
 from tests.cluster.simulated_nodes import GPU_TAINT, gpu_node
 from tests.unit.fake_cluster import FakeCluster
@@ -72,11 +72,11 @@ async def test_nodes_that_are_asked_for_anew_are_not_older_than_some_seconds() -
     read = NodeInventory(cluster, Settings(nodes_ttl_seconds=60), clock)
     await read(GpuRequest())
     cluster.create(NODES[2])
-    clock.now = ANEW_SECONDS - 1
-    assert len((await read(GpuRequest(), anew=True)).pools) == 1
-    clock.now = ANEW_SECONDS
+    clock.now = FRESH_SECONDS - 1
+    assert len((await read(GpuRequest(), fresh=True)).pools) == 1
+    clock.now = FRESH_SECONDS
     assert len((await read(GpuRequest())).pools) == 1
-    assert len((await read(GpuRequest(), anew=True)).pools) == 2
+    assert len((await read(GpuRequest(), fresh=True)).pools) == 2
 
 
 async def test_nodes_that_may_not_be_read_are_not_needed_where_the_installation_lists_its_gpus() -> None:

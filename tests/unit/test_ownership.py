@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 
 from internvl_operator.kube.kinds import CHILDREN, RESOURCE, SERVICE
-from internvl_operator.kube.objects import key_of
+from internvl_operator.kube.objects import condition_of, key_of
 from internvl_operator.kube.port import ConflictError, Key, Kind, KubernetesObject
 from internvl_operator.manifests.labels import child_labels
-from internvl_operator.status import condition
 from tests.unit.world import KEY, World
 
 EVERY_CHILD: dict[str, Any] = {
@@ -51,7 +50,7 @@ async def test_a_strangers_object_is_left_alone_and_named(
 
     assert world.cluster.objects[kind.kind, KEY] == theirs
     assert world.condition("Stalled") == ("True", "NameConflict")
-    message = (condition(world.status, "Stalled") or {})["message"]
+    message = (condition_of(world.status, "Stalled") or {})["message"]
     assert f"a {kind.kind} named {KEY.name} exists" in message
 
 

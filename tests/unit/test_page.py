@@ -30,6 +30,12 @@ EVERY_INPUT = {
     "quantization": "AWQ",
     "session-len": "16384",
     "sessions": "2",
+    "requests-per-second": "2.5",
+    "images": "2",
+    "image-size": "896x896",
+    "prompt-tokens": "32",
+    "output-tokens": "256",
+    "ttft": "1.5",
     "max-gpus": "4",
     "tp": "2",
     "backend": "TurboMind",
@@ -103,12 +109,44 @@ def test_the_resource_has_every_input_in_its_field() -> None:
         "gpu": "NVIDIA-L4",
         "session-len": 16384,
         "sessions": 2,
+        "requests-per-second": 2.5,
+        "images": 2,
+        "prompt-tokens": 32,
+        "output-tokens": 256,
+        "ttft": 1.5,
         "max-gpus": 4,
         "tp": 2,
         "quant-policy": 8,
         "max-batch-size": 64,
         "cache-max-entry-count": 0.5,
     }
+
+
+def test_the_resource_has_as_many_replicas_as_carry_the_load(internvl: Internvl, tmp_path: Path) -> None:
+    given = answered({"size": "8B", "gpu": "H100", "requests-per-second": "50"})
+    file = tmp_path / "resource.yaml"
+    file.write_text(given["yaml"])
+    code, document, errors = internvl("plan", "-f", str(file), "-o", "json")
+    assert (code, errors) == (0, "")
+    assert json.loads(document) == json.loads(given["json"]), "with fewer replicas the command would warn"
+    assert yaml.safe_load(given["yaml"])["spec"]["replicas"] == json.loads(document)["speed"]["replicas"] > 1
+
+
+def test_a_load_without_a_rate_is_a_question_and_no_field() -> None:
+    given = answered({"size": "8B", "gpu": "H100", "images": "3"})
+    assert json.loads(given["json"])["speed"]["images"] == 3
+    assert yaml.safe_load(given["yaml"])["spec"] == {
+        "size": "8B",
+        "gpu": {"product": "NVIDIA-H100-80GB-HBM3"},
+    }
+
+
+def test_a_cell_of_the_map_says_how_many_replicas_carry_the_load() -> None:
+    values = json.dumps({"size": "8B", "requests-per-second": "50"})
+    cells = {cell["gpu"]: cell for cell in json.loads(map_row(values, "8B"))}
+    assert cells["H200"]["replicas"] > 1
+    assert cells["H200"]["summary"].startswith(f"{cells['H200']['replicas']} x 1 GPU, ")
+    assert cells["H200"]["summary"].endswith(" requests/s each")
 
 
 def test_choices_and_words_are_those_of_the_command() -> None:

@@ -12,7 +12,8 @@ import yaml
 from internvl_operator.__main__ import main
 from internvl_operator.api.parsing import parse
 from internvl_operator.api.platform_defaults import NO_DEFAULTS, PlatformDefaults, read_platform_defaults
-from internvl_operator.desired import Desired, desire
+from internvl_operator.desired import Desired, desired_state
+from internvl_operator.observed import Observed
 from internvl_operator.planner.nodes.inventory import inventory_for
 from internvl_operator.planner.request import request_of
 from tests.cluster.simulated_nodes import gpu_node
@@ -48,9 +49,9 @@ async def children(
     """Return the children of a resource on nodes with A100s, by kind."""
     body = resource(spec)
     body["metadata"]["uid"] = "1"
-    desired = await desire(body, running, (), inventory, NOW, platform)
-    assert desired.problem is None
-    return {child["kind"]: child for child in desired.children}
+    desired = await desired_state(Observed(body=body, deployment=running), inventory, NOW, platform)
+    assert desired.children is not None
+    return {child["kind"]: child for child in desired.children.manifests}
 
 
 def pod_of(rendered: dict[str, Any]) -> dict[str, Any]:
@@ -177,8 +178,9 @@ class TestStorageClass:
         claim["spec"]["storageClassName"] = "slow"
         body = resource(self.CACHED)
         body["metadata"]["uid"] = "1"
-        desired = await desire(body, None, (), inventory, NOW, platform, claim)
-        rendered = {child["kind"]: child for child in desired.children}
+        desired = await desired_state(Observed(body=body, claim=claim), inventory, NOW, platform)
+        assert desired.children is not None
+        rendered = {child["kind"]: child for child in desired.children.manifests}
         assert rendered["PersistentVolumeClaim"]["spec"]["storageClassName"] == "slow"
         assert desired.unmet is None
 
@@ -265,18 +267,22 @@ async def test_another_default_release_is_offered_with_its_plan_and_taken_when_i
         PlatformDefaults.model_validate({"engine": {"version": version}}) for version in ("0.17.0", "0.18.0")
     )
     running = await _desired({"size": "8B"}, older)
-    deployment = next(child for child in running.children if child["kind"] == "Deployment")
+    assert running.children is not None
+    deployment = next(child for child in running.children.manifests if child["kind"] == "Deployment")
 
     waiting = await _desired({"size": "8B"}, newer, deployment)
-    assert (waiting.plan, waiting.revision) == (running.plan, running.revision)
-    assert waiting.update is not None
-    assert any("image" in change for change in waiting.update.changes)
+    assert waiting.children is not None
+    assert (waiting.plan, waiting.children.revision) == (running.plan, running.children.revision)
+    update = waiting.children.update
+    assert update is not None
+    assert any("image" in change for change in update.changes)
 
-    accepted = {"size": "8B", "rollout": {"acceptedRevision": waiting.update.revision}}
+    accepted = {"size": "8B", "rollout": {"acceptedRevision": update.revision}}
     taken = await _desired(accepted, newer, deployment)
-    assert taken.update is None
     assert taken.plan is not None
-    assert (taken.plan.engine, taken.revision) == ("0.18.0", waiting.update.revision)
+    assert taken.children is not None
+    assert taken.children.update is None
+    assert (taken.plan.engine, taken.children.revision) == ("0.18.0", update.revision)
 
 
 async def _desired(
@@ -284,4 +290,4 @@ async def _desired(
 ) -> Desired:
     body = resource(spec)
     body["metadata"]["uid"] = "1"
-    return await desire(body, running, (), inventory, NOW, platform)
+    return await desired_state(Observed(body=body, deployment=running), inventory, NOW, platform)

@@ -58,7 +58,13 @@ async def test_a_restarted_operator_writes_nothing(world: World) -> None:
     for kind in (RESOURCE, *CHILDREN.values()):
         for body in (await world.cluster.list(kind)).items:
             fresh.put(kind, body)
-    restarted = Reconciler(world.cluster, fresh, KNOWN, world._inventory, lambda: world.time)
+    restarted = Reconciler(
+        cluster=world.cluster,
+        cache=fresh,
+        children=KNOWN,
+        inventory=world._inventory,
+        now=lambda: world.time,
+    )
     await restarted.reconcile(KEY)
 
     assert (len(world.cluster.applied), len(world.cluster.statuses)) == (applied, statuses)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from internvl_operator.kube.kinds import RESOURCE, SERVICE
+from internvl_operator.kube.objects import condition_of
 from internvl_operator.kube.port import (
     ConflictError,
     ForbiddenError,
@@ -14,7 +15,6 @@ from internvl_operator.kube.port import (
     KubernetesObject,
     UnavailableError,
 )
-from internvl_operator.status import condition
 from tests.unit.world import KEY, World
 
 
@@ -72,7 +72,7 @@ async def test_what_the_api_server_refuses_is_stalled_with_its_words_and_left_to
     world.cluster.apply = original  # type: ignore[method-assign]
 
     assert world.condition("Stalled") == ("True", reason)
-    assert str(error) in (condition(world.status, "Stalled") or {})["message"]
+    assert str(error) in (condition_of(world.status, "Stalled") or {})["message"]
     assert await world.reconcile() is None
     assert world.condition("Stalled") == ("False", "NotStalled")
 
@@ -136,7 +136,7 @@ async def test_a_resource_that_cannot_be_parsed_is_reported_field_by_field(world
     await world.reconcile()
 
     assert world.condition("Stalled") == ("True", "InvalidSpec")
-    message = (condition(world.status, "Stalled") or {})["message"]
+    message = (condition_of(world.status, "Stalled") or {})["message"]
     assert "spec.size" in message
     assert "spec.colour" in message
 

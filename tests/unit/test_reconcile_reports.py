@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from internvl_operator.kube.kinds import DEPLOYMENT, RESOURCE
-from internvl_operator.kube.objects import key_of
-from internvl_operator.status import condition
+from internvl_operator.kube.objects import condition_of, key_of
 from tests.unit.pods import container, fetching, placed, running, serving, terminated, unscheduled, waiting
 from tests.unit.world import KEY, World
 
@@ -17,7 +16,7 @@ async def test_losing_its_pods_is_told_and_the_time_of_each_change_is_kept(world
     world.serve()
     world.time += timedelta(minutes=1)
     await world.reconcile()
-    ready_at = (condition(world.status, "Ready") or {})["lastTransitionTime"]
+    ready_at = (condition_of(world.status, "Ready") or {})["lastTransitionTime"]
 
     status = {"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1}
     world.cache.put(DEPLOYMENT, world.cluster.edit("Deployment", KEY, status=status))
@@ -25,7 +24,7 @@ async def test_losing_its_pods_is_told_and_the_time_of_each_change_is_kept(world
     await world.reconcile()
 
     assert ready_at == "2026-01-01T00:01:00Z"
-    assert (condition(world.status, "Ready") or {})["lastTransitionTime"] == "2026-01-01T00:02:00Z"
+    assert (condition_of(world.status, "Ready") or {})["lastTransitionTime"] == "2026-01-01T00:02:00Z"
     assert [(event.type, event.reason) for event in world.cluster.events][-1] == ("Warning", "NotReady")
     assert key_of(world.cluster.objects["InternVLDeployment", KEY]) == KEY
 
@@ -184,7 +183,7 @@ async def test_a_deployment_that_somebody_paused_is_said_to_be_so(world: World) 
     assert world.condition("Stalled") == ("True", "DeploymentPaused")
     assert (
         f"kubectl rollout resume deployment/{KEY.name}"
-        in (condition(world.status, "Stalled") or {})["message"]
+        in (condition_of(world.status, "Stalled") or {})["message"]
     )
 
 
@@ -196,6 +195,7 @@ async def test_a_pod_template_that_is_too_large_to_be_kept_is_said_to_be_so(worl
 
     assert world.condition("Stalled") == ("True", "PodTemplateTooLarge")
     assert (
-        "which may have 256 KiB: shorten engine.env" in (condition(world.status, "Stalled") or {})["message"]
+        "which may have 256 KiB: shorten engine.env"
+        in (condition_of(world.status, "Stalled") or {})["message"]
     )
     assert world.cluster.applied == []

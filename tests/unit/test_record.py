@@ -9,6 +9,8 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from internvl_operator.api.parsing import parse
 from internvl_operator.manifests.children import render_children
@@ -24,6 +26,7 @@ from internvl_operator.manifests.record import (
     UnreadableRecordError,
     digest,
     inputs_of,
+    object_digest,
     record_of,
     with_manifest_hash,
     with_record,
@@ -36,6 +39,34 @@ from tests.rendering import children_of, plan_of
 if TYPE_CHECKING:
     from internvl_operator.manifests.template import KubernetesObject
     from tests.cluster.specs.table import RightSpec
+
+
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda items: st.lists(items, max_size=4) | st.dictionaries(st.text(), items, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(st.dictionaries(st.text(), _VALUES, max_size=4))
+def test_the_fast_hash_of_an_object_is_the_hash_that_running_models_carry(body: dict[str, Any]) -> None:
+    assert object_digest(body) == digest(body)
+
+
+def test_an_object_that_orjson_does_not_write_has_a_hash_too() -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(500):
+        deep = {"a": deep}
+    assert object_digest(deep) == digest(deep)
+
+
+@pytest.mark.parametrize("right", RIGHT, ids=lambda right: right.name)
+def test_a_manifest_has_no_float(right: RightSpec) -> None:
+    def refused(text: str) -> None:
+        raise AssertionError(text)
+
+    for child in children_of(right.spec):
+        json.loads(json.dumps(child), parse_float=refused)
 
 
 def _inputs(spec: Spec) -> str:
@@ -192,7 +223,7 @@ def test_a_record_survives_a_round_through_the_operator() -> None:
     once = render_children(parsed, plan_of(RICH), inputs_of(parsed.spec))
     stored = record_of(next(child for child in once.manifests if child["kind"] == "Deployment"))
     assert stored is not None
-    assert render_children(parsed, stored.plan, stored.inputs, stored) == once
+    assert render_children(parsed, stored.plan, stored.inputs, stored=stored) == once
 
 
 def test_a_manifest_is_not_changed_by_what_is_added_to_it() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from internvl_operator.kube.kinds import DEPLOYMENT, RESOURCE
+from internvl_operator.kube.objects import condition_of
 from internvl_operator.kube.port import ClusterEvent, KubernetesObject
 from internvl_operator.manifests.labels import (
     PLAN_ANNOTATION,
@@ -17,7 +18,6 @@ from internvl_operator.manifests.labels import (
     TEMPLATE_ANNOTATION,
 )
 from internvl_operator.manifests.record import template_digest
-from internvl_operator.status import condition
 from tests.unit.world import KEY, World
 
 EVIL = "evil.example/miner:1"
@@ -113,7 +113,7 @@ async def test_a_record_of_a_version_that_is_not_known_is_told(served: World, ve
     annotate(served, **{RECORD_VERSION_ANNOTATION: version})
     await served.reconcile()
 
-    found: Any = condition(served.status, "UpdateAvailable")
+    found: Any = condition_of(served.status, "UpdateAvailable")
     assert (found["status"], found["reason"]) == ("False", "NewerOperator")
     assert "changes of plan and pod template are not applied" in found["message"]
     assert RECORD_VERSION_ANNOTATION in found["message"]

@@ -14,7 +14,7 @@ from tests.rendering import plan_of
 
 def _children(spec: Spec, terminate_first: str | None = None) -> Children:
     parsed = parse(resource(spec))
-    return render_children(parsed, plan_of(spec), inputs_of(parsed.spec), None, terminate_first)
+    return render_children(parsed, plan_of(spec), inputs_of(parsed.spec), terminate_first=terminate_first)
 
 
 def _rolling_update(children: Children) -> object:

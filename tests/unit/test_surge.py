@@ -74,5 +74,5 @@ def test_nothing_else_is(pods: tuple[dict[str, Any], ...]) -> None:
 
 def test_the_time_that_is_left_ends_at_zero() -> None:
     surge = CrampedSurge("x", datetime.fromisoformat(at(0)))
-    assert surge.waits_still(300, datetime.fromisoformat(at(100))) == 200
-    assert surge.waits_still(300, datetime.fromisoformat(at(900))) == 0
+    assert surge.remaining_wait(300, datetime.fromisoformat(at(100))) == 200
+    assert surge.remaining_wait(300, datetime.fromisoformat(at(900))) == 0

@@ -16,9 +16,11 @@ from internvl_operator.__main__ import main
 from internvl_operator.catalog.gpus import find_gpu
 from internvl_operator.catalog.models import MODELS
 from internvl_operator.cli.table.plan_table import USUAL_GPUS
+from internvl_operator.planner.load.speed_of_plan import speed_of_plan
 from internvl_operator.planner.nodes.inventory import given_gpu
 from internvl_operator.planner.plan import make_plan
 from internvl_operator.planner.request import GpuRequest, PlanRequest
+from internvl_operator.planner.speed.load import DEFAULT_LOAD
 from tests.accuracy.cells import A100, read_cells
 from tests.accuracy.comparison import compare, predicted_outcome
 
@@ -106,8 +108,22 @@ def test_the_plans_cover_each_size_on_each_usual_gpu_for_each_quantization(table
 def test_a_planned_cell_is_what_the_planner_says(table: Table) -> None:
     gpu = GpuRequest(product="L40S")
     plan = make_plan(PlanRequest("40B", quantized=True, gpu=gpu), given_gpu(gpu))
-    cell = f"{plan.gpus} GPU, AWQ, {plan.concurrent_sessions} sessions"
+    speed = speed_of_plan(plan, DEFAULT_LOAD)
+    assert speed is not None
+    cell = f"{plan.gpus} GPU, AWQ, {plan.concurrent_sessions} sessions, {speed.images_per_second:g}* images/s"
     assert table("--plans", "--sizes", "40B", "--gpu", "L40S").splitlines()[2].endswith(f"| {cell} |")
+
+
+def test_a_plan_for_a_load_has_its_replicas(table: Table) -> None:
+    line = table("--plans", "--sizes", "8B", "--gpu", "H100", "--requests-per-second", "40").splitlines()[2]
+    assert "| 4 x 1 GPU, full precision, 50 sessions, 10 images/s |" in line
+
+
+def test_what_was_measured_has_no_star(table: Table) -> None:
+    planned = rows(table("--plans", "-o", "csv", "--sizes", "8B"))
+    assert {row["gpu"] for row in planned if row["calibrated"] == "true"} == {"H100-NVL", "H200"}
+    line = table("--plans", "--sizes", "8B", "--gpu", "H200").splitlines()[2]
+    assert re.search(r"full precision, 99 sessions, [\d.]+ images/s \|", line)
 
 
 def test_a_plan_that_does_not_exist_is_its_outcome(table: Table) -> None:

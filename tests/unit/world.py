@@ -8,7 +8,7 @@ from typing import Any
 
 from internvl_operator.kube.cache import Cache
 from internvl_operator.kube.kinds import BUILT_IN_CHILDREN, DEPLOYMENT, POD, RESOURCE
-from internvl_operator.kube.objects import key_of
+from internvl_operator.kube.objects import condition_of, key_of
 from internvl_operator.kube.port import (
     Key,
     Kind,
@@ -17,7 +17,6 @@ from internvl_operator.kube.port import (
 from internvl_operator.planner.nodes.inventory import GpuPool, Inventory, NoGpuKnownError
 from internvl_operator.planner.request import GpuRequest
 from internvl_operator.reconcile import Reconciler
-from internvl_operator.status import condition
 from tests.unit.fake_cluster import FakeCluster
 
 KEY = Key("vision", "captions")
@@ -35,11 +34,17 @@ class World:
         self.inventories_read = 0
         self.versions = 1000
         self.time = datetime(2026, 1, 1, tzinfo=UTC)
-        self.reconciler = Reconciler(self.cluster, self.cache, children, self._inventory, lambda: self.time)
+        self.reconciler = Reconciler(
+            cluster=self.cluster,
+            cache=self.cache,
+            children=children,
+            inventory=self._inventory,
+            now=lambda: self.time,
+        )
 
-    async def _inventory(self, _: GpuRequest, *, anew: bool = False) -> Inventory:
+    async def _inventory(self, _: GpuRequest, *, fresh: bool = False) -> Inventory:
         self.inventories_read += 1
-        pools = self.pools_of_now if anew and self.pools_of_now else self.pools
+        pools = self.pools_of_now if fresh and self.pools_of_now else self.pools
         if not pools:
             raise NoGpuKnownError("no GPU is known to plan for: set spec.gpu.product or spec.gpu.memory")
         return Inventory(tuple(pools))
@@ -95,6 +100,6 @@ class World:
         return status
 
     def condition(self, type_: str) -> tuple[str, str]:
-        found = condition(self.status, type_)
+        found = condition_of(self.status, type_)
         assert found is not None
         return found["status"], found["reason"]

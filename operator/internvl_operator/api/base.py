@@ -1,4 +1,4 @@
-"""The base of the resource's models: frozen, strict about names, and with rules stated once.
+"""The base of the resource's models: frozen, without unknown fields, each rule stated once.
 
 Why: docs/design/006-no-webhook.md
 """
@@ -15,13 +15,19 @@ from internvl_operator.text.spelling import to_kubernetes
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule over several fields, for both places that check it.
+    """One rule over several fields. The API server checks it, and so does the operator.
 
     Args:
         cel: the rule as the API server evaluates it (``x-kubernetes-validations``).
         message: what to write instead.
-        holds: the same rule on the parsed model, for resources that never met the API server's check:
-            those of an older CRD and those that ``internvl plan -f`` reads from a file.
+        holds: the same rule on the parsed model. It is for resources that the API server has not checked: those of
+            an older CRD, and those that ``internvl plan -f`` reads from a file.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> rule = Rule("self.min <= self.max", "min is more than max: lower it", lambda r: r.min <= r.max)
+        >>> broken_rules([rule], SimpleNamespace(min=2, max=1))
+        'min is more than max: lower it'
     """
 
     cel: str
@@ -35,12 +41,12 @@ def validations_of(rules: Iterable[Rule]) -> list[dict[str, str]]:
 
 
 def broken_rules(rules: Iterable[Rule], value: object) -> str:
-    """Return the messages of the rules that a parsed value breaks; empty when it keeps them all."""
+    """Return the messages of the rules that a parsed value breaks; empty when it breaks none."""
     return "; ".join(rule.message for rule in rules if not rule.holds(value))
 
 
 class ApiModel(BaseModel):
-    """A frozen model in Kubernetes's spelling (camelCase) that refuses unknown fields and converts no types."""
+    """A frozen model in Kubernetes's spelling (camelCase). It refuses unknown fields, and converts no types."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -65,7 +71,7 @@ class ApiModel(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _drop_nulls(cls, value: Any) -> Any:
-        """Take a null as absent: server-side apply stores null for a section that is emptied."""
+        """Drop fields that are null: server-side apply stores null for a section whose last field is removed."""
         if isinstance(value, dict) and None in value.values():
             return {key: item for key, item in value.items() if item is not None}
         return value
@@ -77,5 +83,5 @@ class ApiModel(BaseModel):
         return self
 
     def to_object(self) -> dict[str, Any]:
-        """Return the JSON form, without what was not given."""
+        """Return the model as JSON, without fields that are None."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)

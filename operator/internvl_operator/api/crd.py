@@ -131,10 +131,10 @@ _GIVEN = re.compile(r"has\(self((?:\.\w+)+)\)")
 
 
 def _with_nullable_sections(section: JsonObject) -> JsonObject:
-    """Return a section's schema whose sections may be null, and whose rules take null as absent.
+    """Return the schema of a section in which sections may be null, and whose rules treat null as absent.
 
-    Server-side apply stores null for a section in which nothing is left (structured-merge-diff: ``removingWalker``).
-    A Kubernetes type, a map and a reference are one value to it (``atomic``) and stay as they are written.
+    Server-side apply stores null for a section whose last field is removed (structured-merge-diff:
+    ``removingWalker``). It replaces a Kubernetes type, a map or a reference as a whole (``atomic``), never by null.
     """
     properties = {name: _emptied(value) for name, value in section["properties"].items()}
     result = {**section, "properties": properties}
@@ -146,17 +146,17 @@ def _with_nullable_sections(section: JsonObject) -> JsonObject:
 
 
 def _emptied(node: JsonObject) -> JsonObject:
-    """Return the schema of a field that ends, emptied by server-side apply, as if it had been written so."""
+    """Return the schema of a field that also takes what server-side apply leaves of the field without content."""
     if "properties" not in node or "x-kubernetes-map-type" in node:
         return node
     if "required" in node:
-        # Nothing is left of a reference without its name: an emptied one is refused, and does not mean none.
+        # An empty reference must be refused, for it lacks its name. As null it would mean that there is none.
         return node | {"x-kubernetes-map-type": "atomic"}
     return _with_nullable_sections(node) | {"nullable": True}
 
 
 def _given(section: JsonObject, match: re.Match[str]) -> str:
-    """Return a rule's ``has(self.path)``, or for what may be null that it is there and not null."""
+    """Return the test of a rule that a field is given: ``has(self.path)``, and not null where null is allowed."""
     node, path = section, match.group(1)
     for name in path[1:].split("."):
         node = node["properties"][name]
@@ -164,7 +164,7 @@ def _given(section: JsonObject, match: re.Match[str]) -> str:
 
 
 def _structural(node: JsonObject, definitions: JsonObject) -> JsonObject:
-    """Return one node of JSON Schema in the API server's dialect, its references replaced by what they name."""
+    """Return one node of JSON Schema in the API server's dialect, with the definitions in place of references."""
     node = _resolved(node, definitions)
     result = {key: value for key, value in node.items() if key in _KEPT or key.startswith("x-kubernetes-")}
     if "properties" in node:
@@ -197,7 +197,7 @@ def _resolved(node: JsonObject, definitions: JsonObject) -> JsonObject:
 
 
 def _convert_exclusive_bounds(node: JsonObject, result: JsonObject) -> None:
-    """OpenAPI v3.0 states an exclusive bound as a bound and a flag beside it."""
+    """Write exclusive bounds as OpenAPI v3.0 does: a bound, and a flag that it is exclusive."""
     for bound in ("Minimum", "Maximum"):
         if (limit := node.get(f"exclusive{bound}")) is not None:
             result[bound.lower()] = limit

@@ -1,10 +1,50 @@
-"""``spec.rollout``, ``spec.autoscaling`` and ``spec.monitoring``: how a model that serves is changed and scaled."""
+"""``spec.load``, ``rollout``, ``autoscaling`` and ``monitoring``: how a model is used, changed, scaled and watched."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from internvl_operator.api.base import ApiModel, Rule
+
+_PIXELS = r"^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}$"
+
+
+class Load(ApiModel):
+    """What one endpoint is to carry. The plan then takes the fewest GPUs that carry it, and says how many replicas."""
+
+    requests_per_second: Annotated[float, Field(gt=0, le=100000)] | None = None
+    """Requests that arrive per second at all replicas together. Default: no load is planned for."""
+    images: Annotated[int, Field(ge=0, le=64)] = 1
+    """Images of one request. Default: 1."""
+    image_size: Annotated[str, Field(max_length=11, pattern=_PIXELS)] | None = None
+    """Width and height of an image in pixels, for example 1344x896, from which the number of its tiles follows."""
+    tiles: Annotated[int, Field(ge=1, le=13)] | None = None
+    """Tiles of one image, thumbnail included, in place of imageSize. Default: 7."""
+    prompt_tokens: Annotated[int, Field(ge=1, le=1048576)] = 64
+    """Tokens of the text beside the images. Default: 64."""
+    output_tokens: Annotated[int, Field(ge=1, le=1048576)] = 128
+    """Tokens of one answer. Default: 128."""
+    time_to_first_token_seconds: Annotated[float, Field(gt=0, le=3600)] | None = None
+    """Seconds to the first token that must hold at that rate. Default: none."""
+
+    rules = (
+        Rule(
+            "has(self.requestsPerSecond) || (!has(self.images) && !has(self.imageSize) && !has(self.tiles) && "
+            "!has(self.promptTokens) && !has(self.outputTokens) && !has(self.timeToFirstTokenSeconds))",
+            "load needs requestsPerSecond: write how many requests arrive per second, or remove load",
+            lambda load: load.is_given or not load.model_fields_set,
+        ),
+        Rule(
+            "!has(self.imageSize) || !has(self.tiles)",
+            "load.imageSize and load.tiles say the same: remove one of them",
+            lambda load: load.image_size is None or load.tiles is None,
+        ),
+    )
+
+    @property
+    def is_given(self) -> bool:
+        """Whether a load is planned for."""
+        return self.requests_per_second is not None
 
 
 class Rollout(ApiModel):

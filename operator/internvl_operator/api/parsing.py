@@ -8,7 +8,7 @@ from internvl_operator.api.v1alpha1 import InternVLDeployment
 
 
 class InvalidSpecError(ValueError):
-    """The resource cannot be understood; the message says which fields and what to write instead."""
+    """The resource has wrong fields; the message names them and says what to write instead."""
 
 
 def parse(body: dict[str, Any]) -> InternVLDeployment:
@@ -16,6 +16,13 @@ def parse(body: dict[str, Any]) -> InternVLDeployment:
 
     Raises:
         InvalidSpecError: a field is unknown, missing or wrong.
+
+    Example:
+        >>> parse({"metadata": {"name": "captions"}, "spec": {"size": "2B"}}).spec.replicas
+        1
+        >>> parse({"metadata": {"name": "captions"}, "spec": {"size": "2B", "flavour": "vanilla"}})
+        Traceback (most recent call last):
+        internvl_operator.api.parsing.InvalidSpecError: spec.flavour: Extra inputs are not permitted
     """
     try:
         return InternVLDeployment.model_validate(body)

@@ -1,26 +1,26 @@
 """The installation's defaults for the pods that serve models: one file, which the Helm chart mounts.
 
-What a resource says itself wins. The defaults are no part of what decides whether a running model is started anew:
-a change reaches a model with the next change of its spec, or when its update is accepted.
+A field of the resource wins over a default. A change of the defaults restarts no model: it reaches a model with the
+next change of the model's spec, or when a user accepts the model's update.
 """
 
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import Field, ValidationError
 
 from internvl_operator.api.base import ApiModel
 from internvl_operator.api.kubernetes.kubernetes_types import NetworkPolicyPeer, Toleration
 from internvl_operator.api.pod_template import (
+    LabelMap,
     LocalObjectReference,
     Name,
-    NodeSelector,
     PodTemplate,
 )
 from internvl_operator.api.source import HuggingFaceSource, ModelSpec
 from internvl_operator.api.spec import Engine, EngineVersion
 from internvl_operator.api.v1alpha1 import InternVLDeployment
+from internvl_operator.text.yaml_documents import read_document
 
 Digest = Annotated[str, Field(pattern=r"^sha256:[a-f0-9]{64}$")]
 
@@ -106,7 +106,7 @@ class PlatformDefaults(ApiModel):
     """The way to the internet."""
     ca_bundle: CABundle | None = None
     """Certificate authorities to trust."""
-    node_selector: NodeSelector = {}
+    node_selector: LabelMap = {}
     """Node labels that the pods need; those of the resource win."""
     tolerations: list[Toleration] = []
     """Tolerations of the pods, beside those of the resource."""
@@ -114,7 +114,10 @@ class PlatformDefaults(ApiModel):
     """Who may reach every model, beside who may by its resource."""
 
     def applied_to(self, resource: InternVLDeployment) -> InternVLDeployment:
-        """Return a resource that says what the defaults say and it could have said itself."""
+        """Return the resource with the defaults in the fields that it leaves out.
+
+        Defaults for which a resource has no field, such as the proxy, are not part of it.
+        """
         spec = resource.spec
         peers = [*self.network_policy.from_, *spec.network_policy.from_]
         filled: dict[str, Any] = {
@@ -159,15 +162,15 @@ class PlatformDefaults(ApiModel):
 
 
 NO_DEFAULTS = PlatformDefaults()
-"""Those of an installation that says nothing."""
+"""The defaults of an installation that sets none."""
 
 
 def read_platform_defaults(path: str | None) -> PlatformDefaults:
-    """Return the defaults in a YAML file; without a file there are none.
+    """Return the defaults in a YAML file, or no defaults without a file.
 
     Raises:
-        OSError: it cannot be read.
-        ValueError: it is not what it should be; the message names the file and the fields.
+        OSError: the file cannot be read.
+        ValueError: the file is no YAML, or has wrong fields; the message names the file and the fields.
     """
     return NO_DEFAULTS if path is None else parse_platform_defaults(Path(path).read_text("utf-8"), path)
 
@@ -176,17 +179,19 @@ def parse_platform_defaults(text: str, name: str) -> PlatformDefaults:
     """Return the defaults in a YAML text.
 
     Args:
-        text: of a file.
-        name: where it is from, for messages.
+        text: the content of a file.
+        name: the name of the file, for messages.
 
     Raises:
-        ValueError: it is not what it should be; the message has the name and the fields.
+        ValueError: the text is no YAML, or has wrong fields; the message names the file and the fields.
+
+    Example:
+        >>> parse_platform_defaults("engine: {version: 0.17.0}", "defaults.yaml").engine.version
+        '0.17.0'
     """
     try:
-        content = yaml.safe_load(text)
+        content = read_document(text, name)
         return PlatformDefaults.model_validate({} if content is None else content)
-    except yaml.YAMLError as error:
-        raise ValueError(f"{name} is not YAML: {error}") from None
     except ValidationError as error:
         problems = (f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors())
         raise ValueError(f"{name}: {'; '.join(problems)}") from None

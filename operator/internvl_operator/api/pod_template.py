@@ -15,12 +15,12 @@ from internvl_operator.catalog.nvidia import PRODUCT_LABEL
 from internvl_operator.text.quantity import PATTERN
 
 _ATOMIC = {"x-kubernetes-map-type": "atomic"}
-"""One value to server-side apply: who sets a key owns the map, and an emptied one stays a map."""
+"""Server-side apply replaces the map as a whole: whoever sets a key owns all of it. An empty map stays a map."""
 
 StringMap = Annotated[
     dict[str, Annotated[str, Field(max_length=4096)]], Field(max_length=64, json_schema_extra=_ATOMIC)
 ]
-NodeSelector = Annotated[
+LabelMap = Annotated[
     dict[str, Annotated[str, Field(max_length=63)]], Field(max_length=32, json_schema_extra=_ATOMIC)
 ]
 Quantity = Annotated[str, Field(pattern=PATTERN, max_length=32)]
@@ -63,11 +63,11 @@ class LocalObjectReference(ApiModel):
 class PodTemplate(ApiModel):
     """Additions to the pod template. Names and types are those of a Kubernetes PodSpec."""
 
-    labels: NodeSelector = {}
+    labels: LabelMap = {}
     """Labels added to the pods."""
     annotations: StringMap = {}
     """Annotations added to the pods."""
-    node_selector: NodeSelector = {}
+    node_selector: LabelMap = {}
     """Node labels that the pods need, beside the GPU product that the plan pins."""
     tolerations: Annotated[list[Toleration], Field(max_length=32)] = []
     """Tolerations added to the one for the GPU resource's own taint."""

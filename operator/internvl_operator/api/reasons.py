@@ -38,10 +38,10 @@ DONE, PROGRESS, WAITING, STALLED = Outlook.DONE, Outlook.PROGRESS, Outlook.WAITI
 
 
 class Reason(StrEnum):
-    """One reason: its name, where it comes from, and the outlook that it has as a rule.
+    """One reason: its name, its source, and its usual outlook.
 
-    The reasons from pods come first, the most telling before the others: of several pods the first of these is
-    reported. A ``Finding`` may know a better outlook than the rule.
+    The order matters. The reasons from pods come first, and among them the most telling: when pods give several
+    reasons, the first one here is reported. A ``Finding`` may have another outlook than its reason usually has.
 
     Example:
         >>> Reason.WAITING_FOR_GPU.outlook
@@ -116,6 +116,9 @@ class Reason(StrEnum):
     """The KV cache would not hold one session."""
     REJECTED = "Rejected", SPEC, STALLED
     """This release of the engine refuses the combination of options."""
+    LOAD_NOT_CARRIED = "LoadNotCarried", SPEC, STALLED
+    """No number of replicas carries `load`: the first token takes longer than asked for, or a request is longer than
+    a session."""
     NAME_CONFLICT = "NameConflict", SPEC, STALLED
     """An object of the same name belongs to someone else, and was not touched."""
     CONTESTED = "Contested", SPEC, STALLED
@@ -187,11 +190,11 @@ _OUTLOOKS = {str(reason): reason.outlook for reason in Reason}
 def invalid_child(kind: str) -> str:
     """Return the reason for a child that the API server refuses as invalid.
 
-    The Deployment's is what users know as the pod template; the other kinds are named after the kind.
+    The reason names the kind, but for the Deployment: there the user's part is the pod template.
     """
     return Reason.INVALID_POD_TEMPLATE if kind == "Deployment" else f"Invalid{kind}"
 
 
 def outlook_of(reason: str) -> Outlook:
-    """Return what a reason asks for; a person has to act on one that is named after a kind."""
+    """Return the outlook of a reason; a reason that ``invalid_child`` made is STALLED."""
     return _OUTLOOKS.get(reason, Outlook.STALLED)

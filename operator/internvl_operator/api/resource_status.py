@@ -1,7 +1,7 @@
 """``status`` of an InternVLDeployment.
 
-The controller builds the status as plain objects (``status.py`` of the package); these models give the CRD its
-schema, and a test keeps both in agreement.
+The controller builds the status as plain objects (``status.py`` of the package). These models give the CRD its schema,
+and a test compares the two.
 """
 
 from typing import Annotated, Literal
@@ -10,7 +10,7 @@ from pydantic import Field
 
 from internvl_operator.api.base import ApiModel
 
-OutcomeName = Literal["ok", "oom", "no_kv_for_session", "session_exceeds_kv", "rejected"]
+OutcomeName = Literal["ok", "oom", "no_kv_for_session", "session_exceeds_kv", "load_not_carried", "rejected"]
 
 
 class Memory(ApiModel):
@@ -57,11 +57,63 @@ class AlternativeStatus(ApiModel):
     """Why it was not taken, or what it would take."""
 
 
+class UtilizationStatus(ApiModel):
+    """Parts of the limits that one replica uses at requestsPerSecond; vision, prefill and decode share the GPUs."""
+
+    preprocessing: float
+    """Of the thread that decodes images and cuts them into tiles."""
+    vision: float
+    """Of the GPUs, for the vision encoder."""
+    prefill: float
+    """Of the GPUs, for the prompts."""
+    decode: float
+    """Of the GPUs, for the answers."""
+    kv_cache: float
+    """Of the requests that fit at once."""
+    event_loop: float
+    """Of the thread that streams the answers."""
+
+
+class SpeedStatus(ApiModel):
+    """What one replica does under spec.load, or, without one, with 32 requests in flight of one image each."""
+
+    images: int
+    """Images of one request."""
+    tiles: int
+    """Tiles of one image."""
+    prompt_tokens: int
+    """Tokens of text of one request."""
+    output_tokens: int
+    """Tokens of one answer."""
+    concurrency: int
+    """Requests in flight at one replica."""
+    requests_per_second: float
+    """Requests per second of one replica at that concurrency."""
+    output_tokens_per_second: float
+    """Tokens per second of all its answers."""
+    ttft_seconds: float
+    """Seconds from a request to the first token."""
+    seconds_per_token: float
+    """Seconds from one token to the next."""
+    request_seconds: float
+    """Seconds from a request to its last token."""
+    max_requests_per_second: float
+    """What one replica never exceeds, however many requests are in flight."""
+    limit: Literal["preprocessing", "vision", "prefill", "decode", "kvCache", "eventLoop"]
+    """What makes that the most."""
+    utilization: UtilizationStatus
+    """Parts of the limits that one replica uses."""
+    replicas: int
+    """Replicas that carry spec.load; 0 where no number of them does."""
+    calibrated: bool
+    """Whether GPUs of this generation, this backend and this release were measured; else a roofline."""
+
+
 class PlanStatus(ApiModel):
     """What follows from the spec and the GPUs, with the reason."""
 
     outcome: OutcomeName
-    """ok, or what would go wrong: oom, no_kv_for_session, session_exceeds_kv, rejected."""
+    """ok, or what would go wrong: oom, no_kv_for_session, session_exceeds_kv, load_not_carried, rejected."""
     reason: str
     """Why this plan."""
     size: str
@@ -116,6 +168,8 @@ class PlanStatus(ApiModel):
     """What could not be read of the nodes."""
     alternatives: list[AlternativeStatus] = []
     """At most three other plans with their numbers, the cheapest first."""
+    speed: SpeedStatus | None = None
+    """How fast one replica is; absent where the GPU's speed is not known."""
 
 
 class Condition(ApiModel):

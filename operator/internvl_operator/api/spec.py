@@ -1,8 +1,8 @@
 """``spec`` of an InternVLDeployment.
 
-A field's default stands in its description and is applied when the resource is read. The CRD itself
-defaults only ``replicas``, which the scale subresource needs, so that what stands in Git is what stands in
-the cluster.
+The description of a field names its default, which the operator applies when it reads the resource. The CRD sets a
+default for ``replicas`` alone, which the scale subresource needs: a resource in the cluster thus equals its source in
+Git.
 """
 
 from collections import Counter

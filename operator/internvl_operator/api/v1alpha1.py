@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from internvl_operator.api.base import ApiModel, Rule, broken_rules
 from internvl_operator.api.kubernetes.kubernetes_types import NetworkPolicyPeer
-from internvl_operator.api.lifecycle import Autoscaling, Monitoring, Rollout
+from internvl_operator.api.lifecycle import Autoscaling, Load, Monitoring, Rollout
 from internvl_operator.api.pod_template import (
     LocalObjectReference,
     PodTemplate,
@@ -118,6 +118,8 @@ class InternVLDeploymentSpec(ApiModel):
     """GPUs of one replica."""
     engine: Engine = Engine()
     """LMDeploy and its options."""
+    load: Load = Load()
+    """What the endpoint is to carry: decides the GPUs of one replica, and how many replicas the plan asks for."""
     model: ModelSpec = ModelSpec()
     """Weights to serve."""
     server: Server = Server()
@@ -209,7 +211,7 @@ class InternVLDeploymentSpec(ApiModel):
 
 
 class ObjectMeta(BaseModel):
-    """What the operator reads of a resource's metadata."""
+    """The fields of a resource's metadata that the operator reads."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -220,7 +222,14 @@ class ObjectMeta(BaseModel):
 
 
 class InternVLDeployment(BaseModel):
-    """The resource, as the operator reads it."""
+    """The resource, as the operator reads it.
+
+    Example:
+        >>> body = {"metadata": {"name": "captions"}, "spec": {"size": "8B", "engine": {"sessionLen": 16384}}}
+        >>> resource = InternVLDeployment.model_validate(body)
+        >>> resource.spec.engine.session_len, resource.spec.server.port
+        (16384, 23333)
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 

@@ -60,11 +60,11 @@ class SpecFlag:
 
     Attributes:
         flag: with its two dashes.
-        field: the field of the spec that decides it, such as ``engine.sessionLen``; empty when there is none.
-        value: what the flag is given; True writes the flag alone, None or False leaves it out. Without a function
-            the flag is plain: its value is the field's, and it is left out when the field is.
-        instead: what to do instead of writing the flag into ``engine.extraArgs``, where the field alone does not
-            say it. A flag with neither may be written there: LMDeploy reads the last one.
+        field: the field of the spec that decides the flag, such as ``engine.sessionLen``; empty when no field does.
+        value: returns the flag's value; True writes the flag without a value, None or False leaves the flag out.
+            A row without this function is a plain flag: it has the field's value, and is left out with the field.
+        instead: what to do instead of writing the flag into ``engine.extraArgs``; empty where "set spec.FIELD" says
+            it. A row with neither ``field`` nor ``instead`` allows the flag there too, and LMDeploy reads the last one.
     """
 
     flag: str

@@ -1,4 +1,4 @@
-"""Many questions at once."""
+"""A batch: many independent questions, several of them in progress at the same time."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ class Question:
     images: tuple[str, ...] = ()
 
     def messages(self, system: str | None = None) -> list[Message]:
-        """Return the question as a chat of its own.
+        """Return the messages of a chat that has this question alone.
 
         Raises:
             ImageError: an image cannot be read.
@@ -39,13 +39,13 @@ def read_questions(lines: Sequence[str]) -> list[Question]:
 async def answers(
     model: Model, questions: Sequence[Question], at_once: int, system: str | None = None
 ) -> AsyncIterator[Answer | ModelError]:
-    """Yield the answer to each question, or why there is none, in their order.
+    """Yield an answer or an error for each question, in the order of the questions.
 
     Args:
-        model: that is asked.
-        questions: independent of each other.
-        at_once: most requests on their way.
-        system: the system message of each.
+        model: the model to ask.
+        questions: the questions; none refers to another.
+        at_once: most requests in progress at the same time.
+        system: the system message that precedes each question.
 
     Raises:
         ImageError: an image cannot be read.

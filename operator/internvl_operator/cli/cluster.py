@@ -1,4 +1,4 @@
-"""What the verbs that look into a cluster share: the options that say which, and how it is reached."""
+"""What all verbs that reach a cluster share: the options that name it, and a client for it."""
 
 import argparse
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ class NoResourceError(ValueError):
 
 
 def add_cluster_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say where a resource is."""
+    """Add the options ``--namespace`` and ``--context``."""
     parser.add_argument("-n", "--namespace", help="(that of the kubeconfig's context)")
     parser.add_argument("--context", help="the kubeconfig's context (the current one)")
 
@@ -29,16 +29,16 @@ def credentials_of(options: argparse.Namespace) -> Credentials:
     """Return the credentials for the cluster that the options name.
 
     Raises:
-        ValueError: there are none.
+        ValueError: the kubeconfig has no credentials for the cluster.
     """
     return load_credentials(options.context)
 
 
 def cluster_of(options: argparse.Namespace, namespaces: Sequence[str] = ()) -> KubernetesClient:
-    """Return a client of the cluster that the options name; its lists look into these namespaces, or into all.
+    """Return a client of the cluster that the options name; it lists objects of these namespaces, or of all.
 
     Raises:
-        ValueError: there are no credentials.
+        ValueError: the kubeconfig has no credentials for the cluster.
     """
     return KubernetesClient(partial(load_credentials, options.context), namespaces)
 

@@ -11,7 +11,7 @@ from internvl_operator.cli.cluster import (
     namespace_of,
     resource_of,
 )
-from internvl_operator.cli.exit_codes import USAGE_ERROR, exit_code_of, failed
+from internvl_operator.cli.exit_codes import USAGE_ERROR, exit_code_of
 from internvl_operator.kube.port import ClusterError, Key, KubernetesObject
 
 DIFFERENT = 1
@@ -27,14 +27,11 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("name", help="the resource")
     add_cluster_options(parser)
     options = parser.parse_args(arguments)
-    return exit_code_of("diff", lambda: _compared(options))
+    return exit_code_of("diff", lambda: _compared(options), (ClusterError,), USAGE_ERROR)
 
 
 def _compared(options: argparse.Namespace) -> int:
-    try:
-        text = diff_text(asyncio.run(_read(options)))
-    except ClusterError as error:
-        return failed("diff", error, USAGE_ERROR)
+    text = diff_text(asyncio.run(_read(options)))
     print(text or f"{options.name}: the pods are as this operator would run them")
     return DIFFERENT if text else 0
 

@@ -11,7 +11,12 @@ NO_PLAN = 3
 INTERRUPTED = 130
 
 
-def exit_code_of(verb: str, work: Callable[[], int], failures: tuple[type[Exception], ...] = ()) -> int:
+def exit_code_of(
+    verb: str,
+    work: Callable[[], int],
+    failures: tuple[type[Exception], ...] = (),
+    failure_code: int = NOT_READY,
+) -> int:
     """Do a verb's work and return its exit code.
 
     A ``ValueError`` or ``OSError`` is wrong usage; Ctrl-C ends the verb without a traceback.
@@ -19,7 +24,12 @@ def exit_code_of(verb: str, work: Callable[[], int], failures: tuple[type[Except
     Args:
         verb: the verb's name, with which the line begins.
         work: returns the exit code of a verb that meets no error.
-        failures: errors that end this verb with NOT_READY: nothing is wrong with how it was called.
+        failures: errors that are not the fault of how this verb was called.
+        failure_code: the exit code of these errors; USAGE_ERROR for a verb whose NOT_READY means something else.
+
+    Example:
+        >>> exit_code_of("chat", lambda: 0)
+        0
     """
     try:
         return work()
@@ -27,7 +37,7 @@ def exit_code_of(verb: str, work: Callable[[], int], failures: tuple[type[Except
         # No error of the verb: who reads its output has seen enough, which is dealt with for all verbs at once.
         raise
     except failures as error:
-        return failed(verb, error, NOT_READY)
+        return failed(verb, error, failure_code)
     except (ValueError, OSError) as error:
         return failed(verb, error, USAGE_ERROR)
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""``internvl memory``: the GPU memory that models use, measured, beside what the plan says."""
+"""``internvl memory``: measures the GPU memory that models use, and prints it beside the plan's figure."""
 
 import argparse
 import asyncio
@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import yaml
 from tqdm import tqdm
 
 from internvl_operator.api.v1alpha1 import KIND
@@ -40,6 +39,7 @@ from internvl_operator.measurement.in_cluster import (
 )
 from internvl_operator.measurement.measurement import Journal, Measurement
 from internvl_operator.measurement.report import report_csv, report_rows
+from internvl_operator.text.yaml_documents import read_document
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -55,7 +55,7 @@ def _measured(options: argparse.Namespace) -> int:
     try:
         measurements = asyncio.run(_one(options) if options.name else _many(options))
     except (KeyboardInterrupt, asyncio.CancelledError):
-        left = "interrupted; the same command goes on with the cells that are left"
+        left = "interrupted; the same command goes on with the combinations that are left"
         return failed("memory", left, INTERRUPTED)
     print(markdown(report_rows(measurements)))
     if options.csv is not None:
@@ -111,7 +111,7 @@ def _parser() -> argparse.ArgumentParser:
         default=Path("internvl-memory.jsonl"),
         help="keeps what was measured; a run goes on where an earlier one ended (internvl-memory.jsonl)",
     )
-    parser.add_argument("--csv", metavar="FILE", type=Path, help="write the measured cells as CSV too")
+    parser.add_argument("--csv", metavar="FILE", type=Path, help="write what was measured as CSV too")
     return parser
 
 
@@ -136,7 +136,7 @@ async def _one(options: argparse.Namespace) -> list[Measurement]:
 
 async def _many(options: argparse.Namespace) -> list[Measurement]:
     """Measure every combination that the journal does not hold yet."""
-    # Also when the terminal is closed: a GPU must not stay taken.
+    # A closed terminal cancels the run too, so that the resources are deleted and their GPUs become free.
     for number in (signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, _current().cancel)
     base = _base(options.file)
@@ -147,7 +147,9 @@ async def _many(options: argparse.Namespace) -> list[Measurement]:
     namespace = namespace_of(options)
     async with _connected(options, namespace) as (cluster, meter):
         laboratory = NamespaceLaboratory(cluster, namespace, base, meter)
-        with tqdm(total=len(wanted), initial=len(wanted) - len(left), unit="cell", disable=None) as bar:
+        with tqdm(
+            total=len(wanted), initial=len(wanted) - len(left), unit="combination", disable=None
+        ) as bar:
 
             def tell(configuration: Configuration, text: str) -> None:
                 bar.set_postfix_str(f"{configuration}: {text}")
@@ -190,10 +192,7 @@ def _base(path: Path | None) -> Mapping[str, Any]:
     """
     if path is None:
         return {}
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path} is not YAML of one document: {error}") from None
+    document = read_document(path.read_text(encoding="utf-8"), str(path))
     if not isinstance(document, dict) or document.get("kind") != KIND:
         raise ValueError(f"{path} holds no {KIND}")
     return document

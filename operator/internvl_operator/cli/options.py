@@ -152,19 +152,14 @@ def read_resources(path: str) -> "list[InternVLDeployment]":
         OSError: the file cannot be read.
         ValueError: it is not YAML, holds none, or one of them is wrong.
     """
-    import yaml
-
     from internvl_operator.api.parsing import parse
     from internvl_operator.api.v1alpha1 import KIND
+    from internvl_operator.text.yaml_documents import read_documents
 
     text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
-    try:
-        documents: list[Any] = list(yaml.safe_load_all(text))
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path} is not YAML: {error}") from None
     resources = [
         parse(document)
-        for document in documents
+        for document in read_documents(text, path)
         if isinstance(document, dict) and document.get("kind") == KIND
     ]
     if not resources:

@@ -43,6 +43,9 @@ def main(arguments: Sequence[str]) -> int:
 def _printed(options: argparse.Namespace) -> int:
     manifests: list[KubernetesObject] = []
     platform = read_platform_defaults(options.platform_defaults)
+    known = {kind.kind for kind in BUILT_IN_CHILDREN}
+    if options.pod_monitor:
+        known.add(POD_MONITOR.kind)
     for given in read_resources(options.file):
         resource = platform.applied_to(given)
         request = request_of(resource.spec)
@@ -51,9 +54,6 @@ def _printed(options: argparse.Namespace) -> int:
         if not plan.is_ok:
             return failed("render", f"{resource.metadata.name}: {plan.reason}", NO_PLAN)
         rendered = render_children(resource, plan, inputs_of(given.spec), platform=platform).manifests
-        kinds = {kind.kind for kind in BUILT_IN_CHILDREN} | (
-            {POD_MONITOR.kind} if options.pod_monitor else set()
-        )
-        manifests += [manifest for manifest in rendered if manifest["kind"] in kinds]
+        manifests += [each for each in rendered if each["kind"] in known]
     print(yaml.safe_dump_all(manifests, sort_keys=False, width=110), end="")
     return 0

@@ -22,7 +22,7 @@ class CrampedSurge:
     revision: str
     since: datetime
 
-    def waits_still(self, timeout_seconds: int, now: datetime) -> float:
+    def remaining_wait(self, timeout_seconds: int, now: datetime) -> float:
         """Return the seconds until it has waited long enough; 0 when it has."""
         return max(0.0, timeout_seconds - (now - self.since).total_seconds())
 

@@ -25,6 +25,12 @@ def controller_of(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return next((owner for owner in owners if owner.get("controller")), None)
 
 
+def is_controlled_by(body: Mapping[str, Any], owner: Mapping[str, Any]) -> bool:
+    """Return whether an object's controller is this owner, and not another one of the same name."""
+    controller = controller_of(body)
+    return controller is not None and bool(controller["uid"] == owner["metadata"]["uid"])
+
+
 def condition_of(status: Mapping[str, Any], type_: str) -> Condition | None:
     """Return the condition of a type in an object's status, or None when the status has none."""
     return next((item for item in status.get("conditions") or () if item["type"] == type_), None)

@@ -21,7 +21,12 @@ def whole(body: KubernetesObject) -> KubernetesObject:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of object and where the API serves it."""
+    """A kind of object and where the API serves it.
+
+    Example:
+        >>> Kind("apps/v1", "Deployment", "deployments").root
+        '/apis/apps/v1'
+    """
 
     api_version: str
     kind: str
@@ -36,7 +41,12 @@ class Kind:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Key:
-    """Namespace and name of an object."""
+    """Namespace and name of an object.
+
+    Example:
+        >>> str(Key("vision", "captions"))
+        'vision/captions'
+    """
 
     namespace: str
     name: str

@@ -1,7 +1,11 @@
-"""All children of a resource."""
+"""All children of a resource, and the table of their kinds from which the rest follows.
 
-from collections.abc import Mapping
+The table says which kinds are watched, rendered and deleted, and in which order they are written.
+"""
+
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 from internvl_operator.api.platform_defaults import NO_DEFAULTS, PlatformDefaults
@@ -23,16 +27,130 @@ from internvl_operator.manifests.template import KubernetesObject
 from internvl_operator.planner.plan import Plan
 
 
-@dataclass(frozen=True, slots=True)
-class Children:
-    """What a resource should have.
+class Wave(Enum):
+    """When the children of a kind are written."""
+
+    BEFORE_PODS = 1
+    """What has to be there when the first pod starts, such as the NetworkPolicy that guards it."""
+
+    WITH_PODS = 2
+    """The Deployment, and what only matters once it has pods."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """What a child is built from.
 
     Args:
-        manifests: in the order of creation.
+        resource: the parsed resource.
+        plan: the plan that its pods are run by.
+        deployment: the finished Deployment.
+        claim: the resource's PersistentVolumeClaim as the API server has it, if there is one.
+    """
+
+    resource: InternVLDeployment
+    plan: Plan
+    deployment: KubernetesObject
+    claim: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildKind:
+    """A kind of child: where the API serves it, when it is written, for whom there is one, and what it says.
+
+    Args:
+        kind: the kind, as in a manifest.
+        api_version: the apiVersion, as in a manifest.
+        plural: the name of the kind in the API's paths.
+        wave: when it is written.
+        wanted: whether a resource has a child of this kind.
+        build: returns the manifest.
+        is_optional: whether a cluster may lack the kind.
+    """
+
+    kind: str
+    api_version: str
+    plural: str
+    wave: Wave
+    wanted: Callable[[Sources], bool]
+    build: Callable[[Sources], KubernetesObject]
+    is_optional: bool = False
+
+
+CHILD_KINDS = (
+    ChildKind(
+        kind="NetworkPolicy",
+        api_version="networking.k8s.io/v1",
+        plural="networkpolicies",
+        wave=Wave.BEFORE_PODS,
+        wanted=lambda given: given.resource.spec.network_policy.enabled,
+        build=lambda given: network_policy(given.resource),
+    ),
+    ChildKind(
+        kind="PersistentVolumeClaim",
+        api_version="v1",
+        plural="persistentvolumeclaims",
+        wave=Wave.BEFORE_PODS,
+        wanted=lambda given: owns_claim(given.resource),
+        build=lambda given: persistent_volume_claim(given.resource, given.claim),
+    ),
+    ChildKind(
+        kind="Service",
+        api_version="v1",
+        plural="services",
+        wave=Wave.BEFORE_PODS,
+        wanted=lambda _: True,
+        build=lambda given: service(given.resource),
+    ),
+    ChildKind(
+        kind="Deployment",
+        api_version="apps/v1",
+        plural="deployments",
+        wave=Wave.WITH_PODS,
+        wanted=lambda _: True,
+        build=lambda given: given.deployment,
+    ),
+    ChildKind(
+        kind="PodDisruptionBudget",
+        api_version="policy/v1",
+        plural="poddisruptionbudgets",
+        wave=Wave.WITH_PODS,
+        wanted=lambda given: has_several_replicas(given.resource),
+        build=lambda given: pod_disruption_budget(given.resource),
+    ),
+    ChildKind(
+        kind="HorizontalPodAutoscaler",
+        api_version="autoscaling/v2",
+        plural="horizontalpodautoscalers",
+        wave=Wave.WITH_PODS,
+        wanted=lambda given: autoscales(given.resource),
+        build=lambda given: horizontal_pod_autoscaler(given.resource, given.plan),
+    ),
+    ChildKind(
+        kind="PodMonitor",
+        api_version="monitoring.coreos.com/v1",
+        plural="podmonitors",
+        wave=Wave.WITH_PODS,
+        wanted=lambda given: is_monitored(given.resource, given.plan),
+        build=lambda given: pod_monitor(given.resource),
+        is_optional=True,
+    ),
+)
+"""Every kind of child, in the order in which the children are rendered."""
+
+_WAVES = {child.kind: child.wave for child in CHILD_KINDS}
+
+
+@dataclass(frozen=True, slots=True)
+class Children:
+    """The objects that a resource should have, and how its pods come to be.
+
+    Args:
+        manifests: the objects, in the order of ``CHILD_KINDS``.
         plan: the plan that the pods are run by.
         revision: the revision of the pod template.
         strategy: how it is rolled out.
-        update: another pod template that waits for consent.
+        update: another pod template, which waits until a user accepts it.
     """
 
     manifests: tuple[KubernetesObject, ...]
@@ -41,24 +159,29 @@ class Children:
     strategy: Strategy
     update: Update | None
 
+    def in_wave(self, wave: Wave) -> list[KubernetesObject]:
+        """Return the objects that are written in a wave."""
+        return [manifest for manifest in self.manifests if _WAVES[manifest["kind"]] is wave]
+
 
 def render_children(
     resource: InternVLDeployment,
     plan: Plan,
     inputs: str,
+    *,
     stored: Record | None = None,
     terminate_first: str | None = None,
     platform: PlatformDefaults = NO_DEFAULTS,
     claim: Mapping[str, Any] | None = None,
 ) -> Children:
-    """Return what a resource should have.
+    """Return the children of a resource.
 
     Args:
         resource: the parsed resource.
         plan: the plan that this operator would run it by.
         inputs: hash of the inputs of plan and pod template.
-        stored: what runs now, if anything does.
-        terminate_first: the revision that was found to have no room beside the old pods.
+        stored: the record of the pods that run, if there are any.
+        terminate_first: the revision for which no GPUs were free beside the old pods.
         platform: the installation's defaults.
         claim: the resource's PersistentVolumeClaim as the API server has it, if there is one.
     """
@@ -68,18 +191,10 @@ def render_children(
     if stored is not None and (spec.suspend or pinned is not rendered):
         plan, inputs = stored.plan, stored.inputs
     revision = revision_of(pinned)
-    strategy = strategy_of(resource.spec, revision, terminate_first)
+    strategy = strategy_of(spec, revision, terminate_first)
     rolled_out = with_strategy(pinned, strategy, revision)
-    manifests = [service(resource), with_record(rolled_out, plan, inputs, stored)]
-    if owns_claim(resource):
-        manifests.insert(0, persistent_volume_claim(resource, claim))
-    if resource.spec.network_policy.enabled:
-        manifests.insert(0, network_policy(resource))
-    if has_several_replicas(resource):
-        manifests.append(pod_disruption_budget(resource))
-    if autoscales(resource):
-        manifests.append(horizontal_pod_autoscaler(resource, plan))
-    if is_monitored(resource, plan):
-        manifests.append(pod_monitor(resource))
-    hashed = tuple(with_manifest_hash(manifest) for manifest in manifests)
-    return Children(hashed, plan, revision, strategy, update)
+    given = Sources(
+        resource=resource, plan=plan, deployment=with_record(rolled_out, plan, inputs, stored), claim=claim
+    )
+    manifests = tuple(with_manifest_hash(kind.build(given)) for kind in CHILD_KINDS if kind.wanted(given))
+    return Children(manifests, plan, revision, strategy, update)

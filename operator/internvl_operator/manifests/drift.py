@@ -1,4 +1,4 @@
-"""Tells whether a live object still is what was applied.
+"""Compares a live object with the manifest that was applied.
 
 Why: docs/design/009-apply-and-ownership.md
 """
@@ -13,17 +13,17 @@ from internvl_operator.text.quantity import parse_quantity
 _QUANTITY_FIELDS = frozenset({"requests", "limits", "sizeLimit", "divisor", "averageValue"})
 _THOUSANDTH = Decimal("0.001")
 _STRUCTURES = frozenset({"emptyDir", "podSelector"})
-"""Empty structures that say something by being there, and that the API server therefore keeps."""
+"""Fields in which an empty object differs from no object. The API server keeps such an empty object."""
 
 _ATOMIC_FIELDS = frozenset({"selector", "podSelector", "nodeSelector"})
-"""Maps that server-side apply owns as a whole: a key more selects other pods or nodes."""
+"""Maps that must be equal as a whole: an additional key selects other pods or nodes."""
 
 
 def is_applied(desired: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
     """Return whether a live object carries the hash of a manifest and every field of it.
 
-    The hash shows that a field is no longer wanted; the fields show an edit by someone else. Fields that the
-    manifest does not name are not ours: defaults of the API server, other managers' additions.
+    The hash differs when the manifest has dropped a field; a field differs when someone else has edited it. Fields
+    that the manifest does not name belong to others: defaults of the API server, additions of other managers.
     """
     wanted = desired["metadata"]["annotations"][MANIFEST_ANNOTATION]
     carried = (live.get("metadata", {}).get("annotations") or {}).get(MANIFEST_ANNOTATION)
@@ -34,7 +34,7 @@ def is_applied(desired: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
 
 def _same(desired: Any, live: Any, quantities: bool = False) -> bool:
     if desired is None:
-        # An apply without a value is none of the field: what is there is the API server's default, or another's.
+        # The operator does not own this field: the live value is the API server's default, or someone else's.
         return True
     if live is None:
         return _is_zero(desired)
@@ -51,7 +51,7 @@ def _same(desired: Any, live: Any, quantities: bool = False) -> bool:
 
 
 def _same_quantity(desired: Any, live: Any) -> bool:
-    """Compare as the API server stores amounts: in its own spelling, rounded up to thousandths."""
+    """Return whether two amounts are equal for the API server, which rounds them up to thousandths."""
     try:
         wanted, stored = (
             parse_quantity(str(amount)).quantize(_THOUSANDTH, ROUND_UP) for amount in (desired, live)
@@ -62,7 +62,7 @@ def _same_quantity(desired: Any, live: Any) -> bool:
 
 
 def _same_list(desired: Sequence[Any], live: Sequence[Any]) -> bool:
-    """Compare by name where the API server merges by name, else one by one: such lists have one owner."""
+    """Compare the items by name where all have one, as the API server merges such lists; else by position."""
     names = [_name(item) for item in desired]
     if names and None not in names:
         by_name = {_name(item): item for item in live}
@@ -74,7 +74,7 @@ def _same_list(desired: Sequence[Any], live: Sequence[Any]) -> bool:
 
 
 def _adds_nothing(desired: Any, live: Any) -> bool:
-    """Tell whether a live item has no field beside the wanted ones: another peer or selector lets more in."""
+    """Return whether a live item has only the wanted fields: an additional one may let more peers in."""
     if isinstance(live, Mapping) and isinstance(desired, Mapping):
         return all(key in desired and _adds_nothing(desired[key], value) for key, value in live.items())
     return True
@@ -85,5 +85,5 @@ def _name(item: Any) -> str | None:
 
 
 def _is_zero(value: Any) -> bool:
-    """The API server leaves out what is empty."""
+    """Return whether a value is empty, so that the API server may leave it out."""
     return value in (None, "", 0, False, [], {})

@@ -22,7 +22,7 @@ def cpu_request(gpus: int) -> str:
     """Return the cores that a replica requests, as a Kubernetes quantity.
 
     Args:
-        gpus: of one replica.
+        gpus: the number of GPUs of one replica.
     """
     return str(_CPUS_PER_GPU * gpus)
 
@@ -35,7 +35,7 @@ def thread_variables(cpu: str, gpus: int) -> dict[str, str]:
 
     Args:
         cpu: the cores that the replica requests, as a Kubernetes quantity.
-        gpus: of one replica.
+        gpus: the number of GPUs of one replica.
 
     Example:
         >>> thread_variables("3", gpus=1)
@@ -53,5 +53,5 @@ def _is_enough(cpu: str, gpus: int) -> bool:
     try:
         return parse_quantity(cpu) >= _CPUS_PER_GPU * gpus
     except ValueError:
-        # No quantity: the API server says so, with the field's name.
+        # The API server refuses a text that is no quantity, and names the field.
         return False

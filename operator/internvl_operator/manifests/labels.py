@@ -17,7 +17,7 @@ REVISION_LABEL = "internvl.dev/revision"
 """On pods: the hash of the pod template that they are made from."""
 
 PLACEMENT_ANNOTATION = "internvl.dev/placement"
-"""On pods: the hash of what they need of a node, by which two revisions compete for the same GPUs or do not."""
+"""On pods: the hash of what they need of a node. Two revisions with the same hash compete for the same GPUs."""
 
 RESTARTED_ANNOTATION = "internvl.dev/restarted-at"
 """On pods: ``spec.rollout.restartedAt``."""
@@ -33,7 +33,12 @@ MANIFEST_ANNOTATION = "internvl.dev/manifest"
 
 
 def selector(name: str) -> dict[str, str]:
-    """Return the labels that tell one resource's pods from all others."""
+    """Return the labels that select the pods of one resource.
+
+    Example:
+        >>> selector("captions")
+        {'internvl.dev/name': 'captions'}
+    """
     return {NAME_LABEL: name}
 
 

@@ -25,11 +25,11 @@ _PLACEMENT_FIELDS = ("nodeSelector", "affinity", "tolerations", "schedulerName",
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """Another pod template that waits for consent.
+    """A new pod template that the operator applies only when a user accepts it.
 
     Args:
-        revision: its hash.
-        changes: what differs from the one that runs, a line per field.
+        revision: the hash of the new pod template.
+        changes: how it differs from the pod template that runs, a line per field.
     """
 
     revision: str
@@ -37,7 +37,7 @@ class Update:
 
 
 def with_revision(deployment: KubernetesObject) -> KubernetesObject:
-    """Return a Deployment whose pods tell their revision and what they need of a node."""
+    """Return a Deployment whose pods carry their revision, and a hash of what they need of a node."""
     template = deployment["spec"]["template"]
     metadata = template["metadata"]
     annotations = {**metadata.get("annotations", {}), PLACEMENT_ANNOTATION: digest(_placement(template))}
@@ -60,17 +60,20 @@ def pin(
     *,
     is_suspended: bool = False,
 ) -> tuple[KubernetesObject, Update | None]:
-    """Return the Deployment with the pod template that runs, as long as nobody wants another.
+    """Return the Deployment with the pod template that runs, unless the spec asks for another one.
 
-    A newer operator may render another template for the same inputs; that alone must not restart a model. It is
-    an update, which ``rollout`` may accept.
+    A newer operator may render another pod template for the same inputs. That alone must not restart a model: the
+    new pod template is then an update, which ``rollout`` may accept.
 
     Args:
         deployment: as this operator renders it, with its revision.
         inputs: hash of the inputs of plan and pod template.
-        stored: what runs now, if anything does.
-        rollout: whether updates are wanted.
-        is_suspended: whether no pod is wanted: what ran is kept until one is.
+        stored: the record of the pods that run, if there are any.
+        rollout: which updates the user accepts.
+        is_suspended: whether the resource is suspended: it keeps its pod template until it is resumed.
+
+    Returns:
+        The Deployment to apply, and the update that waits to be accepted, if there is one.
     """
     template = deployment["spec"]["template"]
     holds = stored is not None and (is_suspended or stored.holds_for(inputs))
@@ -94,7 +97,7 @@ def changes_between(before: Any, after: Any) -> tuple[str, ...]:
 
 
 def _is_derived(change: str) -> bool:
-    """Tell whether a change only follows from the others."""
+    """Return whether a change is of a hash, which changes with the fields that it is computed from."""
     return change.startswith(
         (f"metadata.labels[{REVISION_LABEL}]", f"metadata.annotations[{PLACEMENT_ANNOTATION}]")
     )
@@ -126,7 +129,7 @@ def _changes(path: str, before: Any, after: Any) -> Iterator[str]:
 
 
 def _changed_items(path: str, before: list[Any], after: list[Any]) -> Iterator[str]:
-    """Yield what differs between two lists, without the items that are the same at both ends."""
+    """Yield how two lists differ; equal items at the beginning and at the end are left out."""
     head = _same_items(before, after)
     tail = _same_items(before[head:][::-1], after[head:][::-1])
     old, new = before[head : len(before) - tail], after[head : len(after) - tail]
@@ -139,7 +142,7 @@ def _changed_items(path: str, before: list[Any], after: list[Any]) -> Iterator[s
 
 
 def _start_of_difference(before: str, after: str) -> int:
-    """Return from where on two texts are shown: long ones from a little before their first difference."""
+    """Return the index from which two texts are shown: for long texts a little before their first difference."""
     if max(len(before), len(after)) <= _LONGEST_VALUE:
         return 0
     return max(0, _same_items(before, after) - _CONTEXT)
@@ -151,7 +154,7 @@ def _same_items(before: Sequence[Any], after: Sequence[Any]) -> int:
 
 
 def _by_name(value: Any) -> dict[str, Any] | None:
-    """Return a list of named things, such as containers or variables, by their names."""
+    """Return the items of a list by name, or None when an item has no name."""
     if (
         isinstance(value, list)
         and value

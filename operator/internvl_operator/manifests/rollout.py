@@ -1,4 +1,4 @@
-"""How a change reaches the pods: which of them stop before others start."""
+"""The rollout strategy: whether old pods stop before new ones start."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -32,8 +32,8 @@ def strategy_of(spec: InternVLDeploymentSpec, revision: str, terminate_first: st
     Args:
         spec: the resource's spec.
         revision: the revision of the pod template that is wanted.
-        terminate_first: the revision that was found to have no room beside the old pods. Another revision tries
-            to surge again.
+        terminate_first: the revision for which no GPUs were free beside the old pods. Another revision tries to
+            surge again.
     """
     match spec.rollout.strategy:
         case "Surge":
@@ -45,13 +45,13 @@ def strategy_of(spec: InternVLDeploymentSpec, revision: str, terminate_first: st
 
 
 def terminate_first_revision(deployment: Mapping[str, Any] | None) -> str | None:
-    """Return the revision that a Deployment rolls out by stopping old pods first, if there is one."""
+    """Return the revision for which a Deployment stops old pods first, or None."""
     annotations = (deployment or {}).get("metadata", {}).get("annotations") or {}
     return annotations.get(TERMINATE_FIRST_ANNOTATION)
 
 
 def with_strategy(deployment: KubernetesObject, strategy: Strategy, revision: str) -> KubernetesObject:
-    """Return a Deployment that rolls out a revision in this way, and that remembers a way which was found out."""
+    """Return a Deployment with a strategy; an annotation remembers TERMINATE_FIRST for this revision."""
     rolling_update = dict(_ROLLING_UPDATES[strategy])
     spec = deployment["spec"] | {"strategy": {"type": "RollingUpdate", "rollingUpdate": rolling_update}}
     deployment = {**deployment, "spec": spec}

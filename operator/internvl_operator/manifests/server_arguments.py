@@ -16,7 +16,7 @@ COMMAND = ("lmdeploy", "serve", "api_server")
 
 
 def model_directory(plan: Plan) -> str:
-    """Return where the model's files are.
+    """Return the directory of the model's files in the container.
 
     The directory keeps the repository's name: LMDeploy up to 0.9.2 chooses the chat template by it.
     """
@@ -37,13 +37,13 @@ def server_arguments(
     has_api_key: bool = False,
     has_tls: bool = False,
 ) -> list[str]:
-    """Return the arguments after ``lmdeploy serve api_server``, only flags that the release knows.
+    """Return the arguments after ``lmdeploy serve api_server``; all flags are known to the plan's release.
 
     Args:
-        plan: by which the model runs.
-        model_name: the name under which clients ask for the model; empty: the repository's.
+        plan: the plan by which the model runs.
+        model_name: the name under which clients ask for the model; empty for the name of the repository.
         port: the server's port.
-        extra_args: what the spec adds, after all else.
+        extra_args: further arguments of the spec; they come last.
         has_api_key: clients must send the key in the environment variable API_KEY.
         has_tls: the server speaks HTTPS, with the files that environment variables name.
 

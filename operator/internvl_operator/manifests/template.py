@@ -1,8 +1,8 @@
 """Renders the YAML templates so that no value can leave its place.
 
-A value never becomes text. Every ``{{ expression }}`` is written as a numbered slot, the YAML is parsed, and the values
-are put into the parsed document. The text then depends only on which branches of the template were taken, so that
-it is parsed once for each of them.
+A value never becomes text. The template is rendered with a numbered slot for each ``{{ expression }}``, the YAML is
+parsed, and the values replace the slots in the parsed document. The rendered text depends only on the branches that
+the template took, so that each combination of branches is parsed once.
 
 Why: docs/design/003-slots-in-templates.md
 """
@@ -32,7 +32,18 @@ class _Slot:
 
 
 def render(template: str, values: Mapping[str, Any]) -> KubernetesObject:
-    """Return the object that a template of this package describes; it shares nothing with the values.
+    """Return the object that a template of this package describes; it shares no list or dict with the values.
+
+    Example:
+        >>> from internvl_operator.manifests.labels import child_labels, selector
+        >>> names = {"name": "captions", "namespace": "vision"}
+        >>> labels = {"labels": child_labels("captions"), "selector": selector("captions")}
+        >>> render("poddisruptionbudget", names | labels)["kind"]
+        'PodDisruptionBudget'
+
+    Args:
+        template: the name of a file in ``templates/``, without ``.yaml.j2``.
+        values: the variables of the template.
 
     Raises:
         jinja2.UndefinedError: the template uses a value that is not given.

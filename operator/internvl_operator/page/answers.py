@@ -61,7 +61,8 @@ def answer(values_json: str) -> str:
     if printed.code == USAGE_ERROR:
         return json.dumps({"command": command, "code": printed.code, "refusal": printed.refusal})
     document = _run([*arguments, "--output", "json"]).output.removesuffix("\n")
-    plan = plan_from_document(json.loads(document))
+    parsed: Document = json.loads(document)
+    plan = plan_from_document(parsed)
     headline, reason = printed.output.splitlines()[:2]
     return json.dumps(
         {
@@ -72,7 +73,7 @@ def answer(values_json: str) -> str:
             "reason": reason.strip(),
             "text": printed.output.removesuffix("\n"),
             "json": document,
-            "yaml": resource_yaml(values) if plan.is_ok else "",
+            "yaml": resource_yaml(values, _replicas(parsed)) if plan.is_ok else "",
             "total": plan.gpu_memory_mib,
             "memory": [{"name": name, "mib": mib} for name, mib, _ in memory_parts(plan.memory)],
         }
@@ -90,20 +91,33 @@ def _cells(values: Values, size: str) -> Iterator[dict[str, Any]]:
         arguments = plan_arguments({**values, "size": size, "gpu": gpu, "gpu-memory": ""})
         printed = _run([*arguments, "--output", "json"])
         if printed.code == USAGE_ERROR:
-            yield {"gpu": gpu, "outcome": "refused", "gpus": 0, "awq": False, "summary": printed.refusal}
+            yield {"gpu": gpu, "outcome": "refused", "summary": printed.refusal}
         else:
             yield _cell(gpu, json.loads(printed.output))
 
 
 def _cell(gpu: str, document: Document) -> dict[str, Any]:
     plan: Plan = plan_from_document(document)
+    replicas = _replicas(document)
+    words = [summary(plan) if replicas < 2 else f"{replicas} x {summary(plan)}"]
+    if "speed" in document:
+        words.append(f"{document['speed']['requestsPerSecond']:g} requests/s each")
+    if not replicas:
+        words.append("no number of replicas carries the load")
     return {
         "gpu": gpu,
         "outcome": str(plan.outcome),
         "gpus": plan.gpus,
+        "replicas": replicas,
         "awq": plan.awq,
-        "summary": summary(plan),
+        "summary": ", ".join(words),
     }
+
+
+def _replicas(document: Document) -> int:
+    """Return how many replicas carry the load, 0 where no number of them does; without a load it is one."""
+    replicas: int = document["speed"]["replicas"] if "speed" in document else 1
+    return replicas
 
 
 def _run(arguments: Sequence[str]) -> _Printed:

@@ -55,15 +55,19 @@ INPUTS = (
     Input("quantization", "Quantization", "quantization"),
     Input("session-len", "Session length", "engine.sessionLen", int),
     Input("sessions", "Sessions at once", "engine.sessions", int),
+    Input("requests-per-second", "Requests per second", "load.requestsPerSecond", float),
+    Input("images", "Images of a request", "load.images", int, further=True),
+    Input("image-size", "Size of an image", "load.imageSize", further=True),
+    Input("prompt-tokens", "Tokens of text", "load.promptTokens", int, further=True),
+    Input("output-tokens", "Tokens of an answer", "load.outputTokens", int, further=True),
+    Input("ttft", "Seconds to the first token", "load.timeToFirstTokenSeconds", float, further=True),
     Input("max-gpus", "Most GPUs", "gpu.maxCount", int, further=True),
     Input("tp", "Tensor parallelism", "engine.tp", int, further=True),
     Input("backend", "Backend", "engine.backend", further=True),
     Input("engine", "LMDeploy", "engine.version", further=True),
     Input("quant-policy", "KV cache bits", "engine.quantPolicy", int, further=True),
     Input("max-batch-size", "Requests computed at once", "engine.maxBatchSize", int, further=True),
-    Input(
-        "cache-max-entry-count", "Share for the KV cache", "engine.cacheMaxEntryCount", float, further=True
-    ),
+    Input("cache-max-entry-count", "KV cache's share", "engine.cacheMaxEntryCount", float, further=True),
 )
 
 

@@ -18,13 +18,14 @@ spec:
 """
 
 
-def resource_yaml(values: Values) -> str:
+def resource_yaml(values: Values, replicas: int = 1) -> str:
     """Return an InternVLDeployment in YAML.
 
     Texts are quoted as in JSON, so that none of them is read as a number or a boolean.
 
     Args:
         values: inputs that the planner takes.
+        replicas: how many carry the load.
     """
     spec: dict[str, Any] = {}
     for each, text in given_inputs(values).items():
@@ -33,6 +34,11 @@ def resource_yaml(values: Values) -> str:
         for section in sections:
             place = place.setdefault(section, {})
         place[name] = each.value(text)
+    if "requestsPerSecond" not in spec.get("load", {}):
+        # What a replica does with other requests can be asked, but is nothing that a resource needs.
+        spec.pop("load", None)
+    if replicas > 1:
+        spec["replicas"] = replicas
     return _HEAD.format(size=spec["size"].lower()) + "".join(f"{line}\n" for line in _lines(spec, _INDENT))
 
 

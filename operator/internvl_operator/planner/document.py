@@ -14,12 +14,16 @@ from internvl_operator.planner.explain import Alternative
 from internvl_operator.planner.memory.estimate import MemoryEstimate
 from internvl_operator.planner.outcome import Outcome
 from internvl_operator.planner.plan import Plan
+from internvl_operator.planner.speed.speed_estimate import Speed, Utilization
 from internvl_operator.text.spelling import to_kubernetes
 
 Document = dict[str, Any]
 
 _FLAGS = {"awq": ("quantization", ("None", "AWQ")), "float16": ("dtype", ("auto", "float16"))}
 """Fields that are true or false, with their keys and the words for both."""
+
+_NOT_STORED = "speed"
+"""The field that a document has only where it is for people: a plan is stored and read again without it."""
 
 _DERIVED: Mapping[str, tuple[str, Callable[[Plan], Any]]] = {
     "tp": ("gpus", lambda plan: plan.gpus),
@@ -34,6 +38,8 @@ _WRITERS: Mapping[str, Callable[[Any], Any]] = {
     "warnings": list,
     "notes": list,
     "alternatives": lambda items: list(map(_alternative_document, items)),
+    "limit": lambda limit: limit.value,
+    "utilization": lambda utilization: _written(utilization, _UTILIZATION),
 }
 """How a field's value is written, where it is not JSON already."""
 
@@ -47,9 +53,11 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
 """How it is read again."""
 
 
-def _keys(owner: type[Plan | EngineOptions | MemoryEstimate | Alternative]) -> dict[str, str]:
+def _keys(
+    owner: type[Plan | EngineOptions | MemoryEstimate | Alternative | Speed | Utilization],
+) -> dict[str, str]:
     """Return the keys of a dataclass's fields by their names."""
-    return {field.name: to_kubernetes(field.name) for field in fields(owner)}
+    return {field.name: to_kubernetes(field.name) for field in fields(owner) if field.name != _NOT_STORED}
 
 
 def _split(keys: Mapping[str, str], *names: str) -> tuple[dict[str, str], dict[str, str]]:
@@ -61,24 +69,28 @@ _PLAN = _keys(Plan)
 _OPTIONS = _keys(EngineOptions)
 _DEFAULTS = {field.name: field.default for field in fields(EngineOptions)}
 _ALTERNATIVE: Mapping[str, str] = _keys(Alternative)
+_SPEED: Mapping[str, str] = _keys(Speed)
+_UTILIZATION: Mapping[str, str] = _keys(Utilization)
 # Some fields of the memory stand beside it in the document, or in the plan too.
 _OF_PLAN, _MEMORY = _split(_keys(MemoryEstimate), "outcome", "cache_max_entry_count", "effective_session_len")
 _BESIDE_MEMORY, _IN_MEMORY = _split(_MEMORY, "kv_tokens", "kv_bytes_per_token")
 
 
 def plan_document(plan: Plan) -> Document:
-    """Return a plan as JSON, in camelCase, memory in MiB per GPU."""
+    """Return a plan as JSON, in camelCase, memory in MiB per GPU, with its speed where it has one."""
     document: Document = {}
     for key, value in _entries(plan):
         document[key] = value
         if key in _DERIVED:
             derived, value_of = _DERIVED[key]
             document[derived] = value_of(plan)
+    if plan.speed is not None:
+        document[_NOT_STORED] = _written(plan.speed, _SPEED)
     return document
 
 
 def plan_from_document(document: Document) -> Plan:
-    """Return the plan that a document was made from.
+    """Return the plan that a document was made from, without its speed.
 
     An option of the engine that the document lacks was not known to the operator that wrote it, so the engine
     runs with that option's default.

@@ -50,7 +50,7 @@ def problem_of(candidate: Candidate) -> str:
             return f"rejected: {candidate.refusal}"
         case Outcome.OOM:
             return (
-                f"out of memory: {_weights(candidate)} on {gpus(candidate)} needs "
+                f"out of memory: {precision_of(candidate)} on {gpus(candidate)} needs "
                 f"{candidate.pool.memory_mib + memory.shortfall_mib} MiB per GPU, {memory.shortfall_mib} MiB more "
                 "than there are"
             )
@@ -69,7 +69,7 @@ def problem_of(candidate: Candidate) -> str:
                 f"the KV cache would hold {memory.kv_tokens} tokens on {gpus(candidate)}, less than one session of "
                 f"{candidate.options.session_len}"
             )
-        case Outcome.OK:
+        case Outcome.OK | Outcome.LOAD_NOT_CARRIED:
             return _holds(candidate)
 
 
@@ -79,7 +79,7 @@ def alternatives_to(
     """Return the cheapest other configurations, and why each was not taken."""
     others = [candidate for candidate in considered if candidate is not chosen and not candidate.refusal]
     return tuple(
-        _alternative(candidate, _why_not(candidate, chosen, request))
+        alternative_of(candidate, _why_not(candidate, chosen, request))
         for candidate in others[:MOST_ALTERNATIVES]
     )
 
@@ -99,11 +99,11 @@ def ways_out_of(request: PlanRequest, inventory: Inventory) -> tuple[Alternative
     found: list[tuple[Candidate, str]] = []
     for change, relaxed, pools in _relaxations(request, inventory):
         if best := _cheapest(relaxed, pools):
-            found.append((best, change.format(gpus=gpus(best), weights=_weights(best))))
+            found.append((best, change.format(gpus=gpus(best), weights=precision_of(best))))
     if shorter := _shorter_session(request, inventory):
         found.append(shorter)
     # Two changes may lead to the same configuration: the first one named is enough.
-    distinct = {best.cost: _alternative(best, change) for best, change in reversed(found)}
+    distinct = {best.cost: alternative_of(best, change) for best, change in reversed(found)}
     return tuple(distinct[cost] for cost in sorted(distinct)[:MOST_ALTERNATIVES])
 
 
@@ -145,7 +145,8 @@ def _shorter_session(request: PlanRequest, inventory: Inventory) -> tuple[Candid
     return (best, f"use sessionLen <= {session_len}") if best else None
 
 
-def _alternative(candidate: Candidate, reason: str) -> Alternative:
+def alternative_of(candidate: Candidate, reason: str) -> Alternative:
+    """Return a configuration as another one than the chosen, with why it was not taken."""
     return Alternative(
         quantization=candidate.quantization,
         tp=candidate.tp,
@@ -165,7 +166,8 @@ def gpus(candidate: Candidate) -> str:
     return f"{candidate.tp} GPU{'s' if candidate.tp > 1 else ''} of {candidate.pool.memory_mib} MiB"
 
 
-def _weights(candidate: Candidate) -> str:
+def precision_of(candidate: Candidate) -> str:
+    """Return the precision of a configuration's weights, as people say it."""
     return "AWQ" if candidate.awq else "full precision"
 
 

@@ -9,6 +9,9 @@ class Outcome(StrEnum):
     OK = "ok"
     """It starts and holds a session of the length asked for."""
 
+    LOAD_NOT_CARRIED = "load_not_carried"
+    """It serves, but no number of replicas carries the load that was asked for."""
+
     SESSION_EXCEEDS_KV = "session_exceeds_kv"
     """It starts, but cannot serve one session: the KV cache, or the memory that it leaves free, is too small."""
 

@@ -1,8 +1,9 @@
 """The plan: which configuration serves a request, with its numbers and its reason.
 
-The choice, when nothing is given: full precision with the fewest GPUs of one node that hold the wanted sessions;
-else AWQ likewise; else whatever holds most sessions, at least one. Among products: fewest GPUs, then the smallest
-card.
+Where the spec leaves the choice, the plan is the first of these that exists: full precision on the fewest GPUs of one
+node that hold the wanted sessions; AWQ on the fewest such GPUs; the configuration that holds most sessions, if it holds
+one. Of several GPU products, the plan takes the one of which it needs fewest, then the one with the least memory. With
+a load to carry the choice is another one (``load/choice.py``).
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,11 +14,13 @@ from internvl_operator.catalog.engines import engine
 from internvl_operator.catalog.models import Backend
 from internvl_operator.planner.candidates import Candidate, candidates
 from internvl_operator.planner.explain import Alternative, alternatives_to, reason_for, ways_out_of
+from internvl_operator.planner.load.choice import choice_for_load
 from internvl_operator.planner.memory.estimate import MemoryEstimate
 from internvl_operator.planner.memory.host_memory import expected_start_seconds
 from internvl_operator.planner.nodes.inventory import Inventory
 from internvl_operator.planner.outcome import Outcome
 from internvl_operator.planner.request import PlanRequest
+from internvl_operator.planner.speed.speed_estimate import Speed
 
 _BFLOAT16_CAPABILITY = (8, 0)
 """Oldest compute capability with bfloat16 (NVIDIA's CUDA programming guide, arithmetic throughput)."""
@@ -37,6 +40,8 @@ class Plan:
         float16: whether the GPU lacks bfloat16, so that float16 is asked for.
         options: the engine's options as it gets them: none of them is None.
         notes: what the inventory could not read of the nodes.
+        speed: what one replica does (``speed_of_plan.py``). It is worked out anew each time and never stored, so that
+            better constants restart nothing.
 
     Example:
         >>> from internvl_operator import plan
@@ -66,6 +71,7 @@ class Plan:
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     alternatives: tuple[Alternative, ...] = ()
+    speed: Speed | None = None
 
     @property
     def gpus(self) -> int:
@@ -78,6 +84,11 @@ class Plan:
         return "AWQ" if self.awq else "None"
 
     @property
+    def serves(self) -> bool:
+        """Whether the server would answer, be it too slowly for the load."""
+        return self.outcome in (Outcome.OK, Outcome.LOAD_NOT_CARRIED)
+
+    @property
     def is_ok(self) -> bool:
         """Whether the plan can run."""
         return self.outcome is Outcome.OK
@@ -86,6 +97,10 @@ class Plan:
 def make_plan(request: PlanRequest, inventory: Inventory) -> Plan:
     """Return the plan for a request, or, with an outcome other than ok, why there is none and the way out."""
     considered = sorted(candidates(request, inventory), key=lambda candidate: candidate.cost)
+    if choice := choice_for_load(considered, request, inventory):
+        return _plan(
+            choice.candidate, request, choice.outcome, choice.reason, choice.alternatives, inventory.notes
+        )
     chosen = choose(considered, request.wanted_sessions)
     if chosen.outcome is Outcome.OK:
         reason = reason_for(chosen, considered, request)
@@ -95,11 +110,11 @@ def make_plan(request: PlanRequest, inventory: Inventory) -> Plan:
         reason = reason_for(chosen, considered, request)
         if alternatives:
             reason += "; " + " or ".join(alternative.reason for alternative in alternatives)
-    return _plan(chosen, request, reason, alternatives, inventory.notes)
+    return _plan(chosen, request, chosen.outcome, reason, alternatives, inventory.notes)
 
 
 def choose(considered: Sequence[Candidate], wanted_sessions: int) -> Candidate:
-    """Return the best of some configurations, which are ordered by cost."""
+    """Return the best of some configurations, which are ordered by cost; one that fails where none runs."""
     possible = [candidate for candidate in considered if candidate.outcome is Outcome.OK]
     for awq in (False, True):
         for candidate in possible:
@@ -111,7 +126,7 @@ def choose(considered: Sequence[Candidate], wanted_sessions: int) -> Candidate:
 
 
 def _how_near(candidate: Candidate) -> tuple[int, int]:
-    """Return the order of configurations that fail: the nearer to running, the larger."""
+    """Return a sort key of configurations that fail: the one that lacks least to run has the largest."""
     order = (Outcome.REJECTED, Outcome.OOM, Outcome.NO_KV_FOR_SESSION, Outcome.SESSION_EXCEEDS_KV)
     missing = 0 if candidate.refusal else candidate.memory.shortfall_mib
     return (order.index(candidate.outcome), -missing)
@@ -120,6 +135,7 @@ def _how_near(candidate: Candidate) -> tuple[int, int]:
 def _plan(
     chosen: Candidate,
     request: PlanRequest,
+    outcome: Outcome,
     reason: str,
     alternatives: tuple[Alternative, ...],
     notes: tuple[str, ...],
@@ -129,7 +145,7 @@ def _plan(
     float16 = capability is not None and capability < _BFLOAT16_CAPABILITY and not chosen.awq
     repository = model.awq_repository if chosen.awq and model.awq_repository else model.repository
     return Plan(
-        outcome=chosen.outcome,
+        outcome=outcome,
         reason=reason,
         size=model.size,
         awq=chosen.awq,
@@ -154,7 +170,7 @@ def _plan(
 
 
 def _warnings(chosen: Candidate, request: PlanRequest, float16: bool) -> tuple[str, ...]:
-    """Return what people should know before they trust the plan."""
+    """Return the warnings of a plan: what the numbers of the plan do not say."""
     model, release, pool = request.model, engine(request.engine), chosen.pool
     warnings = list(release.warnings_for(model, chosen.backend, chosen.tp, request.options))
     if float16:

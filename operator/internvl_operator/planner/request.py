@@ -10,6 +10,8 @@ from internvl_operator.catalog.models import MODELS, Backend, Model
 from internvl_operator.catalog.nvidia import GPU_RESOURCE
 from internvl_operator.catalog.spec_flags import plain_arguments
 from internvl_operator.planner.nodes.node_affinity import NodeTerm, required_terms
+from internvl_operator.planner.speed.load import DEFAULT_LOAD, Load
+from internvl_operator.planner.speed.tiles import tiles_of
 from internvl_operator.text.quantity import memory_mib
 
 if TYPE_CHECKING:
@@ -51,6 +53,8 @@ class PlanRequest:
         autoscaled: whether the replicas follow the requests that wait; it changes no plan.
         sessions: full-length sessions to hold at once; None asks for DEFAULT_SESSIONS, or for one with a given tp.
         options: the engine's options, of which those that are None are derived.
+        load: what the endpoint is to carry; None asks for nothing.
+        most_replicas: that there may be; None where nothing says so. It changes no plan.
     """
 
     size: str
@@ -68,6 +72,8 @@ class PlanRequest:
     extra_args: tuple[str, ...] = ()
     autoscaled: bool = False
     gpu: GpuRequest = GpuRequest()
+    load: Load | None = None
+    most_replicas: int | None = None
 
     @property
     def model(self) -> Model:
@@ -137,4 +143,21 @@ def request_of(spec: "InternVLDeploymentSpec") -> PlanRequest:
             node_affinity=required_terms(spec.pod_template.affinity),
             tolerations=tuple(spec.pod_template.tolerations),
         ),
+        load=_load_of(spec),
+        most_replicas=spec.autoscaling.max_replicas or spec.replicas,
+    )
+
+
+def _load_of(spec: "InternVLDeploymentSpec") -> Load | None:
+    load = spec.load
+    if not load.is_given:
+        return None
+    tiles = tiles_of(*map(int, load.image_size.split("x"))) if load.image_size else load.tiles
+    return Load(
+        requests_per_second=load.requests_per_second,
+        images=load.images,
+        tiles=tiles or DEFAULT_LOAD.tiles,
+        prompt_tokens=load.prompt_tokens,
+        output_tokens=load.output_tokens,
+        ttft_seconds=load.time_to_first_token_seconds,
     )

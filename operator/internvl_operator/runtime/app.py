@@ -88,10 +88,24 @@ def _controller(
     clock: Callable[[], float],
 ) -> Controller:
     cache = Cache()
-    nodes = NodeInventory(cluster, settings, clock)
-    reconciler = Reconciler(cluster, cache, children, nodes, lambda: datetime.now(UTC), platform)
-    queue = WorkQueue(clock, random.random)
-    return Controller(cluster, cache, reconciler, queue, metrics, settings, observed, clock)
+    reconciler = Reconciler(
+        cluster=cluster,
+        cache=cache,
+        children=children,
+        inventory=NodeInventory(cluster, settings, clock),
+        now=lambda: datetime.now(UTC),
+        platform=platform,
+    )
+    return Controller(
+        cluster=cluster,
+        cache=cache,
+        reconciler=reconciler,
+        queue=WorkQueue(clock, random.random),
+        metrics=metrics,
+        settings=settings,
+        kinds=observed,
+        clock=clock,
+    )
 
 
 @asynccontextmanager
@@ -108,7 +122,9 @@ async def _leadership(
         load, metrics.observe_request, open_fence(), connections=1, seconds=seconds
     ) as connection:
         leases = LeaseStore(connection, Key(settings.namespace, settings.name))
-        yield LeaseHolder(leases, fence, identity, settings.seconds, unpausable_clock)
+        yield LeaseHolder(
+            leases=leases, fence=fence, identity=identity, seconds=settings.seconds, clock=unpausable_clock
+        )
 
 
 async def _run_until_signal(

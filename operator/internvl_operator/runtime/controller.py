@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from internvl_operator.kube.cache import Cache, resource_key
@@ -50,6 +51,7 @@ _RELIST_RETRY_SECONDS = 2.0
 _log = logging.getLogger(__name__)
 
 
+@dataclass(kw_only=True, eq=False)
 class Controller:
     """Feeds the reconciler.
 
@@ -60,45 +62,37 @@ class Controller:
         queue: the keys to work on.
         metrics: what is counted.
         settings: the operator's settings.
-        observed: the kinds of what belongs to resources, as far as the cluster knows them.
+        kinds: the kinds of what belongs to resources, as far as the cluster knows them.
         clock: monotonic seconds.
     """
 
-    def __init__(
-        self,
-        cluster: Cluster,
-        cache: Cache,
-        reconciler: Reconciler,
-        queue: WorkQueue,
-        metrics: Metrics,
-        settings: Settings,
-        observed: Collection[Kind],
-        clock: Callable[[], float],
-    ) -> None:
-        self._cluster = cluster
-        self._cache = cache
-        self._log = LimitedLog(_log, clock)
-        self._intake = Intake(cache, metrics, clock)
-        self._reconciler = reconciler
-        self._queue = queue
-        self._metrics = metrics
-        self._settings = settings
-        self._observed = observed
-        self._clock = clock
-        self._listed_at = clock()
-        self._working_since: float | None = None
-        self.listed = asyncio.Event()
-        """Set when every watched kind has been listed once."""
+    cluster: Cluster
+    cache: Cache
+    reconciler: Reconciler
+    queue: WorkQueue
+    metrics: Metrics
+    settings: Settings
+    kinds: Collection[Kind]
+    clock: Callable[[], float]
+    listed: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    """Set when every watched kind has been listed once."""
+
+    _working_since: float | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self._log = LimitedLog(_log, self.clock)
+        self._intake = Intake(self.cache, self.metrics, self.clock)
+        self._listed_at = self.clock()
 
     def observe(self, kind: Kind, event_type: str | None, body: Mapping[str, Any]) -> None:
         """Take in an event of a watch."""
-        changed = self._cache.drop(kind, body) if event_type == "DELETED" else self._intake.put(kind, body)
+        changed = self.cache.drop(kind, body) if event_type == "DELETED" else self._intake.put(kind, body)
         if changed:
-            self._queue.add(resource_key(kind, body), _DELAYS.get(kind, GATHER_SECONDS))
+            self.queue.add(resource_key(kind, body), _DELAYS.get(kind, GATHER_SECONDS))
 
     def knows(self, kind: Kind, body: Mapping[str, Any]) -> bool:
         """Return whether a state of an object is known already, such as by the answer to the write that made it."""
-        return self._cache.knows(kind, body)
+        return self.cache.knows(kind, body)
 
     def skipped(self, kind: Kind, error: Exception) -> None:
         """Take in that an event of a watch could not be read."""
@@ -113,14 +107,14 @@ class Controller:
             keys: of the objects that were listed.
             version: at which the list was true.
         """
-        for key in self._cache.retain(kind, keys, version, lambda name: namespace in ("", name)):
-            self._queue.add(key)
+        for key in self.cache.retain(kind, keys, version, lambda name: namespace in ("", name)):
+            self.queue.add(key)
 
     async def fill(self) -> None:
         """List everything, and again from time to time until cancelled; needs no lead."""
         while True:
             await self.list_until_done()
-            await asyncio.sleep(self._settings.relist_seconds)
+            await asyncio.sleep(self.settings.relist_seconds)
 
     async def list_until_done(self) -> None:
         """List every watched kind, as often as it takes, and ask for what changed.
@@ -128,39 +122,39 @@ class Controller:
         This finds what a broken watch missed. A kind that was listed is not listed again because another failed: an
         API server that answers one request in two would never be done.
         """
-        for kind in (RESOURCE, *self._observed):
+        for kind in (RESOURCE, *self.kinds):
             for key in await self._list(kind):
-                self._queue.add(key)
-        self._listed_at = self._clock()
+                self.queue.add(key)
+        self._listed_at = self.clock()
         self.listed.set()
 
     async def work(self) -> None:
         """Reconcile what was listed and what changes, until cancelled."""
-        self._working_since = self._clock()
-        self._metrics.leader.set(1)
+        self._working_since = self.clock()
+        self.metrics.leader.set(1)
         async with asyncio.TaskGroup() as tasks:
-            for number in range(self._settings.workers):
+            for number in range(self.settings.workers):
                 tasks.create_task(self._work(), name=f"worker-{number}")
 
     def why_unhealthy(self) -> str | None:
         """Return why the controller makes no progress, or None when it does."""
         if (waited := self._waited_seconds()) > STUCK_SECONDS:
             return f"a resource has waited {waited:.0f} s for a worker"
-        age = self._clock() - self._listed_at
-        if age > 3 * self._settings.relist_seconds:
+        age = self.clock() - self._listed_at
+        if age > 3 * self.settings.relist_seconds:
             return f"no full list has succeeded for {age:.0f} s"
         return None
 
     def update_gauges(self) -> None:
         """Set the gauges that are read from the state of the moment."""
-        self._metrics.queue_depth.set(len(self._queue))
-        self._metrics.queue_oldest_seconds.set(self._waited_seconds())
-        for kind in (RESOURCE, *self._observed):
-            self._metrics.watched_objects.labels(kind=kind.kind).set(self._cache.count(kind))
-            self._metrics.incomplete_objects.labels(kind=kind.kind).set(self._cache.incomplete(kind))
-        self._metrics.resources.clear()
-        for reason, number in Counter(self._reconciler.reasons.values()).items():
-            self._metrics.resources.labels(reason=reason).set(number)
+        self.metrics.queue_depth.set(len(self.queue))
+        self.metrics.queue_oldest_seconds.set(self._waited_seconds())
+        for kind in (RESOURCE, *self.kinds):
+            self.metrics.watched_objects.labels(kind=kind.kind).set(self.cache.count(kind))
+            self.metrics.incomplete_objects.labels(kind=kind.kind).set(self.cache.incomplete(kind))
+        self.metrics.resources.clear()
+        for reason, number in Counter(self.reconciler.reasons.values()).items():
+            self.metrics.resources.labels(reason=reason).set(number)
 
     async def _list(self, kind: Kind) -> set[Key]:
         """List a kind until that goes well, and return the keys of the resources whose objects changed."""
@@ -175,13 +169,13 @@ class Controller:
 
         while True:
             try:
-                listed = await self._cluster.list(kind, selector, take)
+                listed = await self.cluster.list(kind, selector, take)
                 break
             except ClusterError as error:
                 _log.warning("a list failed, again in %s s: %s", _RELIST_RETRY_SECONDS, error)
                 await asyncio.sleep(_RELIST_RETRY_SECONDS)
         keys = {key_of(item) for item in listed.items}
-        return changed | self._cache.complete(kind, keys, listed.resource_version, listed.unread)
+        return changed | self.cache.complete(kind, keys, listed.resource_version, listed.unread)
 
     async def _work(self) -> None:
         while True:
@@ -189,29 +183,29 @@ class Controller:
 
     async def work_once(self) -> None:
         """Reconcile the next key."""
-        key = await self._queue.get()
-        started = self._clock()
+        key = await self.queue.get()
+        started = self.clock()
         try:
             result = await self._reconcile(key)
         finally:
-            self._queue.done(key)
-        self._metrics.reconciles.labels(result=result).inc()
-        self._metrics.reconcile_seconds.observe(self._clock() - started)
+            self.queue.done(key)
+        self.metrics.reconciles.labels(result=result).inc()
+        self.metrics.reconcile_seconds.observe(self.clock() - started)
 
     async def _reconcile(self, key: Key) -> str:
         """Reconcile a key and arrange for the next time; return the result's name."""
-        before = self._cache.newest(key)
+        before = self.cache.newest(key)
         try:
-            after = await self._reconciler.reconcile(key)
+            after = await self.reconciler.reconcile(key)
         except ThrottledError as error:
             self._retry(key, before, at_least=error.retry_after)
             return "throttled"
         except NotLeaderError:
             # This process is about to end.
-            self._queue.retry(key)
+            self.queue.retry(key)
             return "not-leader"
         except (ForbiddenError, InvalidError) as error:
-            delay = self._queue.retry(key, at_most=REFUSED_RETRY_SECONDS)
+            delay = self.queue.retry(key, at_most=REFUSED_RETRY_SECONDS)
             self._log.warn((key, "refused"), f"{key}: refused, again in {delay:.1f} s: {error}")
             return "refused"
         except ClusterError as error:
@@ -219,13 +213,13 @@ class Controller:
             self._log.warn((key, "again"), f"{key}: again in {delay:.1f} s: {error}")
             return "error"
         except Exception as error:
-            delay = self._queue.retry(key)
+            delay = self.queue.retry(key)
             self._log.warn((key, "failed"), f"{key}: failed, again in {delay:.1f} s", with_trace=True)
             await self._report(key, error)
             return "error"
-        self._queue.forget(key)
+        self.queue.forget(key)
         if after is not None:
-            self._queue.add(key, after)
+            self.queue.add(key, after)
         return "success" if after is None else "requeue"
 
     def _retry(self, key: Key, before: int, at_least: float = 0.0) -> float:
@@ -233,13 +227,13 @@ class Controller:
 
         A new resource takes eight writes: where every second request fails, the backoff would double to minutes.
         """
-        if self._cache.newest(key) > before:
-            self._queue.forget(key)
-        return self._queue.retry(key, at_least)
+        if self.cache.newest(key) > before:
+            self.queue.forget(key)
+        return self.queue.retry(key, at_least)
 
     async def _report(self, key: Key, error: Exception) -> None:
         try:
-            await self._reconciler.report(key, error)
+            await self.reconciler.report(key, error)
         except ClusterError as failure:
             self._log.warn((key, "status"), f"{key}: its status does not tell of that: {failure}")
 
@@ -247,4 +241,4 @@ class Controller:
         """Seconds for which the oldest key has waited for a worker; a standby's keys wait for none."""
         if self._working_since is None:
             return 0.0
-        return min(self._queue.oldest_seconds, self._clock() - self._working_since)
+        return min(self.queue.oldest_seconds, self.clock() - self._working_since)

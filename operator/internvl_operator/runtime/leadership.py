@@ -9,6 +9,7 @@ Why: docs/design/005-write-fence.md
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -103,6 +104,7 @@ class Leases(Protocol):
         ...
 
 
+@dataclass(kw_only=True, eq=False)
 class LeaseHolder:
     """Leads while it holds a lease.
 
@@ -110,37 +112,27 @@ class LeaseHolder:
         leases: where the lease is kept.
         fence: opened for the time that each renewal gains.
         identity: who this process is; no other process may ever have the same.
-        seconds: of the lease.
+        seconds: how long the lease lasts.
         clock: the fence's clock.
         now: the time for the people who read the lease, with its zone.
         sleep: waits some seconds.
     """
 
-    def __init__(
-        self,
-        leases: Leases,
-        fence: Fence,
-        identity: str,
-        seconds: int,
-        clock: Callable[[], float],
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ) -> None:
-        self._leases = leases
-        self._fence = fence
-        self._identity = identity
-        self._seconds = seconds
-        self._clock = clock
-        self._now = now
-        self._sleep = sleep
-        self._sighting: Sighting | None = None
-        self._problem = ""
+    leases: Leases
+    fence: Fence
+    identity: str
+    seconds: int
+    clock: Callable[[], float]
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    _sighting: Sighting | None = field(default=None, init=False)
+    _problem: str = field(default="", init=False)
 
     async def acquire(self) -> None:
         """Wait until the lease is free, and take it."""
         while (wait := await self._try()) > 0:
-            await self._sleep(min(wait, RENEW_AFTER * self._seconds))
-        _log.info("%s leads", self._identity)
+            await self.sleep(min(wait, RENEW_AFTER * self.seconds))
+        _log.info("%s leads", self.identity)
 
     async def hold(self) -> None:
         """Renew the lease until cancelled.
@@ -150,21 +142,21 @@ class LeaseHolder:
         """
         try:
             while True:
-                await self._sleep((RETRY_AFTER if self._problem else RENEW_AFTER) * self._seconds)
-                if not self._fence.is_open:
+                await self.sleep((RETRY_AFTER if self._problem else RENEW_AFTER) * self.seconds)
+                if not self.fence.is_open:
                     raise LeaseLostError(f"the lease was not renewed in time: {self._problem or 'paused'}")
                 await self._renew()
         finally:
-            self._fence.close()
+            self.fence.close()
 
     async def release(self) -> None:
         """Give the lease up if it is this process's; a failure is logged, the lease runs out then."""
-        await self._fence.drain()
+        await self.fence.drain()
         try:
-            lease = await self._leases.read()
-            if lease is not None and lease.claim.holder == self._identity:
-                await self._leases.write(released(lease.claim), lease.version)
-                _log.info("%s has given the lease up", self._identity)
+            lease = await self.leases.read()
+            if lease is not None and lease.claim.holder == self.identity:
+                await self.leases.write(released(lease.claim), lease.version)
+                _log.info("%s has given the lease up", self.identity)
         except ClusterError as error:
             _log.warning("the lease was not given up, it runs out: %s", error)
 
@@ -172,18 +164,18 @@ class LeaseHolder:
         """Take the lease if it is free; return the seconds after which to look again, 0 when it was taken."""
         try:
             if self._sighting is None or self._seconds_until_free() > 0:
-                self._see(await self._leases.read())
+                self._see(await self.leases.read())
             if (wait := self._seconds_until_free()) > 0:
                 return wait
             try:
                 await self._write()
             except (ConflictError, NotFoundError):
                 # It was renewed, taken or deleted since the last look.
-                self._see(await self._leases.read())
-                return RENEW_AFTER * self._seconds
+                self._see(await self.leases.read())
+                return RENEW_AFTER * self.seconds
         except ClusterError as error:
             _log.warning("the lease cannot be had: %s", error)
-            return RENEW_AFTER * self._seconds
+            return RENEW_AFTER * self.seconds
         return 0.0
 
     async def _renew(self) -> None:
@@ -198,23 +190,23 @@ class LeaseHolder:
 
     async def _look(self) -> None:
         try:
-            self._see(await self._leases.read())
+            self._see(await self.leases.read())
         except ClusterError as error:
             self._problem = str(error)
             return
-        if self._sighting is not None and self._sighting.lease.claim.holder != self._identity:
+        if self._sighting is not None and self._sighting.lease.claim.holder != self.identity:
             raise LeaseLostError(f"the lease is now held by {self._sighting.lease.claim.holder or 'nobody'}")
 
     async def _write(self) -> None:
-        asked = self._clock()
-        claim = next_claim(self._sighting, self._identity, self._seconds, self._now())
+        asked = self.clock()
+        claim = next_claim(self._sighting, self.identity, self.seconds, self.now())
         version = self._sighting.lease.version if self._sighting else ""
-        self._see(await self._leases.write(claim, version))
+        self._see(await self.leases.write(claim, version))
         self._problem = ""
-        self._fence.open(asked + WRITES_START_UNTIL * self._seconds, asked + FREE_AFTER * self._seconds)
+        self.fence.open(asked + WRITES_START_UNTIL * self.seconds, asked + FREE_AFTER * self.seconds)
 
     def _seconds_until_free(self) -> float:
-        return seconds_until_free(self._sighting, self._identity, self._clock())
+        return seconds_until_free(self._sighting, self.identity, self.clock())
 
     def _see(self, lease: Lease | None) -> None:
-        self._sighting = seen(self._sighting, lease, self._clock())
+        self._sighting = seen(self._sighting, lease, self.clock())

@@ -15,7 +15,7 @@ from internvl_operator.planner.nodes.inventory import Inventory, inventory_for
 from internvl_operator.planner.request import GpuRequest
 from internvl_operator.settings import Settings
 
-ANEW_SECONDS = 10.0
+FRESH_SECONDS = 10.0
 """A list of the nodes that is younger is one of now: thousands of plans may fail at once."""
 
 _CONDITIONS_AT_ONCE = 20_000
@@ -41,15 +41,15 @@ class NodeInventory:
         self._read_at = float("-inf")
         self._reading = asyncio.Lock()
 
-    async def __call__(self, request: GpuRequest, *, anew: bool = False) -> Inventory:
-        """Return the GPUs that a request may use; ``anew``: as they are now, and not a minute ago.
+    async def __call__(self, request: GpuRequest, *, fresh: bool = False) -> Inventory:
+        """Return the GPUs that a request may use; ``fresh``: as they are now, and not a minute ago.
 
         Raises:
             NoGpuKnownError: nothing tells what GPU there will be.
             ClusterError: the API failed in a way that a later try may mend.
         """
         settings = self._settings
-        oldest = min(ANEW_SECONDS, settings.nodes_ttl_seconds) if anew else settings.nodes_ttl_seconds
+        oldest = min(FRESH_SECONDS, settings.nodes_ttl_seconds) if fresh else settings.nodes_ttl_seconds
         async with self._reading:
             # Where the installation lists its GPUs, it may have no right to list nodes.
             if not settings.inventory and self._clock() - self._read_at >= oldest:

@@ -26,6 +26,7 @@ _WORDS = {
 
 NAME = "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 IMAGE = "^[a-z0-9][-a-zA-Z0-9._/:@]*$"
+IMAGE_SIZE = "^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}$"
 QUANTITY = r"^[0-9]+(\.[0-9]+)?(Ki|Mi|Gi|Ti|Pi|k|M|G|T|P|m)?$"
 SOURCE = "model.source"
 SECRET = f"{SOURCE}.huggingFace.tokenSecretRef"
@@ -194,6 +195,20 @@ CONSTRAINTS: tuple[WrongSpec, ...] = (
         "spec.server.tlsSecretRef.name",
         ("spec.server.tlsSecretRef", "required name"),
     ),
+    _wrong("load.requestsPerSecond", "exclusiveMinimum", 0, 0),
+    _wrong("load.requestsPerSecond", "maximum", 100000, 100001),
+    _wrong("load.images", "minimum", 0, -1, requestsPerSecond=1),
+    _wrong("load.images", "maximum", 64, 65, requestsPerSecond=1),
+    _wrong("load.imageSize", "pattern", IMAGE_SIZE, "large", requestsPerSecond=1),
+    _wrong("load.imageSize", "maxLength", 11, "99999x999999", requestsPerSecond=1),
+    _wrong("load.tiles", "minimum", 1, 0, requestsPerSecond=1),
+    _wrong("load.tiles", "maximum", 13, 14, requestsPerSecond=1),
+    _wrong("load.promptTokens", "minimum", 1, 0, requestsPerSecond=1),
+    _wrong("load.promptTokens", "maximum", 1048576, 1048577, requestsPerSecond=1),
+    _wrong("load.outputTokens", "minimum", 1, 0, requestsPerSecond=1),
+    _wrong("load.outputTokens", "maximum", 1048576, 1048577, requestsPerSecond=1),
+    _wrong("load.timeToFirstTokenSeconds", "exclusiveMinimum", 0, 0, requestsPerSecond=1),
+    _wrong("load.timeToFirstTokenSeconds", "maximum", 3600, 3601, requestsPerSecond=1),
     _wrong("autoscaling.minReplicas", "minimum", 1, 0, maxReplicas=2),
     _wrong("autoscaling.maxReplicas", "minimum", 1, 0),
     _wrong("autoscaling.maxReplicas", "maximum", 1000, 1001),

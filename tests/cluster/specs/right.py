@@ -108,6 +108,14 @@ RICH: Spec = {
         "extraArgs": ["--log-level", "INFO", "--enable-prefix-caching"],
         "env": _ENV,
     },
+    "load": {
+        "requestsPerSecond": 2.5,
+        "images": 2,
+        "imageSize": "1344x896",
+        "promptTokens": 100,
+        "outputTokens": 200,
+        "timeToFirstTokenSeconds": 3,
+    },
     "model": {
         "repository": "example/captions-8b",
         "revision": "v1.2",
@@ -135,7 +143,7 @@ RICH: Spec = {
     "monitoring": {"podMonitor": "Auto"},
     "podTemplate": _POD_TEMPLATE,
 }
-"""Every field but the two other sources and the name of an existing claim."""
+"""Every field but the two other sources, the name of an existing claim, and the tiles of an image."""
 
 _CLAIM = {"persistentVolumeClaim": {"name": "models", "path": "internvl2/8b"}}
 _IMAGE = {"image": {"reference": "registry.example.com/internvl2-8b:v1", "pullPolicy": "IfNotPresent"}}
@@ -158,6 +166,10 @@ RIGHT: tuple[RightSpec, ...] = (
     ),
     RightSpec("no replica", at("replicas", 0)),
     RightSpec("suspended", at("suspend", True)),
+    RightSpec("no load", at("load", {})),
+    RightSpec("a load that is a rate alone", at("load.requestsPerSecond", 1)),
+    RightSpec("a load of text", at("load", {"requestsPerSecond": 0.5, "images": 0})),
+    RightSpec("a load in tiles", at("load", {"requestsPerSecond": 0.5, "tiles": 13})),
     RightSpec("no autoscaling", at("autoscaling", {})),
     RightSpec("autoscaling up to a number", at("autoscaling.maxReplicas", 3)),
     RightSpec(

@@ -26,6 +26,8 @@ _ANNOTATIONS = "podTemplate.annotations must not begin with internvl.dev/ or app
 _NODE_SELECTOR = "podTemplate.nodeSelector must not name nvidia.com/gpu.product: use spec.gpu.product"
 _NO_TURBOMIND = "engine.backend TurboMind does not run 4B: write Auto or PyTorch"
 _AWQ_ON_PYTORCH = "quantization AWQ runs on TurboMind only: write engine.backend Auto or TurboMind"
+_NO_RATE = "load needs requestsPerSecond: write how many requests arrive per second, or remove load"
+_TWO_SIZES = "load.imageSize and load.tiles say the same: remove one of them"
 _NO_MOST_REPLICAS = "autoscaling needs maxReplicas: write the most replicas that may run"
 _REPLICAS = "autoscaling.minReplicas is more than autoscaling.maxReplicas: lower it, or raise maxReplicas"
 _ONE_CLAIM = (
@@ -188,6 +190,13 @@ RULES: tuple[WrongSpec, ...] = (
         "a product in the nodeSelector",
         _NODE_SELECTOR,
         at("podTemplate.nodeSelector", {"nvidia.com/gpu.product": "NVIDIA-L4"}),
+    ),
+    _breaks("a load without a rate", _NO_RATE, at("load.images", 2)),
+    _breaks("a time to the first token without a rate", _NO_RATE, at("load.timeToFirstTokenSeconds", 2)),
+    _breaks(
+        "an image's size twice",
+        _TWO_SIZES,
+        at("load", {"requestsPerSecond": 1, "imageSize": "448x448", "tiles": 1}),
     ),
     _breaks(
         "fewest replicas without most",

@@ -66,6 +66,18 @@ PLANNER: tuple[StalledSpec, ...] = (
         "leave cacheMaxEntryCount out",
     ),
     StalledSpec(
+        "a load whose first token no replica is fast enough for",
+        {"size": "76B", "load": {"requestsPerSecond": 1, "timeToFirstTokenSeconds": 0.01}},
+        "LoadNotCarried",
+        "no number of replicas is fast enough",
+    ),
+    StalledSpec(
+        "a load whose requests are longer than a session",
+        {"size": "8B", "load": {"requestsPerSecond": 1, "images": 8}},
+        "LoadNotCarried",
+        "use sessionLen 15360",
+    ),
+    StalledSpec(
         "a GPU that neither a node nor the catalogue has",
         {"size": "8B", "gpu": {"product": "ACME-9000"}},
         "NoGPUKnown",

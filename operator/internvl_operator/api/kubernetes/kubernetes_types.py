@@ -1,8 +1,8 @@
 """Kubernetes's own types in the resource: their schemas, bounded, and the check of a value against them.
 
 The fields come from the API server's OpenAPI (``kubernetes_types.json``, written by ``make kubernetes-types``). The
-bounds are the operator's: Kubernetes limits the size of a request alone, and a spec must not take long to read.
-What the schema cannot tell, such as the operators of a toleration, the API server checks when it gets the Deployment.
+operator adds bounds, so that a spec cannot take long to read: Kubernetes limits only the size of a whole request. What
+a schema cannot express, such as the operators of a toleration, the API server checks when it gets the Deployment.
 """
 
 import json
@@ -23,7 +23,7 @@ _MOST_ITEMS = 16
 _ITEMS = {"values": 128, "except": 128, "supplementalGroups": 64, "namespaces": 64, "sysctls": 32, "to": 32}
 """Most items by list, where that is not ``_MOST_ITEMS``."""
 _SHOWN = 5
-"""Problems of one value that are told at once."""
+"""Most problems of one value that a message names."""
 _LABEL_VALUE_CHARACTERS = 63
 _MOST_LABELS = 32
 _INTEGERS = {"int32": 1 << 31, "int64": 1 << 63}
@@ -33,7 +33,7 @@ _INTEGERS = {"int32": 1 << 31, "int64": 1 << 63}
 def schema_of(kind: str) -> Schema:
     """Return the bounded structural schema of a Kubernetes type, such as ``Affinity``.
 
-    The type is one value to server-side apply (``atomic``): who sets a part of it owns all of it.
+    Server-side apply replaces the type as a whole (``atomic``): whoever sets a part of it owns all of it.
     """
     unbounded = json.loads(
         (files("internvl_operator.api.kubernetes") / "kubernetes_types.json").read_text("utf-8")
@@ -85,7 +85,7 @@ def without_nulls(value: Any) -> Any:
 
 
 def _problems(schema: Schema, value: Any, path: str) -> Iterator[str]:
-    """Yield what is wrong with a value; it is looked into only as deep as the schema is."""
+    """Yield what is wrong with a value, no deeper than the schema goes."""
     if wrong := _wrong(schema, value):
         yield f"{path}: {wrong}" if path else wrong
         return
@@ -109,7 +109,7 @@ def _is_right_text(schema: Schema, value: Any) -> bool:
 
 
 def _wrong(schema: Schema, value: Any) -> str:
-    """Return how a value, without a look into it, does not match; empty when it does."""
+    """Return why a value does not match a schema, without a look at its items; empty when it matches."""
     if "x-kubernetes-int-or-string" in schema:
         if isinstance(value, bool) or not isinstance(value, int | str):
             return "must be a whole number or a text"

@@ -8,10 +8,14 @@ from collections.abc import Sequence
 from internvl_operator.chat.checks import CHECKS, Result, run_checks
 from internvl_operator.cli.chat.served_model import FAILURES, add_target_options, reached
 from internvl_operator.cli.exit_codes import NOT_READY, exit_code_of
+from internvl_operator.cli.text_table import line
 from internvl_operator.text.printable import printable
 
 _SAMPLING = {"temperature": 0.8, "top_p": 0.8, "max_tokens": 64}
 """Temperature and top_p of the guide's example."""
+
+_HEADER = ("check", "result", "first token", "answer", "prompt", "")
+_WIDTHS = (14, 6, -11, -8, -11, 0)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -49,9 +53,7 @@ async def _run(options: argparse.Namespace) -> int:
     results = []
     async with reached(options, _SAMPLING) as model:
         if options.output == "table":
-            print(
-                f"{printable(model.name)}\n{'check':15} {'result':6} {'first token':>11} {'answer':>8} {'prompt':>12}"
-            )
+            print(printable(model.name), line(_HEADER, _WIDTHS), sep="\n")
         async for result in run_checks(model, options.check or list(CHECKS), options.check_answers):
             results.append(result)
             if options.output == "table":
@@ -71,11 +73,15 @@ async def _run(options: argparse.Namespace) -> int:
 
 def _row(result: Result) -> str:
     tokens = _prompt_tokens(result)
-    return (
-        f"{result.name:15} {'fail' if result.problem else 'pass':6} {_time(result.first_token_seconds):>11} "
-        f"{_time(result.seconds):>8} {'-' if tokens is None else f'{tokens} tokens':>12}"
-        + (f"  {result.problem}" if result.problem else "")
-    ).rstrip()
+    cells = (
+        result.name,
+        "fail" if result.problem else "pass",
+        _time(result.first_token_seconds),
+        _time(result.seconds),
+        "-" if tokens is None else f"{tokens} tokens",
+        result.problem or "",
+    )
+    return line(cells, _WIDTHS)
 
 
 def _time(seconds: float | None) -> str:

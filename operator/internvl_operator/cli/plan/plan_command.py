@@ -7,6 +7,7 @@ from typing import Any
 
 from internvl_operator.catalog.models import MODELS
 from internvl_operator.cli.exit_codes import NO_PLAN, exit_code_of
+from internvl_operator.cli.load_options import add_load_options, with_load_options
 from internvl_operator.cli.options import (
     add_engine_options,
     add_gpu_options,
@@ -22,6 +23,7 @@ from internvl_operator.cli.plan.plan_text import plan_text
 from internvl_operator.manifests.server_arguments import COMMAND, DEFAULT_PORT, server_arguments
 from internvl_operator.planner.autoscaling import with_autoscaling_warning
 from internvl_operator.planner.document import plan_document
+from internvl_operator.planner.load.speed_of_plan import with_speed
 from internvl_operator.planner.plan import Plan, make_plan
 from internvl_operator.planner.remote_code import with_branch_warning
 from internvl_operator.planner.request import QUANTIZATIONS, PlanRequest, quantized, request_of
@@ -77,6 +79,7 @@ def plan_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--sessions", metavar="N", type=positive, help="full-length sessions to hold at once (4)"
     )
+    add_load_options(parser)
     parser.add_argument("-o", "--output", choices=["table", "json", "yaml"], default="table")
     return parser
 
@@ -94,12 +97,16 @@ def _asked(options: argparse.Namespace) -> list[_Asked]:
         platform = read_platform_defaults(options.platform_defaults)
         specs = [platform.applied_to(resource).spec for resource in read_resources(options.file)]
         asked = [_Asked(request_of(spec), spec.server.model_name or "", spec.server.port) for spec in specs]
-    return [replace(each, request=replace(with_options(each.request, options), **changes)) for each in asked]
+    return [replace(each, request=_with_all(each.request, options, changes)) for each in asked]
+
+
+def _with_all(request: PlanRequest, options: argparse.Namespace, changes: dict[str, Any]) -> PlanRequest:
+    return replace(with_load_options(with_options(request, options), options), **changes)
 
 
 def _planned(request: PlanRequest) -> Plan:
     plan = make_plan(request, gpus_of(request.gpu))
-    return with_branch_warning(with_autoscaling_warning(plan, request), request)
+    return with_speed(with_branch_warning(with_autoscaling_warning(plan, request), request), request)
 
 
 def _formatted(planned: list[tuple[Plan, _Asked]], output: str) -> str:

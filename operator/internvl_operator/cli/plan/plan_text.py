@@ -3,6 +3,8 @@
 import shlex
 from collections.abc import Iterator, Sequence
 
+from internvl_operator.cli.plan.speed_text import speed_lines
+from internvl_operator.cli.text_table import aligned
 from internvl_operator.planner.explain import Alternative
 from internvl_operator.planner.memory.estimate import MemoryEstimate
 from internvl_operator.planner.plan import Plan
@@ -21,6 +23,7 @@ def plan_text(plan: Plan, request: PlanRequest, arguments: Sequence[str]) -> str
             "",
             *_memory(plan),
             "",
+            *speed_lines(plan, request),
             *_command(arguments),
             *_listed("Warnings", plan.warnings),
             *_listed("Notes", plan.notes),
@@ -64,9 +67,7 @@ def _derived(plan: Plan, request: PlanRequest) -> Iterator[str]:
     ]
     if memory.effective_session_len < plan.options.session_len:
         rows.append(("session", f"{memory.effective_session_len} tokens", "as this engine shortens it"))
-    width = max(len(value) for _, value, _ in rows)
-    for name, value, note in rows:
-        yield f"  {name:9} {value:{width}}  {note}"
+    yield from (f"  {row}" for row in aligned(rows))
 
 
 def _sessions(plan: Plan) -> str:

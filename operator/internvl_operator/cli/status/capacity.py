@@ -18,10 +18,11 @@ class Capacity:
     """The GPUs of one product.
 
     Args:
-        nodes: whose GPUs a model can use: ready, not cordoned, not shared in time.
-        gpus: of those nodes.
-        requested: by the pods on them.
-        most_free: free ones on the node that has most of them, which is the largest replica that fits.
+        product: the product, or the resource's name where that says more, as for MIG.
+        nodes: the number of nodes whose GPUs a model can use: ready, not cordoned, not shared in time.
+        gpus: the GPUs of these nodes.
+        requested: how many of these GPUs pods request.
+        most_free: the free GPUs of the node with the most free ones: no larger replica fits.
     """
 
     product: str
@@ -37,7 +38,7 @@ class Capacity:
 
 
 def gpu_requests(pod: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what of a pod counts for the capacity, to be kept of each pod of a large cluster."""
+    """Return the node and the GPUs of a pod: all that ``capacities`` needs of it, and small for large clusters."""
     has_ended = pod.get("status", {}).get("phase") in _ENDED
     gpus: Counter[str] = Counter()
     # The limits of extended resources are their requests.
@@ -53,7 +54,7 @@ def capacities(
 
     Args:
         nodes: Nodes as the API has them.
-        requests: of every pod, by ``gpu_requests``.
+        requests: what ``gpu_requests`` returns, for every pod.
     """
     requested: dict[tuple[str, str], int] = defaultdict(int)
     for each in requests:
@@ -80,6 +81,6 @@ def capacities(
 
 
 def _gpus(amounts: Mapping[str, Any]) -> dict[str, int]:
-    """Return the GPUs among some resources, those of which there are none left out."""
+    """Return how many GPUs of each kind are among some resources, without kinds of which there are 0."""
     found = {name: int(parse_quantity(str(amount))) for name, amount in amounts.items() if is_gpu(name)}
     return {name: count for name, count in found.items() if count}

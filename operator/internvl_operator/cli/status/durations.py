@@ -6,16 +6,22 @@ from itertools import pairwise
 
 _UNITS = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
 _LEAST_FOR_ONE_UNIT = 10
+"""From 10 of a unit on, the next smaller unit is left out: ``9m30s``, but ``12m``."""
 _SINCE = re.compile(r"\bsince (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)")
 
 
 def since(moment: str, now: datetime) -> timedelta:
-    """Return the time since a moment in RFC 3339; zero when the clocks disagree."""
+    """Return the time since a moment in RFC 3339; zero for a moment in the future, as clocks may disagree."""
     return max(timedelta(), now - datetime.fromisoformat(moment))
 
 
 def short(time: timedelta) -> str:
-    """Return a time in its largest unit, and the next one where it matters: ``45s``, ``3m20s``, ``12m``, ``2d4h``."""
+    """Return a duration in its largest unit, with the next smaller one below 10.
+
+    Example:
+        >>> [short(timedelta(seconds=seconds)) for seconds in (45, 200, 725, 187200)]
+        ['45s', '3m20s', '12m', '2d4h']
+    """
     seconds = int(time.total_seconds())
     for (name, unit), (next_name, next_unit) in pairwise(_UNITS):
         if seconds >= unit:
@@ -26,5 +32,5 @@ def short(time: timedelta) -> str:
 
 
 def with_elapsed(message: str, now: datetime) -> str:
-    """Return a message of the operator with the time that has passed since each moment that it names."""
+    """Return a message of the operator in which each ``since TIME`` also says how long ago that is."""
     return _SINCE.sub(lambda found: f"since {found[1]} ({short(since(found[1], now))} ago)", message)

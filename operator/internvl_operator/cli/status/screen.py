@@ -1,4 +1,4 @@
-"""A text that is shown again and again in the same place."""
+"""Shows a text in place of the one before, as ``watch`` does."""
 
 import shutil
 from types import TracebackType
@@ -12,7 +12,9 @@ _CLEAR_REST = "\x1b[J"
 
 
 class Screen:
-    """A terminal's second screen, left again at the end; what is no terminal gets each text that differs.
+    """The alternate screen of a terminal, as a context manager that restores the terminal.
+
+    An output that is no terminal gets each text that differs from the one before.
 
     Args:
         output: usually the standard output.
@@ -33,7 +35,7 @@ class Screen:
     ) -> None:
         if self._is_terminal:
             self._output.write(_LEAVE)
-            # What was last seen stays.
+            # The last text stays in the terminal.
             self._output.write(f"{self._shown}\n")
             self._output.flush()
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from internvl_operator.api.v1alpha1 import KIND
 from internvl_operator.cli.cluster import add_cluster_options, namespace_of
-from internvl_operator.cli.exit_codes import NOT_READY, USAGE_ERROR
+from internvl_operator.cli.exit_codes import NOT_READY, USAGE_ERROR, exit_code_of, failed
 from internvl_operator.cli.options import seconds
 from internvl_operator.cli.status.capacity import Capacity
 from internvl_operator.cli.status.screen import Screen
@@ -20,23 +20,14 @@ from internvl_operator.kube.port import ClusterError
 from internvl_operator.text.printable import printable
 
 _SURROUNDINGS_SECONDS = 30.0
-"""How long nodes and pods are used again while watching: they are many, and change rarely."""
+"""How often nodes and pods are read while watching: a cluster has many, and they change rarely."""
 
 
 def main(arguments: Sequence[str]) -> int:
     """Print the state of the resources; return 1 when one of them is not ready, 2 for wrong usage."""
     options = _parser().parse_args(arguments)
-    try:
-        if options.watch is not None:
-            return asyncio.run(_watch(options))
-        return asyncio.run(_once(options))
-    except BrokenPipeError:
-        raise
-    except (ValueError, ClusterError, OSError) as error:
-        print(printable(f"internvl status: {error}"), file=sys.stderr)
-        return USAGE_ERROR
-    except KeyboardInterrupt:
-        return 130
+    show = _once if options.watch is None else _watch
+    return exit_code_of("status", lambda: asyncio.run(show(options)), (ClusterError,), USAGE_ERROR)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -69,12 +60,12 @@ async def _once(options: argparse.Namespace) -> int:
     elif rows:
         print(printable(_text(options, rows, surroundings)))
     else:
-        print(f"internvl status: there are no {KIND}s{_where(options)}", file=sys.stderr)
+        return failed("status", f"there are no {KIND}s{_where(options)}", 0)
     return 0 if all(row.is_ready for row in rows) else NOT_READY
 
 
 async def _watch(options: argparse.Namespace) -> int:
-    """Show the state until Ctrl-C; an API server that is away for a while is waited for."""
+    """Show the state until Ctrl-C; go on when the API server does not answer for a while."""
     clock = asyncio.get_running_loop().time
     surroundings, read_at = await read_surroundings(options), clock()
     with Screen(sys.stdout) as screen:

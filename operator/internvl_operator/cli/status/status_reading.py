@@ -1,4 +1,4 @@
-"""What ``internvl status`` reads of a cluster. What may not be read is left out."""
+"""What ``internvl status`` reads of a cluster. What the user has no right to read is left out."""
 
 import argparse
 import logging
@@ -43,12 +43,12 @@ class Installation:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What of the cluster the plans depend on.
+    """What plans depend on in a cluster, and its capacity.
 
     Args:
-        nodes: None when they may not be read.
-        installation: of the cluster's operator, or else what this environment says.
-        capacity: empty when nodes or pods may not be read.
+        nodes: the nodes; None without the right to read them.
+        installation: the settings of the cluster's operator, or else those of this environment.
+        capacity: the GPUs by product; empty without the right to read nodes and pods.
     """
 
     nodes: Sequence[Mapping[str, Any]] | None
@@ -88,9 +88,9 @@ async def read_rows(
 
 
 def _fresh_plan(body: Mapping[str, Any], surroundings: Surroundings) -> Plan | None:
-    """Return what would be planned if the resource were new, or None when that cannot be told.
+    """Return the plan that the resource would get if it were new, or None when that is unknown.
 
-    Somebody else wrote the resource: whatever it does to a plan spoils no other row.
+    No error is raised: one resource that cannot be planned must not hide the others.
     """
     settings, defaults = surroundings.installation.settings, surroundings.installation.defaults
     try:
@@ -113,10 +113,10 @@ async def _listed(cluster: KubernetesClient, kind: Kind, **options: Any) -> list
 
 
 async def _installation(cluster: KubernetesClient) -> Installation:
-    """Return what the operator's Deployment says, if it may be read, else what this environment does.
+    """Return the settings in the operator's Deployment, or without the right to read it those of this environment.
 
     Raises:
-        ValueError: the defaults of the only one are wrong.
+        ValueError: the platform defaults of the only operator are wrong.
     """
     wrong_defaults: ValueError | None = None
     for deployment in await _listed(cluster, DEPLOYMENT, selector=_OPERATORS) or ():
@@ -124,7 +124,7 @@ async def _installation(cluster: KubernetesClient) -> Installation:
         try:
             settings = Settings.from_environment(_variables(pod, namespace))
         except ValueError as error:
-            # No operator runs so: whoever may make Deployments may give one these labels.
+            # No operator would start with these settings: anyone may give a Deployment these labels.
             _log.warning("a Deployment in %s has the operator's labels, and is none: %s", namespace, error)
             continue
         try:
@@ -138,7 +138,7 @@ async def _installation(cluster: KubernetesClient) -> Installation:
 
 
 def _variables(pod: Mapping[str, Any], namespace: str) -> dict[str, str]:
-    """Return the environment of a pod's containers, as far as it follows from the pod's template and namespace."""
+    """Return the variables of a pod's containers whose values are in the pod template, or are the namespace."""
     items = [item for container in pod["containers"] for item in container.get("env") or ()]
     written = {item["name"]: item["value"] for item in items if "value" in item}
     return written | {item["name"]: namespace for item in items if _field(item) == "metadata.namespace"}
@@ -152,7 +152,7 @@ def _field(variable: Mapping[str, Any]) -> str | None:
 
 
 async def _defaults(cluster: KubernetesClient, namespace: str, pod: Mapping[str, Any]) -> PlatformDefaults:
-    """Return the defaults in the ConfigMap that the operator's pod mounts, if it may be read."""
+    """Return the defaults in the ConfigMap that the operator's pod mounts, or none without the right to read it."""
     volumes = {volume["name"]: volume for volume in pod.get("volumes") or ()}
     name = (volumes.get(_DEFAULTS_VOLUME, {}).get("configMap") or {}).get("name")
     if name is None:

@@ -1,4 +1,4 @@
-"""One resource as ``internvl status`` sees it."""
+"""One resource as ``internvl status`` shows it."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ _COMPARED = ("gpus", "product", "quantization", "engine", "sessionLen")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A resource, and what would be planned if it were new.
+    """A resource, and the plan that it would get if it were new.
 
     Args:
-        body: as the API has it.
-        fresh: None when that cannot be told.
-        now: from which elapsed times count.
+        body: the resource as the API server has it.
+        fresh: the plan that it would get now; None when that is unknown.
+        now: the time, from which the row computes how long ago something was.
     """
 
     body: Mapping[str, Any]
@@ -29,23 +29,23 @@ class Row:
 
     @property
     def name(self) -> str:
-        """Of the resource."""
+        """The name of the resource."""
         return str(self.body["metadata"]["name"])
 
     @property
     def namespace(self) -> str:
-        """Of the resource."""
+        """The namespace of the resource."""
         return str(self.body["metadata"]["namespace"])
 
     @property
     def status(self) -> Mapping[str, Any]:
-        """What the operator wrote; empty before it has seen the resource."""
+        """The status that the operator wrote; empty before it has seen the resource."""
         found: Mapping[str, Any] = self.body.get("status", {})
         return found
 
     @property
     def is_ready(self) -> bool:
-        """Whether all replicas that were asked for answer."""
+        """Whether the resource is ready: all replicas of the spec answer."""
         return self._is("Ready")
 
     @property
@@ -55,24 +55,24 @@ class Row:
 
     @property
     def state(self) -> str:
-        """Why it is as it is, in one word."""
+        """The reason of the condition Ready, in one word."""
         ready = self.condition("Ready")
         return str(ready["reason"]) if ready else "Unseen"
 
     @property
     def waited(self) -> timedelta | None:
-        """How long it has been as it is."""
+        """How long the condition Ready has had its status."""
         ready = self.condition("Ready")
         return since(ready["lastTransitionTime"], self.now) if ready else None
 
     @property
     def plan(self) -> Mapping[str, Any] | None:
-        """What runs, if it is planned."""
+        """The plan in the status, if there is one."""
         return self.status.get("plan")
 
     @property
     def fresh_plan(self) -> Mapping[str, Any] | None:
-        """What would be planned if it were new; None when that is the same, or cannot be told."""
+        """The plan that the resource would get now; None when it is the same as in the status, or unknown."""
         if self.fresh is None or self.plan is None:
             return None
         now = plan_document(self.fresh)
@@ -84,7 +84,7 @@ class Row:
         return next((item for item in self.status.get("conditions", ()) if item["type"] == type_), None)
 
     def notes(self) -> Iterator[str]:
-        """Yield what people should know beside the row itself."""
+        """Yield the lines below the row: why it is not ready, what to do, which update waits."""
         ready = self.condition("Ready")
         seen = self.status.get("observedGeneration")
         if ready is None:
@@ -97,7 +97,7 @@ class Row:
         yield from self._changes()
 
     def _expected(self) -> str:
-        """Return how long a start takes, where it is still to come."""
+        """Return how long a start takes, for a resource whose pods still have to start."""
         if self.plan is None or self.is_stalled or self.state == Reason.LOADING_WEIGHTS:
             return ""
         start = short(timedelta(seconds=self.plan["expectedStartSeconds"]))
@@ -114,7 +114,7 @@ class Row:
             yield f"fresh plan: none, {fresh['reason']}"
 
     def _difference(self, fresh: Mapping[str, Any]) -> str:
-        """Return the fresh plan, with its release and session length where they are others."""
+        """Return the fresh plan, with release and session length where they differ from the plan that runs."""
         plan = self.plan or {}
         named = (("engine", "LMDeploy {}"), ("sessionLen", "sessions of {} tokens"))
         others = [text.format(fresh[name]) for name, text in named if plan.get(name) != fresh[name]]

@@ -5,27 +5,26 @@ from collections.abc import Iterator, Sequence
 from internvl_operator.cli.status.capacity import Capacity
 from internvl_operator.cli.status.durations import short
 from internvl_operator.cli.status.status_row import Row, short_plan
+from internvl_operator.cli.text_table import aligned
 
-_Table = list[tuple[str, ...]]
+_HEADER = ("NAMESPACE", "NAME", "SIZE", "READY", "STATE", "FOR", "SESSIONS", "PLAN")
 
 
 def status_text(rows: Sequence[Row], capacity: Sequence[Capacity], namespaces: bool, details: bool) -> str:
-    """Return the state of resources, and the cluster's GPUs.
+    """Return a table of the resources with notes below each row, and a table of the cluster's GPUs.
 
     Args:
         rows: the resources.
-        capacity: empty when it cannot be told.
-        namespaces: whether to tell the resources' namespaces.
-        details: whether to tell endpoint, memory and reason of the plans.
+        capacity: the GPUs by product; empty when they are unknown.
+        namespaces: whether the table has a column for the namespace.
+        details: whether the notes have endpoint, memory and reason of the plan.
     """
-    header: _Table = [("NAME", "SIZE", "READY", "STATE", "FOR", "SESSIONS", "PLAN")]
-    lines = _aligned(header + [_cells(row) for row in rows])
-    if namespaces:
-        names = _aligned([("NAMESPACE",), *((row.namespace,) for row in rows)])
-        lines = [f"{name}  {line}" for name, line in zip(names, lines, strict=True)]
-    text = [lines[0]]
-    for row, line in zip(rows, lines[1:], strict=True):
-        text += [line, *(f"  {note}" for note in (*row.notes(), *(_details(row) if details else ())))]
+    first = 0 if namespaces else 1
+    header, *lines = aligned([_HEADER[first:], *(_cells(row)[first:] for row in rows)])
+    text = [header]
+    for row, summary in zip(rows, lines, strict=True):
+        notes = (*row.notes(), *(_details(row) if details else ()))
+        text += [summary, *(f"  {note}" for note in notes)]
     if capacity:
         text += ["", *_capacity(capacity)]
     return "\n".join(line.rstrip() for line in text)
@@ -35,6 +34,7 @@ def _cells(row: Row) -> tuple[str, ...]:
     plan = row.plan
     is_planned = plan is not None and plan["outcome"] == "ok"
     return (
+        row.namespace,
         row.name,
         str(row.body["spec"].get("size", "-")),
         str(row.status.get("ready", "-")),
@@ -62,14 +62,9 @@ def _details(row: Row) -> Iterator[str]:
 
 
 def _capacity(capacity: Sequence[Capacity]) -> list[str]:
-    rows: _Table = [("GPU", "NODES", "GPUS", "REQUESTED", "FREE", "FREE ON ONE NODE")]
-    rows += [
+    header = ("GPU", "NODES", "GPUS", "REQUESTED", "FREE", "FREE ON ONE NODE")
+    counts = (
         (each.product, *map(str, (each.nodes, each.gpus, each.requested, each.free, each.most_free)))
         for each in capacity
-    ]
-    return _aligned(rows)
-
-
-def _aligned(rows: _Table) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)) for row in rows]
+    )
+    return aligned([header, *counts])

@@ -12,11 +12,12 @@ from internvl_operator.planner.outcome import Outcome
 from internvl_operator.planner.request import PlanRequest
 
 _RUNS = (Outcome.OK, Outcome.SESSION_EXCEEDS_KV)
+"""Outcomes with which the server comes up. With the second it uses the memory shown, but serves no full session."""
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryCell:
-    """One configuration at one share of the KV cache."""
+    """What one size on some GPUs needs, with a given share of the free memory for the KV cache (``ratio``)."""
 
     size: str
     ratio: float

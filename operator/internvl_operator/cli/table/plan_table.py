@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from internvl_operator.cli.options import gpus_of
+from internvl_operator.planner.load.speed_of_plan import with_speed
 from internvl_operator.planner.plan import Plan, make_plan
 from internvl_operator.planner.request import QUANTIZATIONS, PlanRequest, quantized
 
@@ -27,7 +28,8 @@ def plan_cells(request: PlanRequest) -> Iterator[PlanCell]:
     gpus = [request.gpu] if named else [replace(request.gpu, product=product) for product in USUAL_GPUS]
     for gpu in gpus:
         for asked in QUANTIZATIONS:
-            plan = make_plan(replace(request, quantized=quantized(asked), gpu=gpu), gpus_of(gpu))
+            changed = replace(request, quantized=quantized(asked), gpu=gpu)
+            plan = with_speed(make_plan(changed, gpus_of(gpu)), changed)
             yield PlanCell(gpu.product or "GPU", asked, plan)
 
 
@@ -42,9 +44,12 @@ def plan_rows(cells: Sequence[PlanCell]) -> list[list[str]]:
 def plan_csv(cells: Sequence[PlanCell]) -> list[list[str]]:
     """Return a table for programs: a row for each plan."""
     rows = [["size", "gpu", "gpu_memory_mib", "asked", "outcome", "gpus", "quantization", "sessions"]]
+    rows[0] += ["images_per_second", "calibrated"]
     for cell in cells:
         plan = cell.plan
         derived = [str(plan.gpus), plan.quantization.lower(), str(plan.concurrent_sessions)]
+        speed = plan.speed
+        derived += [f"{speed.images_per_second:g}", str(speed.calibrated).lower()] if speed else ["", ""]
         asked = cell.asked.lower()
         rows.append([plan.size, cell.gpu, str(plan.gpu_memory_mib), asked, str(plan.outcome), *derived])
     return rows
@@ -60,4 +65,10 @@ def summary(plan: Plan) -> str:
         return str(plan.outcome)
     gpus = "1 GPU" if plan.gpus == 1 else f"{plan.gpus} GPUs"
     sessions = "1 session" if plan.concurrent_sessions == 1 else f"{plan.concurrent_sessions} sessions"
-    return f"{gpus}, {'AWQ' if plan.awq else 'full precision'}, {sessions}"
+    text = f"{gpus}, {'AWQ' if plan.awq else 'full precision'}, {sessions}"
+    if plan.speed is None:
+        return text
+    replicas = f"{plan.speed.replicas} x " if plan.speed.replicas > 1 else ""
+    return (
+        f"{replicas}{text}, {plan.speed.images_per_second:g}{'' if plan.speed.calibrated else '*'} images/s"
+    )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from internvl_operator.catalog.models import MODELS
 from internvl_operator.cli.exit_codes import exit_code_of
+from internvl_operator.cli.load_options import add_load_options, with_load_options
 from internvl_operator.cli.options import (
     DEFAULT_RATIOS,
     add_engine_options,
@@ -45,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="internvl table",
         description="Prints the memory of one GPU with the server up, in MiB, for each size, number of GPUs, "
         "quantization and share of the KV cache; where it does not run, what happens instead.",
+        epilog="Images per second of --plans are those of one replica; a star marks what was not measured.",
     )
     add_gpu_options(parser)
     parser.add_argument(
@@ -58,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
         help="values of cache-max-entry-count (0.8,0.2,0.1,0.05)",
     )
     add_engine_options(parser)
+    add_load_options(parser)
     parser.add_argument("-o", "--output", choices=["markdown", "csv"], default="markdown")
     other = parser.add_mutually_exclusive_group()
     other.add_argument("--plot", metavar="FILE", help="draw the table too: .png, .svg or .pdf")
@@ -71,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _requests(options: argparse.Namespace) -> list[PlanRequest]:
-    return [with_options(PlanRequest(size), options) for size in options.sizes]
+    return [with_load_options(with_options(PlanRequest(size), options), options) for size in options.sizes]
 
 
 def _memory(options: argparse.Namespace) -> Table:

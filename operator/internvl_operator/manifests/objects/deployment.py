@@ -31,7 +31,7 @@ from internvl_operator.planner.plan import Plan
 from internvl_operator.text.quantity import parse_quantity
 
 PRE_STOP_SECONDS = 10
-"""Time for endpoints to forget a pod that is being stopped, before its engine gets SIGTERM."""
+"""How long a stopping pod still serves, until every node has removed it from the Service's endpoints."""
 
 _STARTUP_PERIOD_SECONDS = 5
 _PROBE_TIMEOUT_SECONDS = 12
@@ -45,7 +45,7 @@ _DOWNLOAD_REQUESTS = {"cpu": "1", "memory": "2Gi"}
 def deployment(
     resource: InternVLDeployment, plan: Plan, platform: PlatformDefaults = NO_DEFAULTS
 ) -> KubernetesObject:
-    """Return the Deployment of a resource; its record is added when it is pinned."""
+    """Return the Deployment of a resource, without its record and its rollout strategy."""
     spec, name = resource.spec, resource.metadata.name
     release = engine(plan.engine)
     return render(
@@ -100,12 +100,12 @@ def deployment(
 
 
 def startup_budget_seconds(plan: Plan) -> int:
-    """Return the seconds after which a closed port is a failure: three times the expected, at least 5 minutes."""
+    """Return the seconds that a start may take: three times the expected time, and at least 5 minutes."""
     return max(300, 3 * plan.expected_start_seconds)
 
 
 def _progress_deadline_seconds(plan: Plan) -> int:
-    """Return the seconds after which a rollout counts as failed: the start, and a download at 20 MB/s."""
+    """Return the seconds after which a rollout has failed: a start and a download at 20 MB/s, and 10 minutes."""
     return startup_budget_seconds(plan) + _weights_mib(plan) // 20 + 600
 
 
@@ -121,7 +121,7 @@ def _pod_annotations(resource: InternVLDeployment) -> dict[str, str]:
 
 
 def _pod_fields(resource: InternVLDeployment) -> dict[str, Any]:
-    """Return what a user adds to the PodSpec, under Kubernetes's own names."""
+    """Return the fields that ``spec.podTemplate`` adds to the PodSpec, under Kubernetes's own names."""
     given = resource.spec.pod_template.to_object()
     names = (
         "affinity",
@@ -147,7 +147,7 @@ def _spread_over_nodes(resource: InternVLDeployment) -> dict[str, Any]:
         "topologyKey": "kubernetes.io/hostname",
         "whenUnsatisfiable": "ScheduleAnyway",
         "labelSelector": {"matchLabels": selector(resource.metadata.name)},
-        # The old pods of a rollout, which are about to go, do not count.
+        # The old pods of a rollout do not count, because they are about to stop.
         "matchLabelKeys": ["pod-template-hash"],
     }
 
@@ -155,7 +155,7 @@ def _spread_over_nodes(resource: InternVLDeployment) -> dict[str, Any]:
 def _environment(
     resource: InternVLDeployment, plan: Plan, platform: PlatformDefaults
 ) -> list[dict[str, Any]]:
-    """Return the environment: offline, every cache on the scratch volume, and what the user gives."""
+    """Return the environment: no downloads, every cache on the scratch volume, and the variables of the spec."""
     environment = {
         "HOME": _SCRATCH,
         "TMPDIR": _SCRATCH,
@@ -165,7 +165,7 @@ def _environment(
         "HF_HOME": f"{_SCRATCH}/huggingface",
         "HF_HUB_OFFLINE": "1",
         "TRANSFORMERS_OFFLINE": "1",
-        # Longer than the idle time of common load balancers, which else meet a closed connection.
+        # Longer than load balancers keep idle connections, so that they never use a connection that is closed.
         "UVICORN_TIMEOUT_KEEP_ALIVE": "75",
         **thread_variables(_requests(resource, plan)["cpu"], plan.gpus),
     }
@@ -182,7 +182,7 @@ def _environment(
 
 
 def _server_variables(resource: InternVLDeployment) -> dict[str, dict[str, Any]]:
-    """Return what the server's arguments refer to, which nobody may replace."""
+    """Return the variables that the server's arguments refer to; the spec cannot replace them."""
     server = resource.spec.server
     variables: dict[str, dict[str, Any]] = {}
     if server.api_key_secret_ref:

@@ -1,4 +1,4 @@
-"""The HorizontalPodAutoscaler, whose target is the resource itself: it writes ``spec.replicas`` and nothing else."""
+"""The HorizontalPodAutoscaler. It scales the resource itself: it writes ``spec.replicas`` and nothing else."""
 
 from internvl_operator.api.v1alpha1 import API_VERSION, KIND, InternVLDeployment
 from internvl_operator.manifests.labels import child_labels
@@ -13,7 +13,7 @@ _LONGEST_PERIOD_SECONDS = 1800
 
 
 def autoscales(resource: InternVLDeployment) -> bool:
-    """Return whether a HorizontalPodAutoscaler is wanted; never while suspended, so that replicas stay as they were."""
+    """Return whether a HorizontalPodAutoscaler is wanted. A suspended resource has none: it keeps its replicas."""
     return resource.spec.autoscaling.max_replicas is not None and not resource.spec.suspend
 
 
@@ -31,7 +31,7 @@ def horizontal_pod_autoscaler(resource: InternVLDeployment, plan: Plan) -> Kuber
             "max_replicas": autoscaling.max_replicas,
             "metric": WAITING_REQUESTS_METRIC,
             "target_waiting_requests": str(autoscaling.target_waiting_requests),
-            # A replica that still loads takes no request off the others: no more are added meanwhile.
+            # A replica that is still loading serves no request yet: no further one is added meanwhile.
             "scale_up_period_seconds": min(plan.expected_start_seconds, _LONGEST_PERIOD_SECONDS),
         },
     )

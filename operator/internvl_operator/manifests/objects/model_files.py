@@ -50,23 +50,23 @@ class ModelVolume:
 
 
 def holds_exclusive_claim(spec: InternVLDeploymentSpec) -> bool:
-    """Return whether a new pod may have to wait for the volume of an old one, which is on one node."""
+    """Return whether all pods share a ReadWriteOnce volume: a new pod may wait until an old one releases it."""
     return spec.model.cache.is_exclusive
 
 
 def is_downloaded(resource: InternVLDeployment) -> bool:
-    """Return whether the files are downloaded, and not there already."""
+    """Return whether the model is downloaded, and does not come from a claim or an image."""
     source = resource.spec.model.source
     return not (source.persistent_volume_claim or source.image)
 
 
 def keeps_files_in_pod(resource: InternVLDeployment) -> bool:
-    """Return whether each pod downloads the model for itself, onto its node."""
+    """Return whether each pod downloads the model into a volume of its own."""
     return is_downloaded(resource) and not resource.spec.model.cache.is_given
 
 
 def download_of(resource: InternVLDeployment, plan: Plan, platform: PlatformDefaults) -> Download | None:
-    """Return the download, or None when the files are there already."""
+    """Return the container that downloads the model, or None when a claim or an image has the files."""
     if not is_downloaded(resource):
         return None
     settings = {"HOME": "/scratch", "HF_HOME": "/scratch/huggingface", **platform_environment(platform)}
@@ -83,7 +83,7 @@ def download_of(resource: InternVLDeployment, plan: Plan, platform: PlatformDefa
     env = list(variables.values())
     command = ["python3", "-c", _script(), plan.repository, _revision(resource)]
     if resource.spec.model.cache.is_given:
-        # What is kept is served for as long as the claim lives: it is worth the reading of every byte.
+        # The files are served as long as the claim exists: that is worth reading each byte for its checksum.
         return Download([*command, f"{MODELS_DIRECTORY}/{_cache_path(resource, plan)}", "--checksums"], env)
     return Download([*command, model_directory(plan)], env)
 
@@ -109,7 +109,7 @@ def model_volume(resource: InternVLDeployment) -> ModelVolume:
     if model.source.image:
         return ModelVolume("image", model.source.image.to_object())
     if model.cache.is_given:
-        # Not read-only as a volume: the download writes to it. The server's mount is read-only.
+        # The volume is writable because the download writes to it. The server's mount is read-only.
         name = model.cache.claim_name or resource.metadata.name
         return ModelVolume("persistentVolumeClaim", {"claimName": name})
     return ModelVolume("emptyDir", {})
@@ -120,7 +120,7 @@ def _revision(resource: InternVLDeployment) -> str:
 
 
 def _cache_path(resource: InternVLDeployment, plan: Plan) -> str:
-    """Return where in a claim the files of a repository and revision are, whoever else uses the claim.
+    """Return the directory of a repository and revision in a claim, which several resources may share.
 
     The last part is the repository's name: LMDeploy up to 0.9.2 chooses the chat template by it.
     """
@@ -129,7 +129,7 @@ def _cache_path(resource: InternVLDeployment, plan: Plan) -> str:
 
 
 def _of_the_network(given: Sequence[EnvVar]) -> dict[str, dict[str, Any]]:
-    """Return, by name, the engine's variables that say how to reach the hub, and those that they refer to."""
+    """Return by name the engine's variables that say how to reach the hub, with the variables that they refer to."""
     variables = {variable.name: variable.to_object() for variable in given}
     wanted = [
         name
@@ -146,7 +146,7 @@ def _of_the_network(given: Sequence[EnvVar]) -> dict[str, dict[str, Any]]:
 
 
 _REFERENCE = re.compile(r"\$\(([^$)]+)\)")
-"""Another variable in a value; no name has a dollar sign, so that each character is looked at once."""
+"""A reference to another variable in a value. Names have no dollar sign, so that matching takes linear time."""
 
 
 def _references(variable: Mapping[str, Any]) -> list[str]:

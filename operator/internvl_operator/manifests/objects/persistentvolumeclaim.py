@@ -1,7 +1,7 @@
 """The PersistentVolumeClaim that keeps what is downloaded.
 
-Of a claim's spec only the size can change, and only grow. What cannot be is not asked for again and again: the manifest
-takes from the live claim what is fixed there, and the difference is told.
+Only the size of a claim can change, and it can only grow. For all other fields the manifest repeats what the live claim
+has, so that the operator does not ask again and again for the impossible; ``unmet_claim`` reports the difference.
 """
 
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ def persistent_volume_claim(
     access_mode, storage_class_name = _access_mode(resource), cache.storage_class_name
     if live is not None:
         access_mode = live["spec"]["accessModes"][0]
-        # Whoever chose it, a class that was applied once can neither change nor be left out any more.
+        # A storage class can neither change nor be removed once it is set, whoever set it.
         storage_class_name = live["spec"].get("storageClassName")
     return render(
         "persistentvolumeclaim",
@@ -47,7 +47,7 @@ def persistent_volume_claim(
 
 
 def unmet_claim(resource: InternVLDeployment, live: Mapping[str, Any] | None) -> str | None:
-    """Return what of a resource's cache its live claim cannot become, and what to do; None when there is nothing."""
+    """Return how a live claim differs from the spec in fields that cannot change, and what to do, or None."""
     if live is None or not owns_claim(resource):
         return None
     asked = {
@@ -76,7 +76,7 @@ def _access_mode(resource: InternVLDeployment) -> str:
 
 
 def _size(resource: InternVLDeployment, live: Mapping[str, Any] | None) -> str:
-    """Return the size that is asked for, or the live claim's when that is larger: a claim never shrinks."""
+    """Return the size in the spec, or that of the live claim when it is larger: a claim cannot shrink."""
     asked = resource.spec.model.cache.size
     assert asked is not None, "owns_claim says whether there is a claim"
     if live is None:

@@ -1,4 +1,4 @@
-"""What the installation's defaults add to the pods that no field of a resource says: proxy, authorities, mirrors."""
+"""What the installation's defaults add to every pod, without a field of the resource: proxy and authorities."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +10,12 @@ CA_FILE = "/etc/internvl/ca/ca.crt"
 
 @dataclass(frozen=True, slots=True)
 class CertificateAuthorities:
-    """The ConfigMap that the pods mount, as a volume's source, and the directory where they do."""
+    """The certificate authorities that a pod trusts.
+
+    Args:
+        source: the ConfigMap that holds them, as the source of a volume.
+        directory: where the pods mount the volume.
+    """
 
     source: dict[str, Any]
     directory: str
@@ -23,7 +28,7 @@ def platform_environment(platform: PlatformDefaults) -> dict[str, str]:
         "HTTP_PROXY": proxy.http_proxy,
         "HTTPS_PROXY": proxy.https_proxy,
         "NO_PROXY": proxy.no_proxy,
-        # OpenSSL, and so httpx and aiohttp, go by the first; requests goes by the second.
+        # OpenSSL, and with it httpx and aiohttp, reads the first; requests reads the second.
         "SSL_CERT_FILE": CA_FILE if platform.ca_bundle else None,
         "REQUESTS_CA_BUNDLE": CA_FILE if platform.ca_bundle else None,
     }
@@ -31,7 +36,7 @@ def platform_environment(platform: PlatformDefaults) -> dict[str, str]:
 
 
 def certificate_authorities(platform: PlatformDefaults) -> CertificateAuthorities | None:
-    """Return the certificate authorities to trust beside none, or None for those of the image."""
+    """Return the certificate authorities that replace those of the image, or None when the image's are kept."""
     if platform.ca_bundle is None:
         return None
     directory, file = CA_FILE.rsplit("/", 1)

@@ -1,4 +1,4 @@
-"""The PodDisruptionBudget: a drain of nodes takes one replica at a time."""
+"""The PodDisruptionBudget: draining nodes stops one replica at a time."""
 
 from internvl_operator.api.v1alpha1 import InternVLDeployment
 from internvl_operator.manifests.labels import child_labels, selector

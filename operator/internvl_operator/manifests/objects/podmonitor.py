@@ -13,7 +13,7 @@ def is_monitored(resource: InternVLDeployment, plan: Plan) -> bool:
 
 
 def pod_monitor(resource: InternVLDeployment) -> KubernetesObject:
-    """Return the PodMonitor of a resource. It asks with the key that clients use, where there is one."""
+    """Return the PodMonitor of a resource. Prometheus sends the API key of clients, if there is one."""
     name, server = resource.metadata.name, resource.spec.server
     return render(
         "podmonitor",

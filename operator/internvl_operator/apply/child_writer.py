@@ -1,0 +1,126 @@
+"""Brings the children of one resource to what was rendered: writes what differs, touches nothing else.
+
+Why: docs/design/009-apply-and-ownership.md
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from internvl_operator.api.reasons import Reason, invalid_child
+from internvl_operator.apply.contest import Contest
+from internvl_operator.kube.cache import Cache
+from internvl_operator.kube.objects import controller_of, is_controlled_by, key_of
+from internvl_operator.kube.port import (
+    Cluster,
+    ConflictError,
+    ForbiddenError,
+    InvalidError,
+    Key,
+    Kind,
+    KubernetesObject,
+)
+from internvl_operator.manifests.drift import is_applied
+from internvl_operator.problem import Problem
+
+CONFLICT_RETRY_SECONDS = 30.0
+COLLECTION_RETRY_SECONDS = 2.0
+
+
+class ChildWriter:
+    """Writes and deletes the children of resources.
+
+    Args:
+        cluster: the Kubernetes API.
+        cache: the watched objects; the answers to writes are added to it.
+        kinds: the kinds of children that the cluster knows, by name. A child of another kind is left out.
+        now: tells the time, with its zone.
+    """
+
+    def __init__(
+        self, cluster: Cluster, cache: Cache, kinds: Mapping[str, Kind], now: Callable[[], datetime]
+    ) -> None:
+        self._cluster = cluster
+        self._cache = cache
+        self._kinds = kinds
+        self._contest = Contest(cluster, cache, now)
+
+    def lacks(self, children: Iterable[KubernetesObject]) -> bool:
+        """Return whether a child does not exist that should."""
+        return any(
+            not self._cache.holds(self._kinds[child["kind"]], key_of(child))
+            for child in children
+            if child["kind"] in self._kinds
+        )
+
+    async def apply(self, child: KubernetesObject, owner: Mapping[str, Any]) -> Problem | None:
+        """Write a child if it differs; return what stands in the way, or None when the child is as it should be.
+
+        Args:
+            child: the manifest.
+            owner: the resource.
+
+        Raises:
+            ClusterError: the API failed in a way that a later try may mend.
+        """
+        kind = self._kinds.get(child["kind"])
+        if kind is None:
+            return None
+        try:
+            return await self._apply(kind, child, owner)
+        except InvalidError as error:
+            message = f"the API server refuses the {kind.kind}: {error}"
+            return Problem(invalid_child(kind.kind), message, refusal=error)
+        except ForbiddenError as error:
+            return Problem(
+                Reason.FORBIDDEN, f"the API server forbids the {kind.kind}: {error}", refusal=error
+            )
+
+    async def delete_unwanted(self, children: Iterable[KubernetesObject], owner: Mapping[str, Any]) -> None:
+        """Delete the resource's objects of every kind that is not among its children.
+
+        Raises:
+            ClusterError: the API failed in a way that a later try may mend.
+        """
+        unwanted = self._kinds.keys() - {child["kind"] for child in children}
+        for kind in (self._kinds[name] for name in sorted(unwanted)):
+            live = self._cache.get(kind, key_of(owner))
+            # A claim that pods use stays until they are gone.
+            if live and is_controlled_by(live, owner) and not live["metadata"].get("deletionTimestamp"):
+                await self._cluster.delete(kind, key_of(live), live["metadata"]["uid"])
+                self._cache.drop(kind, live)
+
+    def forget(self, key: Key) -> None:
+        """Forget the children of a resource that is gone."""
+        self._contest.forget(key)
+
+    async def _apply(self, kind: Kind, child: KubernetesObject, owner: Mapping[str, Any]) -> Problem | None:
+        live = self._cache.get(kind, key_of(child))
+        if live is None:
+            try:
+                self._cache.put(kind, await self._cluster.apply(child, uid=None))
+            except ConflictError:
+                # The cache holds no object without the operator's labels, and a new one not at once.
+                live = await self._cluster.find(kind, key_of(child))
+                if live is None:
+                    raise
+            else:
+                return None
+        if not is_controlled_by(live, owner):
+            return _not_ours(kind, live, owner)
+        if is_applied(child, live):
+            return None
+        return await self._contest.put_back(kind, child, live)
+
+
+def _not_ours(kind: Kind, live: Mapping[str, Any], owner: Mapping[str, Any]) -> Problem:
+    controller = controller_of(live)
+    if controller and (controller["kind"], controller["name"]) == (owner["kind"], owner["metadata"]["name"]):
+        message = f"waiting until the {kind.kind} of a deleted resource of the same name is collected"
+        return Problem(Reason.WAITING_FOR_DELETION, message, retry_after=COLLECTION_RETRY_SECONDS)
+    holder = f"{controller['kind']} {controller['name']}" if controller else "none"
+    message = (
+        f"a {kind.kind} named {live['metadata']['name']} exists and is not this resource's: "
+        f"delete it, or give this resource another name (its controller: {holder})"
+    )
+    return Problem(Reason.NAME_CONFLICT, message, retry_after=CONFLICT_RETRY_SECONDS)

@@ -1,0 +1,52 @@
+"""What the cache shows of one resource and of the objects that belong to it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from internvl_operator.kube.cache import Cache
+from internvl_operator.kube.kinds import DEPLOYMENT, PERSISTENT_VOLUME_CLAIM
+from internvl_operator.kube.objects import is_controlled_by, key_of
+from internvl_operator.kube.port import Kind, KubernetesObject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """One resource as the API server has it, with what belongs to it.
+
+    Args:
+        body: the resource.
+        deployment: its Deployment, if there is one.
+        claim: its PersistentVolumeClaim, if there is one.
+        pods: all pods that carry the resource's label, whoever made them.
+    """
+
+    body: Mapping[str, Any]
+    deployment: KubernetesObject | None = None
+    claim: KubernetesObject | None = None
+    pods: Sequence[KubernetesObject] = ()
+
+    @property
+    def generation(self) -> int:
+        """The resource's generation, which the API server raises with each change of the spec."""
+        return int(self.body["metadata"]["generation"])
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the resource's status was never written: the CRD's default has no conditions."""
+        return "conditions" not in self.body.get("status", {})
+
+
+def observe(cache: Cache, body: Mapping[str, Any]) -> Observed:
+    """Return what the cache shows now of a resource and of what belongs to it."""
+    return Observed(
+        body=body,
+        deployment=_child(cache, DEPLOYMENT, body),
+        claim=_child(cache, PERSISTENT_VOLUME_CLAIM, body),
+        pods=cache.pods(key_of(body)),
+    )
+
+
+def _child(cache: Cache, kind: Kind, owner: Mapping[str, Any]) -> KubernetesObject | None:
+    live = cache.get(kind, key_of(owner))
+    return live if live is not None and is_controlled_by(live, owner) else None

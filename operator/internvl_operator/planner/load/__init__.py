@@ -1,0 +1,1 @@
+"""The choice of a configuration for a load, and what a plan says of it."""

@@ -1,0 +1,97 @@
+"""The constants of the speed model, and the configurations that they were fitted to.
+
+Everything that follows from the architecture and the GPU is computed (work.py). What is left is fitted to measured
+cells by ``python -m tests.speed_accuracy --fit``, which prints this table; a test holds the two equal.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from internvl_operator.catalog.models import Backend
+
+
+@dataclass(frozen=True, slots=True)
+class SpeedConstants:
+    """What is fitted of one backend.
+
+    Args:
+        image_ms: of the preprocessing thread for each image: it decodes and resizes, milliseconds.
+        tile_ms: of the same thread for each tile: it cuts and normalises, milliseconds.
+        vision_efficiency: part of the GPU's peak that the vision encoder reaches.
+        prefill_efficiency: part of the GPU's peak that the prefill reaches.
+        memory_efficiency: part of the memory bandwidth that a step of decoding reaches.
+        prompt_ms: of the GPUs for each prompt beside its operations: launches of kernels, copies, milliseconds.
+        step_ms: a step of decoding beside what it reads: launches of kernels, scheduling, sampling, milliseconds.
+    """
+
+    image_ms: float
+    tile_ms: float
+    vision_efficiency: float
+    prefill_efficiency: float
+    memory_efficiency: float
+    prompt_ms: float
+    step_ms: float
+
+
+_TURBOMIND = SpeedConstants(
+    image_ms=9.7,
+    tile_ms=4.5,
+    vision_efficiency=0.31,
+    prefill_efficiency=0.7,
+    memory_efficiency=0.9,
+    prompt_ms=3.9,
+    step_ms=1.4,
+)
+"""LMDeploy 0.18.0 on an H100: tests/measurements/h100-serving-speed-*.csv, backend turbomind."""
+
+_PYTORCH = SpeedConstants(
+    image_ms=_TURBOMIND.image_ms,
+    tile_ms=_TURBOMIND.tile_ms,
+    vision_efficiency=0.14,
+    prefill_efficiency=_TURBOMIND.prefill_efficiency,
+    memory_efficiency=_TURBOMIND.memory_efficiency,
+    prompt_ms=_TURBOMIND.prompt_ms,
+    step_ms=_TURBOMIND.step_ms,
+)
+"""The same files, backend pytorch: two cells, which determine one constant; the others are TurboMind's."""
+
+CONSTANTS: Mapping[Backend, SpeedConstants] = {Backend.TURBOMIND: _TURBOMIND, Backend.PYTORCH: _PYTORCH}
+
+EVENT_LOOP_TOKENS_PER_SECOND = 10_000
+"""Tokens that one server streams. Not fitted: 9,091 a second were seen (1B, one tile), and no cell met the limit."""
+
+AWQ_PREFILL_EFFICIENCY = 0.7
+"""Of the prefill's efficiency in full precision. Assumed, not measured: TurboMind's 4-bit kernels expand the weights
+again for each tile of a matrix product, and use the tensor core instructions of Ampere on every later GPU."""
+
+REDUCTION_MS = 0.015
+"""Latency of one all-reduce. Assumed, not measured: what NCCL takes for small messages among GPUs of one node."""
+
+CALIBRATED_BOUND, ROOFLINE_BOUND = 0.8, 0.6
+"""The highest utilization that a plan for a rate allows: less where nothing like it was measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A kind of configuration that was measured or not.
+
+    Args:
+        compute_capability: of the GPU; None for a slice of one.
+        vision_hidden_size: tells the two vision encoders apart.
+    """
+
+    backend: Backend
+    engine: str
+    compute_capability: tuple[int, int] | None
+    awq: bool
+    tp: int
+    vision_hidden_size: int
+
+
+MEASURED = frozenset(
+    {
+        Scope(Backend.TURBOMIND, "0.18.0", (9, 0), False, 1, 1024),
+        Scope(Backend.PYTORCH, "0.18.0", (9, 0), False, 1, 1024),
+    }
+)
+"""What the tables in tests/measurements have; a test holds the two equal. All else is a roofline."""

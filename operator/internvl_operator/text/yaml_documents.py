@@ -1,0 +1,60 @@
+"""Reads YAML that a person wrote, so that whatever is wrong with it is said in one line."""
+
+from typing import Any
+
+import yaml
+
+_MOST_LEVELS = 100
+"""Levels of nesting: more than any kind of Kubernetes has, and few for any reader."""
+
+
+def read_documents(text: str, name: str) -> list[Any]:
+    """Return the documents of a YAML text.
+
+    Args:
+        text: of a file, with any number of documents.
+        name: where it is from, for messages.
+
+    Raises:
+        ValueError: it is not YAML, or nested more than 100 levels deep.
+    """
+    try:
+        documents = list(yaml.safe_load_all(text))
+    except yaml.YAMLError as error:
+        raise ValueError(f"{name} is not YAML: {error}") from None
+    except RecursionError:
+        raise ValueError(_TOO_DEEP.format(name)) from None
+    if any(_is_too_deep(document) for document in documents):
+        raise ValueError(_TOO_DEEP.format(name))
+    return documents
+
+
+def read_document(text: str, name: str) -> Any:
+    """Return the only document of a YAML text, or None when there is none.
+
+    Raises:
+        ValueError: as ``read_documents``, or there are several.
+    """
+    documents = read_documents(text, name)
+    if len(documents) > 1:
+        raise ValueError(f"{name} holds {len(documents)} YAML documents, and one is read")
+    return documents[0] if documents else None
+
+
+_TOO_DEEP = f"{{}} is nested more than {_MOST_LEVELS} levels deep, as no kind of Kubernetes is"
+
+
+def _is_too_deep(document: Any) -> bool:
+    level = [document]
+    for _ in range(_MOST_LEVELS):
+        items = (
+            item
+            for value in level
+            if isinstance(value, dict | list)
+            for item in (value.values() if isinstance(value, dict) else value)
+        )
+        # Each value once: an alias may stand in many places, and lead back to where it stands.
+        level = list({id(item): item for item in items}.values())
+        if not level:
+            return False
+    return True

@@ -1,0 +1,217 @@
+"""Measured cells of serving speed: one server, the load that it got and what it did."""
+
+from __future__ import annotations
+
+import csv
+import re
+import shlex
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from internvl_operator.catalog.engine_options import EngineOptions
+from internvl_operator.catalog.gpu_speeds import speed_of
+from internvl_operator.catalog.gpus import find_gpu
+from internvl_operator.catalog.models import MODELS, Backend
+from internvl_operator.library import plan
+from internvl_operator.planner.speed.load import Load
+from internvl_operator.planner.speed.replica import Replica
+from internvl_operator.planner.speed.tiles import tiles_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MEASUREMENTS = Path(__file__).parent.parent / "measurements"
+TABLES = (
+    MEASUREMENTS / "h100-serving-speed-lmdeploy-0.18.0.csv",
+    MEASUREMENTS / "h100-serving-speed-lmdeploy-0.18.0-first-runs.csv",
+)
+
+_RENDERED_THREADS = 2
+_LEAST_CORES = 3
+"""The request of a rendered container: with fewer it is another container."""
+
+_FITTED_CORES = 16
+"""Every core of the machine: the preprocessing thread is not held up by the other threads."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """A server as the operator renders it, under a closed loop.
+
+    Args:
+        is_burst: whether the clients all began at once and were counted from then on: the times of the first tokens
+            and of the tokens are those of a burst, and are not what the model speaks of.
+        is_fitted: whether the constants may follow from it: it had every core of the machine.
+        ttft_seconds: None where it was not measured or is a burst's, as the next one.
+    """
+
+    name: str
+    size: str
+    replica: Replica
+    load: Load
+    cores: int
+    is_burst: bool
+    is_fitted: bool
+    rate: float
+    ttft_seconds: float | None
+    seconds_per_token: float | None
+
+    @property
+    def concurrency(self) -> int:
+        """Requests in flight."""
+        assert self.load.concurrency is not None
+        return self.load.concurrency
+
+    def __str__(self) -> str:
+        images = f"{self.load.images} x {self.load.tiles} tiles" if self.load.images else "text"
+        return (
+            f"{self.name}, {self.replica.backend}, {images}, {self.load.output_tokens} out, "
+            f"{self.concurrency} in flight, {self.cores} cores"
+        )
+
+
+def read_cells(path: Path) -> list[Cell]:
+    """Return the cells of a table of either form that ran as the operator renders: the plan speaks of no others.
+
+    Raises:
+        ValueError: the header is of neither form.
+    """
+    with path.open(newline="") as file:
+        rows = csv.DictReader(file)
+        header = set(rows.fieldnames or ())
+        if "command" in header:
+            return [_of_campaign(row) for row in rows if _is_rendered(row["command"], int(row["cpus"]))]
+        if "omp_threads" in header:
+            return [_of_first_runs(row) for row in rows if _ran_alone(row)]
+        raise ValueError(f"{path} is no table of serving speed: its header is {sorted(header)}")
+
+
+def _is_rendered(command: str, cores: int) -> bool:
+    return f"OMP_NUM_THREADS={_RENDERED_THREADS}" in command and cores >= _LEAST_CORES
+
+
+def _ran_alone(row: Mapping[str, str]) -> bool:
+    threads, cores = int(row["omp_threads"]), int(row["cpus"])
+    return threads == _RENDERED_THREADS and cores >= _LEAST_CORES and not row["note"]
+
+
+def _of_campaign(row: Mapping[str, str]) -> Cell:
+    words = shlex.split(row["command"])
+    given = dict(pairwise(words))
+    repository = next(word.rpartition("/")[2] for word in words if word.startswith("/models/"))
+    images, _, pixels = row["image"].partition(" x ")
+    return _cell(
+        row,
+        repository=repository,
+        backend=Backend(given["--backend"]),
+        tp=int(given["--tp"]),
+        options=EngineOptions(
+            session_len=int(given["--session-len"]),
+            max_batch_size=int(given["--max-batch-size"]),
+            quant_policy=int(given.get("--quant-policy", "0")),
+            cache_max_entry_count=float(given["--cache-max-entry-count"]),
+        ),
+        images=int(images or 0),
+        pixels=pixels,
+        concurrency=int(row["in_flight"]),
+        engine=row["engine"],
+        is_burst=False,
+        is_passive="OMP_WAIT_POLICY=PASSIVE" in words,
+        rate=float(row["steady_requests_per_s"]),
+    )
+
+
+def _of_first_runs(row: Mapping[str, str]) -> Cell:
+    concurrency = int(row["concurrency"])
+    awq = "-AWQ" if row["quantization"] == "awq" else ""
+    return _cell(
+        row,
+        repository=f"InternVL2-{row['size']}{awq}",
+        backend=Backend(row["backend"]),
+        tp=int(row["tp"]),
+        options=EngineOptions(cache_max_entry_count=0.8),
+        images=int(row["images"]),
+        pixels=row["image"],
+        concurrency=concurrency,
+        engine="0.18.0",
+        is_burst=concurrency > 1,
+        is_passive=False,
+        # Equal answers come in waves: what was counted depends on where the count begins, the median does not.
+        rate=concurrency / float(row["e2e_p50_s"]),
+    )
+
+
+def _cell(
+    row: Mapping[str, str],
+    *,
+    repository: str,
+    backend: Backend,
+    tp: int,
+    options: EngineOptions,
+    images: int,
+    pixels: str,
+    concurrency: int,
+    engine: str,
+    is_burst: bool,
+    is_passive: bool,
+    rate: float,
+) -> Cell:
+    size, awq = _size_of(repository)
+    model, gpu = MODELS[size], find_gpu(row["gpu"])
+    speed = speed_of(gpu.product)
+    assert speed is not None
+    tiles = tiles_of(*map(int, pixels.split("x"))) if images else 1
+    without_text = Load(images=images, tiles=tiles, prompt_tokens=0)
+    planned = plan(
+        size,
+        gpu=gpu.product,
+        quantization="AWQ" if awq else "None",
+        backend="PyTorch" if backend is Backend.PYTORCH else "TurboMind",
+        version=engine,
+        tp=tp,
+        session_len=options.session_len,
+        cache_max_entry_count=options.cache_max_entry_count,
+        max_batch_size=options.max_batch_size,
+    )
+    cores = int(row["cpus"])
+    return Cell(
+        name=row.get("server") or f"{size} first runs",
+        size=size,
+        replica=Replica(
+            language=model.language,
+            vision=model.vision,
+            backend=backend,
+            engine=engine,
+            awq=awq,
+            tp=tp,
+            options=options,
+            kv_tokens=planned.memory.kv_tokens,
+            gpu=speed,
+            compute_capability=gpu.compute_capability,
+        ),
+        load=Load(
+            concurrency=concurrency,
+            images=images,
+            tiles=tiles,
+            prompt_tokens=int(row["prompt_tokens"]) - without_text.input_tokens,
+            output_tokens=int(row["output_tokens"]),
+        ),
+        cores=cores,
+        is_burst=is_burst,
+        is_fitted=cores >= _FITTED_CORES and not is_passive,
+        rate=rate,
+        ttft_seconds=None if is_burst else _number(row["ttft_p50_s"]),
+        seconds_per_token=None if is_burst else _number(row["token_p50_s"]),
+    )
+
+
+def _size_of(repository: str) -> tuple[str, bool]:
+    named = re.search(r"(\d+B)(-AWQ)?$", repository)
+    assert named is not None
+    return named[1], named[2] is not None
+
+
+def _number(text: str) -> float | None:
+    return float(text) if text else None

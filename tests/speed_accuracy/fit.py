@@ -1,0 +1,136 @@
+"""Fit the speed model's constants to the measured cells, by Gauss and Newton's least squares of relative errors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import log
+from typing import TYPE_CHECKING
+
+from internvl_operator.catalog.models import Backend
+from internvl_operator.planner.speed.queueing import Response, rate_in_flight, response_at
+from internvl_operator.planner.speed.service_times import ServiceTimes
+from internvl_operator.planner.speed.speed_constants import CONSTANTS, Scope, SpeedConstants
+from tests.accuracy.fit import least_squares
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from tests.speed_accuracy.cells import Cell
+
+_ROUNDS = 30
+_STEP = 1e-4
+_TTFT_WEIGHT = 0.3
+"""Of a time to the first token, beside a rate's 1: it varies by a quarter between runs of one server."""
+
+_SIGNIFICANT_DIGITS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Predicted:
+    """What the model says of a cell."""
+
+    rate: float
+    response: Response
+    times: ServiceTimes
+
+
+def predicted(cell: Cell, constants: SpeedConstants) -> Predicted:
+    """Return what the model says of a cell with these constants."""
+    times = ServiceTimes.of(cell.replica, cell.load, constants)
+    rate = rate_in_flight(times, cell.concurrency)
+    return Predicted(rate, response_at(times, rate), times)
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """The cells of one backend, and the constants that they determine; the others are another family's."""
+
+    backend: Backend
+    fitted: tuple[str, ...]
+
+    def holds(self, cell: Cell) -> bool:
+        """Tell whether a cell belongs here."""
+        return cell.replica.backend is self.backend
+
+    @property
+    def committed(self) -> SpeedConstants:
+        """The constants in use."""
+        return CONSTANTS[self.backend]
+
+
+TURBOMIND = Family(
+    Backend.TURBOMIND,
+    (
+        "image_ms",
+        "tile_ms",
+        "vision_efficiency",
+        "prefill_efficiency",
+        "memory_efficiency",
+        "prompt_ms",
+        "step_ms",
+    ),
+)
+PYTORCH = Family(Backend.PYTORCH, ("vision_efficiency",))
+FAMILIES = (TURBOMIND, PYTORCH)
+
+
+def fit(family: Family, cells: Iterable[Cell], base: SpeedConstants | None = None) -> SpeedConstants:
+    """Return the constants that a family's cells determine, rounded as they are committed.
+
+    Args:
+        family: whose cells count.
+        cells: of any family; those that are not to be fitted to do not count.
+        base: has the constants that are not fitted, and where the search begins; None: those in use.
+    """
+    own = [cell for cell in cells if family.holds(cell) and cell.is_fitted]
+    constants = base or family.committed
+    for _ in range(_ROUNDS):
+        here = _residuals(own, constants)
+        columns = [
+            [(after - before) / _STEP for before, after in zip(here, _residuals(own, changed), strict=True)]
+            for changed in (_scaled(constants, name, 1 + _STEP) for name in family.fitted)
+        ]
+        rows = [list(row) for row in zip(*columns, strict=True)]
+        # A step of at most half of a constant: farther away the slopes mean nothing.
+        steps = [max(-0.5, min(0.5, step)) for step in _damped(rows, [-value for value in here])]
+        for name, step in zip(family.fitted, steps, strict=True):
+            constants = _scaled(constants, name, 1 + step)
+        if max(map(abs, steps)) < _STEP:
+            break
+    return replace(constants, **{name: _rounded(getattr(constants, name)) for name in family.fitted})
+
+
+def scopes(cells: Iterable[Cell]) -> frozenset[Scope]:
+    """Return what was measured."""
+    return frozenset(cell.replica.scope for cell in cells)
+
+
+def _residuals(cells: Sequence[Cell], constants: SpeedConstants) -> list[float]:
+    """Return the logarithms of what is predicted over what was measured, weighted."""
+    residuals = []
+    for cell in cells:
+        model = predicted(cell, constants)
+        residuals.append(log(model.rate / cell.rate))
+        if cell.seconds_per_token:
+            residuals.append(log(model.response.per_token / cell.seconds_per_token))
+        if cell.ttft_seconds:
+            residuals.append(_TTFT_WEIGHT * log(model.response.ttft / cell.ttft_seconds))
+    return residuals
+
+
+def _scaled(constants: SpeedConstants, name: str, factor: float) -> SpeedConstants:
+    return replace(constants, **{name: getattr(constants, name) * factor})
+
+
+def _damped(rows: list[list[float]], targets: list[float]) -> list[float]:
+    """Return the least squares step, which stays small for a constant that the cells do not determine."""
+    width = len(rows[0])
+    damping = [[_DAMPING if row == column else 0.0 for column in range(width)] for row in range(width)]
+    return least_squares([*rows, *damping], [*targets, *[0.0] * width])
+
+
+_DAMPING = 0.02
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.{_SIGNIFICANT_DIGITS}g}")
