@@ -2,7 +2,7 @@
 
 const COPIED_MILLISECONDS = 2000;
 
-export function drawAnswer({ code, refusal, headline, reason, command, text, json, yaml, total, memory }) {
+export function drawAnswer({ code, refusal, headline, reason, command, text, json, yaml, total, memory, speed }) {
   if (refusal) return drawVerdict("refused", "There is no plan", refusal);
   drawVerdict(code ? "fails" : "runs", headline, reason);
   document.getElementById("plan").hidden = false;
@@ -11,6 +11,7 @@ export function drawAnswer({ code, refusal, headline, reason, command, text, jso
   }
   document.getElementById("resource").hidden = !yaml;
   drawMemory(memory, total);
+  drawSpeed(speed);
 }
 
 export function drawFailure(message) {
@@ -57,6 +58,31 @@ function row(name, mib, total) {
   for (const content of [`${mib} MiB`, `${((100 * mib) / total).toFixed(1)} %`]) {
     line.insertCell().textContent = content;
   }
+  return line;
+}
+
+function drawSpeed(speed) {
+  document.getElementById("speed").hidden = !speed;
+  if (!speed) return;
+  const doubt = speed.calibrated ? "" : " This is a roofline: nothing like it was measured.";
+  document.getElementById("limit").textContent =
+    `At most ${speed.most} requests per second; the limit is ${speed.limit}.${doubt}`;
+  const most = Math.max(...speed.points.map((point) => point.requestsPerSecond));
+  document.querySelector("#curve tbody").replaceChildren(...speed.points.map((point) => pointRow(point, most)));
+}
+
+function pointRow({ concurrency, requestsPerSecond, ttftSeconds }, most) {
+  const line = document.createElement("tr");
+  const head = document.createElement("th");
+  head.scope = "row";
+  head.textContent = concurrency;
+  line.append(head);
+  const rate = line.insertCell();
+  const piece = document.createElement("span");
+  piece.className = "rate";
+  piece.style.width = `${(10 * requestsPerSecond) / most}rem`;
+  rate.append(piece, requestsPerSecond);
+  line.insertCell().textContent = `${ttftSeconds} s`;
   return line;
 }
 

@@ -133,11 +133,22 @@ def test_the_map_has_the_command_lines_plan_in_each_field(planner: PlannerPage, 
     button.click()
     planner.wait_for_headline("-40B ")
     _, document, _ = internvl("plan", "40B", "--gpu", "L4", "--sessions", "6", "-o", "json")
-    summary = plan_summary(plan_from_document(json.loads(document)))
-    assert (button.get_attribute("aria-label") or "").endswith(f", 40B on L4: {summary}")
+    plan = json.loads(document)
+    summary = plan_summary(plan_from_document(plan))
+    rate = f"{plan['speed']['requestsPerSecond']:g} requests/s each"
+    assert (button.get_attribute("aria-label") or "").endswith(f", 40B on L4: {summary}, {rate}")
     assert button.get_attribute("aria-pressed") == "true"
     assert planner.page.locator("#map [aria-pressed='true']").count() == 1
     assert (planner.field("size"), planner.field("gpu")) == ("40B", "L4")
+
+
+def test_the_speed_of_a_load_is_shown(planner: PlannerPage) -> None:
+    planner.follow({"size": "8B", "gpu": "H100", "requests-per-second": "50"})
+    replicas = json.loads(planner.text("json"))["speed"]["replicas"]
+    assert f"replicas: {replicas}\n" in planner.text("yaml")
+    assert planner.page.locator("#curve tbody tr").count() == 8
+    planner.follow({"size": "8B", "gpu-memory": "80Gi"})
+    assert planner.page.locator("#speed").is_hidden()
 
 
 def test_the_resource_is_copied(planner: PlannerPage) -> None:

@@ -163,6 +163,24 @@ def test_the_parts_of_the_memory_are_the_gpu() -> None:
     assert sum(part["mib"] for part in given["memory"]) == given["total"]
 
 
+def test_the_speed_with_requests_in_flight_is_that_of_the_command(internvl: Internvl) -> None:
+    values = {"size": "8B", "gpu": "H100", "images": "2", "output-tokens": "64"}
+    curve = answered(values)["speed"]
+    arguments = plan_arguments(values)
+    for point in curve["points"]:
+        _, document, _ = internvl(
+            "plan", *arguments, "--concurrency", str(point["concurrency"]), "-o", "json"
+        )
+        speed = json.loads(document)["speed"]
+        assert point == {name: speed[name] for name in ("concurrency", "requestsPerSecond", "ttftSeconds")}
+        assert (curve["most"], curve["calibrated"]) == (speed["maxRequestsPerSecond"], speed["calibrated"])
+
+
+@pytest.mark.parametrize("values", [{"gpu": "T4", "tp": "1"}, {"gpu-memory": "80Gi"}], ids=["oom", "unnamed"])
+def test_a_plan_without_a_speed_has_no_curve(values: dict[str, str]) -> None:
+    assert answered({"size": "26B", **values})["speed"] is None
+
+
 def test_a_text_is_never_another_option() -> None:
     assert answered({"size": "--help"})["refusal"] == "Size: '--help' begins with a dash"
 

@@ -16,6 +16,7 @@ from internvl_operator.cli.plan.plan_text import memory_parts
 from internvl_operator.cli.table.plan_table import USUAL_GPUS, summary
 from internvl_operator.page.inputs import Values, described_inputs, plan_arguments
 from internvl_operator.page.resource_yaml import resource_yaml
+from internvl_operator.page.speed_curve import speed_curve
 from internvl_operator.planner.document import Document, plan_from_document
 from internvl_operator.planner.plan import Plan
 
@@ -74,6 +75,7 @@ def answer(values_json: str) -> str:
             "text": printed.output.removesuffix("\n"),
             "json": document,
             "yaml": resource_yaml(values, _replicas(parsed)) if plan.is_ok else "",
+            "speed": speed_curve(plan, parsed),
             "total": plan.gpu_memory_mib,
             "memory": [{"name": name, "mib": mib} for name, mib, _ in memory_parts(plan.memory)],
         }
