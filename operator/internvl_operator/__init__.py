@@ -1,4 +1,4 @@
-"""The InternVL operator: plans, renders and runs InternVL2 models on LMDeploy in Kubernetes.
+"""The InternVL operator: plans, renders and runs InternVL models on LMDeploy in Kubernetes.
 
 The names below are the library, for notebooks and other controllers: the catalogue, the planner and the renderer.
 Each is imported when it is first used, so that the command starts fast.
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         engine,
     )
     from internvl_operator.catalog.gpus import GPUS, Gpu, UnknownGpuError, find_gpu
-    from internvl_operator.catalog.models import MODELS, Backend, Model
+    from internvl_operator.catalog.models import MODELS, SERIES, Backend, Model, UnknownModelError
     from internvl_operator.library import plan, plan_resource, render
     from internvl_operator.manifests.server_arguments import server_arguments
     from internvl_operator.planner.document import plan_document
@@ -36,6 +36,7 @@ __all__ = [
     "DEFAULT_VERSION",
     "GPUS",
     "MODELS",
+    "SERIES",
     "SUPPORTED_VERSIONS",
     "Alternative",
     "Backend",
@@ -52,6 +53,7 @@ __all__ = [
     "Speed",
     "UnknownEngineError",
     "UnknownGpuError",
+    "UnknownModelError",
     "engine",
     "find_gpu",
     "parse",
@@ -68,7 +70,7 @@ _MODULES = {
     "catalog.engine": ("Engine",),
     "catalog.engines": ("DEFAULT_VERSION", "SUPPORTED_VERSIONS", "UnknownEngineError", "engine"),
     "catalog.gpus": ("GPUS", "Gpu", "UnknownGpuError", "find_gpu"),
-    "catalog.models": ("MODELS", "Backend", "Model"),
+    "catalog.models": ("MODELS", "SERIES", "Backend", "Model", "UnknownModelError"),
     "library": ("plan", "plan_resource", "render"),
     "manifests.server_arguments": ("server_arguments",),
     "planner.document": ("plan_document",),

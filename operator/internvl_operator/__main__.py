@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     parser = argparse.ArgumentParser(
         prog="internvl",
-        description="Plans, renders and runs InternVL2 models on LMDeploy in Kubernetes.",
+        description="Plans, renders and runs InternVL models on LMDeploy in Kubernetes.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="verbs:\n" + "\n".join(f"  {verb:8} {summary}" for verb, summary in VERBS.items()),
     )

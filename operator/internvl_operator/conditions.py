@@ -1,4 +1,4 @@
-"""A condition of the status, and the one that tells of another pod template."""
+"""A condition of the status, and how UpdateAvailable is computed."""
 
 from dataclasses import dataclass
 

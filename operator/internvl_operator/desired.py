@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
 from internvl_operator.api.parsing import InvalidSpecError, parse
 from internvl_operator.api.platform_defaults import NO_DEFAULTS, PlatformDefaults
 from internvl_operator.api.reasons import Reason
-from internvl_operator.api.v1alpha1 import API_VERSION, KIND, InternVLDeployment
+from internvl_operator.api.v1alpha1 import InternVLDeployment
 from internvl_operator.diagnosis.pods import pods_of
 from internvl_operator.diagnosis.surge import cramped_surge
 from internvl_operator.kube.nesting import too_deep
@@ -144,7 +144,7 @@ async def desired_state(
         plan=with_speed(
             with_branch_warning(with_autoscaling_warning(children.plan, request), request), request
         ),
-        children=_owned(children, observed.body),
+        children=children.owned_by(observed.body),
         look_again_after=look_again_after,
         unmet=_unmet(given, observed.claim),
         is_record_newer=stored is not None and stored.is_newer,
@@ -190,7 +190,7 @@ async def _plan(
     """Return the plan that runs as long as the spec asks for the same, or else a new one.
 
     Raises:
-        NoGpuKnownError: nothing tells what GPU there will be.
+        NoGpuKnownError: neither the spec nor the cluster says which GPU there will be.
     """
     if stored is not None and is_suspended:
         # A new plan is made when the model is wanted again: its GPUs become free even if no plan would fit.
@@ -204,7 +204,7 @@ async def _new_plan(request: PlanRequest, inventory: InventorySource) -> Plan:
     """Return a plan; what has no place on the nodes of a minute ago may have one on those of now.
 
     Raises:
-        NoGpuKnownError: nothing tells what GPU there will be.
+        NoGpuKnownError: neither the spec nor the cluster says which GPU there will be.
     """
     with suppress(NoGpuKnownError):
         plan = make_plan(request, await inventory(request.gpu))
@@ -235,20 +235,3 @@ def _too_large(size: int) -> str:
         f"annotations, which may have {MOST_ANNOTATION_BYTES // 1024} KiB: shorten engine.env, "
         "engine.extraArgs or podTemplate"
     )
-
-
-def _owned(children: Children, owner: Mapping[str, Any]) -> Children:
-    """Return the children with a reference to the resource that owns them."""
-    reference = {
-        "apiVersion": API_VERSION,
-        "kind": KIND,
-        "name": owner["metadata"]["name"],
-        "uid": owner["metadata"]["uid"],
-        "controller": True,
-        "blockOwnerDeletion": False,
-    }
-    owned = (
-        {**manifest, "metadata": {**manifest["metadata"], "ownerReferences": [reference]}}
-        for manifest in children.manifests
-    )
-    return replace(children, manifests=tuple(owned))

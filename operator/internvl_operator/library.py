@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from internvl_operator.catalog.engine_options import DEFAULT_OPTIONS, EngineOptions
 from internvl_operator.catalog.engines import DEFAULT_VERSION, engine
 from internvl_operator.catalog.gpus import find_gpu
-from internvl_operator.catalog.models import MODELS
+from internvl_operator.catalog.models import INTERNVL2, find_model
 from internvl_operator.planner.load.speed_of_plan import with_speed
 from internvl_operator.planner.nodes.inventory import Inventory, given_gpu, inventory_for
 from internvl_operator.planner.plan import Plan, make_plan
@@ -27,6 +27,7 @@ Nodes = Iterable[Mapping[str, Any]]
 def plan(
     size: str,
     *,
+    series: str = INTERNVL2,
     gpu: str | None = None,
     gpu_memory: str | None = None,
     max_gpus: int = _MOST_GPUS,
@@ -45,7 +46,8 @@ def plan(
     """Return what a model needs. What is given is kept, what is not is derived.
 
     Args:
-        size: one of MODELS, such as ``"8B"``.
+        size: one that the series has in MODELS, such as ``"8B"``.
+        series: one of SERIES.
         gpu: product, by the node label nvidia.com/gpu.product or short: ``"A100-80GB"``.
         gpu_memory: memory of one GPU as a Kubernetes quantity: ``"80Gi"``.
         max_gpus: most GPUs for one replica.
@@ -69,7 +71,8 @@ def plan(
     Raises:
         NoGpuKnownError: neither arguments nor nodes name a GPU.
         UnknownGpuError, UnknownEngineError: there is no such product or release.
-        ValueError: there is no such size, or ``gpu_memory`` is no quantity.
+        UnknownModelError: the series has no such size.
+        ValueError: ``gpu_memory`` is no quantity.
 
     Example:
         >>> chosen = plan("26B", gpu="A100-80GB", sessions=2)
@@ -78,10 +81,10 @@ def plan(
         >>> plan("8B", gpu="H100", load=Load(requests_per_second=40)).speed.replicas
         4
     """
-    if size not in MODELS:
-        raise ValueError(f"{size!r} is not an InternVL2 size: give one of {', '.join(MODELS)}")
+    model = find_model(series, size)
     request = PlanRequest(
-        size=size,
+        size=model.size,
+        series=model.series,
         quantized=quantized(quantization),
         backend=backend_of(backend),
         engine=engine(version).version,

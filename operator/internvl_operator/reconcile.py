@@ -42,7 +42,7 @@ class Reconciler:
         cache: the watched objects; the answers to the reconciler's own writes are added to it.
         children: the kinds of children that the cluster knows, by name.
         inventory: reads the GPUs of the cluster.
-        now: tells the time, with its zone.
+        now: returns the time, with its zone.
         platform: the installation's defaults.
     """
 
@@ -150,11 +150,11 @@ class Reconciler:
         return self.now().strftime("%Y-%m-%dT%H:%M:%SZ")
 
     async def _write_status(self, body: Mapping[str, Any], desired: Desired, problem: Problem | None) -> None:
-        """Write the status if it differs, and tell people what changed.
+        """Write the status if it differs, and record Events of what changed.
 
         Raises:
-            _NewerSpecError: the answer shows a newer spec than the one that was acted on. The cache has it from here
-                on, so that the watch's own event about it is no news: it has to be looked at again.
+            _NewerSpecError: the answer shows a newer spec than the reconciled one. The cache has the newer resource
+                now, so that the watch's event about it will be skipped: the resource must be reconciled again.
             ClusterError: the API failed.
         """
         known = self.cache.get(RESOURCE, key_of(body)) or body

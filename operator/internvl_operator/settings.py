@@ -13,7 +13,7 @@ class LeaseSettings:
     Args:
         name: name of the Lease (INTERNVL_LEASE_NAME; empty: one replica, no lease).
         namespace: its namespace, which is the operator's own (INTERNVL_LEASE_NAMESPACE).
-        seconds: within so long a standby takes over from a leader that died (INTERNVL_LEASE_SECONDS).
+        seconds: longest time until a standby takes over from a leader that died (INTERNVL_LEASE_SECONDS).
     """
 
     name: str

@@ -78,18 +78,20 @@ def status_of(
 
 
 def internal_error_status(previous: Mapping[str, Any], generation: int, error: Exception, now: str) -> Status:
-    """Return the status of a resource on which the operator itself failed; what it said else stays."""
+    """Return the status of a resource on which the operator itself failed, with all else as it was."""
     message = (
         f"the operator failed: {type(error).__name__}: {error}; what runs was left as it is, and it is tried "
         "again; report it with the operator's log"
     )
-    told = [
+    failed = [
         Condition("Ready", False, Reason.INTERNAL_ERROR, message),
         Condition("Reconciling", False, Reason.INTERNAL_ERROR, ""),
         Condition("Stalled", True, Reason.INTERNAL_ERROR, message),
     ]
-    kept = [item for item in previous.get("conditions", ()) if item["type"] not in {new.type for new in told}]
-    times = [_with_times(item, generation, previous, now) for item in told]
+    kept = [
+        item for item in previous.get("conditions", ()) if item["type"] not in {new.type for new in failed}
+    ]
+    times = [_with_times(item, generation, previous, now) for item in failed]
     return {**previous, "observedGeneration": generation, "conditions": times + kept}
 
 
@@ -113,7 +115,7 @@ def _conditions(desired: Desired, observed: Observed, problem: Problem | None) -
 
 
 def _finding(desired: Desired, observed: Observed) -> Finding | None:
-    """Return why the pods are not ready, as far as they tell."""
+    """Return why the pods are not ready, if their state shows it."""
     if desired.plan is None or desired.children is None:
         return None
     return diagnose(desired.plan, observed.deployment, observed.pods, desired.children.revision)

@@ -8,7 +8,7 @@ from pathlib import Path
 from internvl_operator.catalog.engine import Engine
 from internvl_operator.catalog.engine_options import EngineOptions
 from internvl_operator.catalog.engines import engine
-from internvl_operator.catalog.models import MODELS, Backend
+from internvl_operator.catalog.models import INTERNVL2, MODELS, Backend
 from internvl_operator.planner.memory.estimate import MemoryRequest
 from internvl_operator.planner.outcome import Outcome
 
@@ -38,7 +38,10 @@ _OUTCOMES = {"no_output": Outcome.NO_KV_FOR_SESSION} | {str(outcome): outcome fo
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A measured configuration; memory per GPU in MiB, None where it was not measured."""
+    """A measured configuration; memory per GPU in MiB, None where it was not measured.
+
+    ``size`` is as ``Model.short_name`` has it.
+    """
 
     size: str
     engine: Engine
@@ -74,11 +77,11 @@ def read_cells(path: Path) -> list[Cell]:
 
 
 def _read_cell(row: Row) -> Cell:
-    model, release = MODELS[row["size"]], engine(row["engine"])
+    model, release = MODELS[row.get("series", INTERNVL2), row["size"]], engine(row["engine"])
     preferred = release.backends_for(model.language.architecture)[0]
     ratio = float(row["cache_max_entry_count"])
     return Cell(
-        size=model.size,
+        size=model.short_name,
         engine=release,
         request=MemoryRequest(
             language=model.language,

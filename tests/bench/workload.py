@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from internvl_operator.catalog.models import MODELS
+from internvl_operator.catalog.models import INTERNVL2, sizes_of
 from tests.cluster.operator_process import resource
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 NAMESPACE = "bench"
-KINDS = tuple(MODELS)
+KINDS = sizes_of(INTERNVL2)
 """Resources whose numbers are equal modulo the number of sizes differ in their name alone."""
 
 RESOURCES = f"/apis/internvl.dev/v1alpha1/namespaces/{NAMESPACE}/internvldeployments"

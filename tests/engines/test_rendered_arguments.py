@@ -7,7 +7,7 @@ import pytest
 
 from internvl_operator.catalog.engine_options import EngineOptions
 from internvl_operator.catalog.engines import engine
-from internvl_operator.catalog.models import MODELS
+from internvl_operator.catalog.models import MODELS, Model
 from internvl_operator.cli.table.plan_table import USUAL_GPUS
 from internvl_operator.manifests.server_arguments import server_arguments
 from internvl_operator.planner.nodes.inventory import given_gpu
@@ -21,13 +21,19 @@ pytestmark = [pytest.mark.network, pytest.mark.timeout(600)]
 GPUS = (1, 2, 4, 8)
 
 
-def _rendered(version: str, size: str) -> dict[tuple[bool, int], list[list[str]]]:
+def _rendered(version: str, model: Model) -> dict[tuple[bool, int], list[list[str]]]:
     """Return the command lines of the plans for each GPU and KV cache, by quantization and number of GPUs."""
     rendered: dict[tuple[bool, int], list[list[str]]] = defaultdict(list)
     for product, awq, tp, bits in itertools.product(USUAL_GPUS, (False, True), GPUS, (0, 4, 8)):
         gpu = GpuRequest(product=product)
         request = PlanRequest(
-            size, awq, tp=tp, engine=version, options=EngineOptions(quant_policy=bits), gpu=gpu
+            model.size,
+            awq,
+            tp=tp,
+            engine=version,
+            options=EngineOptions(quant_policy=bits),
+            gpu=gpu,
+            series=model.series,
         )
         plan = make_plan(request, given_gpu(gpu))
         if plan.is_ok:
@@ -38,9 +44,11 @@ def _rendered(version: str, size: str) -> dict[tuple[bool, int], list[list[str]]
     return rendered
 
 
-def _possible(version: str, size: str) -> set[tuple[bool, int]]:
-    """Return the quantizations and numbers of GPUs that the release accepts for a size."""
-    model, release = MODELS[size], engine(version)
+def _possible(version: str, model: Model) -> set[tuple[bool, int]]:
+    """Return the quantizations and numbers of GPUs that the release accepts for a model."""
+    release = engine(version)
+    if not release.serves(model.series):
+        return set()
     backend = release.backends_for(model.language.architecture)[0]
     return {
         (awq, tp)
@@ -49,9 +57,10 @@ def _possible(version: str, size: str) -> set[tuple[bool, int]]:
     }
 
 
-@pytest.mark.parametrize("size", MODELS)
-def test_the_released_parser_accepts_every_rendered_command_line(released: str, size: str) -> None:
-    rendered = _rendered(released, size)
-    too_large = {(False, 1)} if size == "76B" else set()
-    assert rendered.keys() == _possible(released, size) - too_large
-    assert set(parse_errors(released, list(itertools.chain(*rendered.values())))) == {None}
+@pytest.mark.parametrize("model", MODELS.values(), ids=lambda model: model.name)
+def test_the_released_parser_accepts_every_rendered_command_line(released: str, model: Model) -> None:
+    rendered = _rendered(released, model)
+    too_large = {(False, 1)} if model.size in ("76B", "78B") else set()
+    assert rendered.keys() == _possible(released, model) - too_large
+    errors = parse_errors(released, list(itertools.chain(*rendered.values()))) if rendered else []
+    assert set(errors) <= {None}

@@ -24,6 +24,7 @@ class Case:
         cache_max_entry_count: Forced on the engine in place of the plan's; None: the Deployment as rendered.
         outcome: Of the plan, the forced one where there is one.
         gpus: That the Deployment takes.
+        pending: No machine has run it yet; ``results`` lacks it.
     """
 
     name: str
@@ -32,6 +33,11 @@ class Case:
     cache_max_entry_count: float | None = None
     outcome: str = "ok"
     gpus: int = 1
+    pending: bool = False
+
+
+def _pending(name: str, card_mib: int | None = None, **spec: Any) -> Case:
+    return Case(name, spec, card_mib, pending=True)
 
 
 _SMALL = {"size": "2B", "quantization": "None", "engine": {"sessions": 1}}
@@ -52,6 +58,13 @@ CASES: dict[str, Case] = {
         Case("2B-8GB-no-kv", _SMALL, _SMALL_MIB, 0.2, "no_kv_for_session"),
         Case("8B-2GPUs", {"size": "8B", "quantization": "None", "engine": {"tp": 2}}, gpus=2),
         Case("40B-2GPUs", {"size": "40B", "quantization": "None"}, gpus=2),
+        _pending("3.5-8B", series="InternVL3.5", size="8B"),
+        _pending("3.5-8B-24GB", 23034, series="InternVL3.5", size="8B", engine={"sessions": 1}),
+        _pending("3.5-4B", series="InternVL3.5", size="4B"),
+        _pending("3.5-30B-A3B", series="InternVL3.5", size="30B-A3B"),
+        _pending("3-8B", series="InternVL3", size="8B", quantization="None"),
+        _pending("3-14B-AWQ", series="InternVL3", size="14B", quantization="AWQ"),
+        _pending("2.5-4B", series="InternVL2.5", size="4B", quantization="None"),
     )
 }
 
@@ -65,7 +78,7 @@ def rendered(case: Case, product: str) -> str:
     resource = {
         "apiVersion": "internvl.dev/v1alpha1",
         "kind": "InternVLDeployment",
-        "metadata": {"name": f"gpu-{case.name.lower()}", "namespace": "default"},
+        "metadata": {"name": f"gpu-{case.name.lower().replace('.', '-')}", "namespace": "default"},
         "spec": case.spec,
     }
     gpu = ["--gpu", product]

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from internvl_operator.catalog.models import LanguageModel, Model, VisionModel
+from internvl_operator.catalog.architecture import LanguageModel, VisionModel
+from internvl_operator.catalog.models import Model
 from tests.gpu.checkpoint_config import AWQ_GROUP, CONFIGURATION, TOKENS, config
 
 _BYTES = {"BF16": 2, "F16": 2, "I32": 4}
@@ -38,7 +39,15 @@ Named = Iterator[tuple[str, Tensor]]
 
 
 def write_checkpoint(model: Model, awq: bool, directory: Path) -> None:
-    """Write a checkpoint into a directory, which is made when it is not there. Needs the package tokenizers."""
+    """Write a checkpoint into a directory, which is made when it is not there. Needs the package tokenizers.
+
+    A router of zeros sends every token to the same experts: with experts memory is real, speed is not.
+
+    Raises:
+        NotImplementedError: the model's tensors are laid out in a way that is not known here.
+    """
+    if model.language.attention_sinks:
+        raise NotImplementedError(f"the packed experts of {model.name} are not written")
     directory.mkdir(parents=True, exist_ok=True)
     _write_json(directory / "config.json", config(model, awq))
     (directory / "configuration_internvl_chat.py").write_text(CONFIGURATION)
@@ -90,13 +99,23 @@ def _projector(model: Model, dtype: str) -> Named:
 
 @dataclass(frozen=True, slots=True)
 class _Names:
-    """What an architecture calls its parts; a layer's linear ones with their rows and columns."""
+    """What an architecture calls its parts.
+
+    Attributes:
+        layer_norms: vectors of a layer as wide as the hidden states.
+        linear: a layer's matrices, with their rows and columns.
+        biased: those with a bias.
+        head_norms: vectors of a layer as wide as a head.
+        router: the matrix that AWQ leaves as it is, with its rows and columns; None without experts.
+    """
 
     embedding: str
     head: str
     layer_norms: tuple[str, str]
     linear: dict[str, tuple[int, int]]
     biased: tuple[str, ...] = ()
+    head_norms: tuple[str, ...] = ()
+    router: tuple[str, int, int] | None = None
 
 
 def _names(language: LanguageModel) -> _Names:
@@ -112,7 +131,8 @@ def _names(language: LanguageModel) -> _Names:
             "feed_forward.w2": (width, inner),
         }
         return _Names("model.tok_embeddings", "output", ("attention_norm", "ffn_norm"), internlm2)
-    ends = {"self_attn.o_proj": (width, queries), "mlp.down_proj": (width, inner)}
+    output = {"self_attn.o_proj": (width, queries)}
+    ends = output | {"mlp.down_proj": (width, inner)}
     norms = ("input_layernorm", "post_attention_layernorm")
     if language.architecture == "Phi3ForCausalLM":
         fused = {"self_attn.qkv_proj": (queries + 2 * keys, width), "mlp.gate_up_proj": (2 * inner, width)}
@@ -122,9 +142,22 @@ def _names(language: LanguageModel) -> _Names:
         "self_attn.k_proj": (keys, width),
         "self_attn.v_proj": (keys, width),
     }
-    gates = {"mlp.gate_proj": (inner, width), "mlp.up_proj": (inner, width)}
     biased = tuple(projections) if language.qkv_bias else ()
-    return _Names("model.embed_tokens", "lm_head", norms, projections | gates | ends, biased)
+    head_norms = ("self_attn.q_norm", "self_attn.k_norm") if language.qk_norm else ()
+    linear = projections | output
+    router = None
+    if (experts := language.experts) is None:
+        linear |= _feed_forward("mlp", inner, width)
+    else:
+        router = ("mlp.gate", experts.num_experts, width)
+        for number in range(experts.num_experts):
+            linear |= _feed_forward(f"mlp.experts.{number}", experts.moe_intermediate_size, width)
+    return _Names("model.embed_tokens", "lm_head", norms, linear, biased, head_norms, router)
+
+
+def _feed_forward(name: str, inner: int, width: int) -> dict[str, tuple[int, int]]:
+    gates = {f"{name}.gate_proj": (inner, width), f"{name}.up_proj": (inner, width)}
+    return gates | {f"{name}.down_proj": (width, inner)}
 
 
 def _language(language: LanguageModel, dtype: str, awq: bool) -> Named:
@@ -136,6 +169,11 @@ def _language(language: LanguageModel, dtype: str, awq: bool) -> Named:
         layer = f"language_model.model.layers.{number}"
         for name in names.layer_norms:
             yield f"{layer}.{name}.weight", Tensor(dtype, (width,))
+        for name in names.head_norms:
+            yield f"{layer}.{name}.weight", Tensor(dtype, (language.head_dim,))
+        if names.router is not None:
+            name, rows, columns = names.router
+            yield f"{layer}.{name}.weight", Tensor(dtype, (rows, columns))
         for name, (rows, columns) in names.linear.items():
             yield from _linear(f"{layer}.{name}", rows, columns, dtype, name in names.biased, awq)
 

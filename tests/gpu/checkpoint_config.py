@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from internvl_operator.catalog.models import IMAGE_TOKENS_PER_TILE, Model
+from internvl_operator.catalog.models import IMAGE_TOKENS_PER_TILE, INTERNVL2, Model
 
 AWQ_GROUP = 128
 """Weights that share a scale and a zero point."""
@@ -14,6 +14,7 @@ _CHAT_TEMPLATES = {
     "Phi3ForCausalLM": "phi3-chat",
     "Qwen2ForCausalLM": "Hermes-2",
 }
+"""The template that config.json of an InternVL2 model names; that of every later series is internvl2_5."""
 
 TOKENS = {"bos_token_id": 1, "eos_token_id": 2}
 
@@ -30,18 +31,30 @@ def config(model: Model, awq: bool) -> dict[str, Any]:
         "num_key_value_heads": language.num_key_value_heads,
         "intermediate_size": language.intermediate_size,
         "vocab_size": language.vocab_size,
-        "max_position_embeddings": min(32768, language.max_position_embeddings),
-        "rms_norm_eps": 1e-5,
+        "max_position_embeddings": _positions(model),
+        "rms_norm_eps": 1e-6 if language.qk_norm else 1e-5,
         "rope_theta": 1e6,
         "tie_word_embeddings": False,
         "hidden_act": "silu",
-        "bias": False,
         "dtype": dtype,
         "torch_dtype": dtype,
         "pad_token_id": TOKENS["eos_token_id"],
         **TOKENS,
     }
-    if language.architecture == "InternLM2ForCausalLM":
+    if language.qk_norm:
+        llm |= {"head_dim": language.head_dim, "attention_bias": False, "rope_scaling": None}
+    else:
+        llm["bias"] = False
+    if experts := language.experts:
+        llm |= {
+            "num_experts": experts.num_experts,
+            "num_experts_per_tok": experts.num_experts_per_tok,
+            "moe_intermediate_size": experts.moe_intermediate_size,
+            "norm_topk_prob": True,
+            "decoder_sparse_step": 1,
+            "mlp_only_layers": [],
+        }
+    if language.architecture == "InternLM2ForCausalLM" or model.series == "InternVL3":
         llm["rope_scaling"] = {"type": "dynamic", "rope_type": "dynamic", "factor": 2.0}
     whole: dict[str, Any] = {
         "architectures": ["InternVLChatModel"],
@@ -80,7 +93,7 @@ def config(model: Model, awq: bool) -> dict[str, Any]:
         "pad2square": False,
         "ps_version": "v2",
         "select_layer": -1,
-        "template": _CHAT_TEMPLATES[language.architecture],
+        "template": _CHAT_TEMPLATES[language.architecture] if model.series == INTERNVL2 else "internvl2_5",
         "dtype": dtype,
         "torch_dtype": dtype,
     }
@@ -96,9 +109,15 @@ def config(model: Model, awq: bool) -> dict[str, Any]:
     return whole
 
 
-CONFIGURATION = '''"""The configuration of an InternVL2 model, as far as an engine reads it."""
+def _positions(model: Model) -> int:
+    """Return the longest session by the file; those of InternVL2 are held to what the engine's default serves."""
+    known = model.language.max_position_embeddings
+    return min(32768, known) if model.series == INTERNVL2 else known
 
-from transformers import LlamaConfig, Phi3Config, PretrainedConfig, Qwen2Config
+
+CONFIGURATION = '''"""The configuration of an InternVL model, as far as an engine reads it."""
+
+from transformers import LlamaConfig, Phi3Config, PretrainedConfig, Qwen2Config, Qwen3Config, Qwen3MoeConfig
 
 
 class InternVisionConfig(PretrainedConfig):
@@ -114,6 +133,8 @@ _LANGUAGE = {
     "LlamaForCausalLM": LlamaConfig,
     "Phi3ForCausalLM": Phi3Config,
     "Qwen2ForCausalLM": Qwen2Config,
+    "Qwen3ForCausalLM": Qwen3Config,
+    "Qwen3MoeForCausalLM": Qwen3MoeConfig,
 }
 
 

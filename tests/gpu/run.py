@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from internvl_operator.catalog.models import MODELS
+from internvl_operator.catalog.models import INTERNVL2, MODELS
 from tests.gpu import nvidia
 from tests.gpu.checkpoint import write_checkpoint
 from tests.gpu.client import ANSWER_TOKENS, IMAGE_TILES, Stream, chat, image_message, text_message
@@ -290,7 +290,9 @@ class Run:
         path = self._machine.directory / "models" / directory
         if not path.exists():
             plan = self.container.plan
-            write_checkpoint(MODELS[plan["size"]], plan["quantization"] == "AWQ", path)
+            write_checkpoint(
+                MODELS[plan.get("series", INTERNVL2), plan["size"]], plan["quantization"] == "AWQ", path
+            )
         return path
 
 

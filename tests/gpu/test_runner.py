@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from internvl_operator.catalog.models import MODELS
+from internvl_operator.catalog.models import HELD_BACK, INTERNVL2, MODELS
 from internvl_operator.init_container.fetch_model import is_whole
 from tests.cluster.waiting import eventually
 from tests.gpu import __main__ as command
 from tests.gpu.cases import CASES
-from tests.gpu.checkpoint import tensors, write_weights
+from tests.gpu.checkpoint import tensors, write_checkpoint, write_weights
+from tests.gpu.checkpoint_config import config
 from tests.gpu.manifest import Probe
 from tests.gpu.pod import Isolation, Pod, can_mount
 from tests.gpu.probing import Prober
@@ -184,9 +185,43 @@ def test_mounts_and_user_are_those_of_the_manifest(bench: Bench) -> None:
     ("size", "awq", "mib"), [("1B", False, 1789), ("8B", True, 5549), ("26B", False, 48664)]
 )
 def test_a_checkpoint_has_the_measured_weights(tmp_path: Path, size: str, awq: bool, mib: int) -> None:
-    named = tensors(MODELS[size], awq)
+    named = tensors(MODELS[INTERNVL2, size], awq)
     assert sum(tensor.size for tensor in named.values()) >> 20 == pytest.approx(mib, rel=0.01)
     file = tmp_path / "model.safetensors"
     write_weights(file, named)
     assert is_whole(file)
     assert file.stat().st_blocks < 8192
+
+
+@pytest.mark.parametrize(
+    ("series", "size", "published"),
+    [
+        ("InternVL2.5", "4B", 7_425_275_904),
+        ("InternVL3", "8B", 15_888_747_520),
+        ("InternVL3.5", "4B", 9_464_978_432),
+        ("InternVL3.5", "8B", 17_056_636_928),
+        ("InternVL3.5", "30B-A3B", 61_697_460_224),
+    ],
+)
+def test_a_checkpoint_of_a_further_series_has_the_published_bytes(
+    series: str, size: str, published: int
+) -> None:
+    assert sum(tensor.size for tensor in tensors(MODELS[series, size], awq=False).values()) == published
+
+
+def test_a_checkpoint_with_experts_names_each_of_them_and_the_config_says_how_many() -> None:
+    model = MODELS["InternVL3.5", "30B-A3B"]
+    named = tensors(model, awq=False)
+    assert sum(".mlp.experts." in name for name in named) == 18_432
+    layer = "language_model.model.layers.0"
+    assert named[f"{layer}.mlp.gate.weight"].shape == (128, 2048)
+    assert named[f"{layer}.self_attn.q_norm.weight"].shape == (128,)
+    assert named[f"{layer}.self_attn.o_proj.weight"].shape == (2048, 4096)
+    language = config(model, awq=False)["llm_config"]
+    assert (language["num_experts"], language["head_dim"], language["mlp_only_layers"]) == (128, 128, [])
+    assert "bias" not in language
+
+
+def test_packed_experts_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(NotImplementedError, match="20B-A4B"):
+        write_checkpoint(HELD_BACK["InternVL3.5", "20B-A4B"], awq=False, directory=tmp_path)

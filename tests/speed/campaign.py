@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from internvl_operator.catalog.models import MODELS
+from internvl_operator.catalog.models import INTERNVL2, MODELS
 from tests.gpu.checkpoint import write_checkpoint
 from tests.gpu.run import today
 from tests.speed.figures import Row, append, figures, measured, read
@@ -126,7 +126,7 @@ class Campaign:
         directory = self.directory / "models" / f"{size}-AWQ" if awq else self.directory / "models" / size
         if not (directory / _DONE).exists():
             self.tell(f"{size}: writing random weights")
-            write_checkpoint(MODELS[size], awq, directory)
-            fill(directory, MODELS[size])
+            write_checkpoint(MODELS[INTERNVL2, size], awq, directory)
+            fill(directory, MODELS[INTERNVL2, size])
             (directory / _DONE).touch()
         return directory

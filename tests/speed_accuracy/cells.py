@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from internvl_operator.catalog.engine_options import EngineOptions
 from internvl_operator.catalog.gpu_speeds import speed_of
 from internvl_operator.catalog.gpus import find_gpu
-from internvl_operator.catalog.models import MODELS, Backend
+from internvl_operator.catalog.models import INTERNVL2, MODELS, Backend
 from internvl_operator.library import plan
 from internvl_operator.planner.speed.load import Load
 from internvl_operator.planner.speed.replica import Replica
@@ -159,7 +159,7 @@ def _cell(
     rate: float,
 ) -> Cell:
     size, awq = _size_of(repository)
-    model, gpu = MODELS[size], find_gpu(row["gpu"])
+    model, gpu = MODELS[INTERNVL2, size], find_gpu(row["gpu"])
     speed = speed_of(gpu.product)
     assert speed is not None
     tiles = tiles_of(*map(int, pixels.split("x"))) if images else 1

@@ -51,7 +51,7 @@ def test_a_wrong_value_is_named_by_the_path_that_the_api_server_uses(wrong: Wron
 
 def test_every_problem_of_a_spec_is_told_at_once() -> None:
     with pytest.raises(InvalidSpecError) as error:
-        parse(resource({"size": "9B", "replicas": -1, "engine": {"extraArgs": ["--no", "--tp"]}}))
+        parse(resource({"size": "7B", "replicas": -1, "engine": {"extraArgs": ["--no", "--tp"]}}))
     assert [problem.partition(": ")[0] for problem in str(error.value).split("; ")] == [
         "spec.size",
         "spec.replicas",

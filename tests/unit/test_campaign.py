@@ -93,7 +93,7 @@ async def test_several_cells_run_at_once_but_no_more_than_asked_for(laboratory: 
 
 async def test_what_a_cell_waits_for_is_told(laboratory: FakeLaboratory) -> None:
     told: list[str] = []
-    await campaign(laboratory, tell=lambda _, text: told.append(text)).measure(CELLS[0])
+    await campaign(laboratory, report=lambda _, text: told.append(text)).measure(CELLS[0])
     assert told == ["Unseen for 10 s", "LoadingWeights for 20 s"]
 
 

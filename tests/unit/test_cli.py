@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from internvl_operator.catalog.models import MODELS
+from internvl_operator.catalog.models import INTERNVL2, find_model, sizes_of
 from tests.cluster.specs.right import RICH
 from tests.cluster.specs.table import resource
 from tests.rendering import children_of
@@ -67,7 +67,7 @@ def test_autoscaling_by_a_metric_that_the_release_lacks_is_warned_of(tmp_path: P
 def test_the_largest_sizes_are_planned_on_one_gpu_in_awq(size: str, plan: Plan) -> None:
     code, document = plan(size, *A100, "--quantization", "AWQ")
     assert (code, document["gpus"]) == (0, 1)
-    assert document["repository"] == MODELS[size].awq_repository
+    assert document["repository"] == find_model(INTERNVL2, size).awq_repository
 
 
 def test_the_document_has_what_the_contract_names(plan: Plan) -> None:
@@ -102,7 +102,7 @@ def test_the_document_has_what_the_contract_names(plan: Plan) -> None:
     assert document["args"][:3] == ["lmdeploy", "serve", "api_server"]
 
 
-@pytest.mark.parametrize("size", MODELS)
+@pytest.mark.parametrize("size", [*sizes_of(INTERNVL2), "InternVL3.5-8B", "InternVL3.5-30B-A3B"])
 @pytest.mark.parametrize("memory", ["16Gi", "24Gi", "80Gi"])
 def test_the_parts_of_the_memory_add_up(size: str, memory: str, plan: Plan) -> None:
     _, document = plan(size, "--gpu-memory", memory)
@@ -140,7 +140,12 @@ def test_every_outcome_but_ok_ends_with_3_and_the_same_document(
         (("plan",), "give either a size or -f FILE"),
         (("plan", "8B", "-f", "x.yaml"), "give either a size or -f FILE"),
         (("plan", "8B"), "no GPU is known to plan for: give --gpu or --gpu-memory"),
-        (("plan", "9B", *A100), "invalid choice: '9B'"),
+        (("plan", "9B", *A100), "size of InternVL2 (the series where none is written) is 1B, 2B"),
+        (("plan", "8B", "--series", "InternVL4", *A100), "invalid choice: 'InternVL4'"),
+        (("plan", "InternVL3-4B", *A100), "size of InternVL3 is 1B, 2B, 8B, 9B"),
+        (("plan", "InternVL3-8B", "--series", "InternVL2", *A100), "is not of the series InternVL2"),
+        (("plan", "InternVL3.5-20B-A4B", *A100), "are refused until they were run"),
+        (("plan", "-f", "-", "--series", "InternVL3", *A100), "--series goes with a size"),
         (("plan", "8B", "--gpu", "A100-81GB"), "the GPU 'A100-81GB' is not known; the nearest are"),
         (("plan", "8B", "--gpu-memory", "80GB"), "'80GB' is not a Kubernetes quantity"),
         (("plan", "8B", "--gpu-memory", "80"), "is less than 1 MiB: write for example 80Gi"),
@@ -172,7 +177,7 @@ def test_wrong_usage_ends_with_2_and_says_what_to_give(
         ("a: [", "is not YAML"),
         ("kind: Service", "holds no InternVLDeployment"),
         ("", "holds no InternVLDeployment"),
-        ("kind: InternVLDeployment\nmetadata: {name: a}\nspec: {size: 9B}", "write one of 1B, 2B"),
+        ("kind: InternVLDeployment\nmetadata: {name: a}\nspec: {size: 9B}", "is 1B, 2B, 4B"),
         ("kind: InternVLDeployment\nspec: {size: 8B}", "metadata: Field required"),
     ],
 )

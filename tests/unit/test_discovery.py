@@ -65,7 +65,7 @@ async def test_it_waits_until_every_kind_that_is_not_built_in_is_discovered(
     assert asked == [RESOURCE] * 3 + [POD_MONITOR] * 2
     said = [record.getMessage() for record in caplog.records if record.name == discovery.__name__]
     assert said == [
-        "no internvldeployments are watched yet: discovery does not tell of them",
+        "no internvldeployments are watched yet: discovery does not list them",
         "no internvldeployments are watched yet: no answer",
-        "no podmonitors are watched yet: discovery does not tell of them",
+        "no podmonitors are watched yet: discovery does not list them",
     ]

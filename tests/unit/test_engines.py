@@ -12,7 +12,7 @@ from internvl_operator.catalog.engines import (
     UnknownEngineError,
     engine,
 )
-from internvl_operator.catalog.models import MODELS, Backend
+from internvl_operator.catalog.models import INTERNVL2, INTERNVL3_5, MODELS, Backend
 
 ENGINES = [engine(version) for version in SUPPORTED_VERSIONS]
 
@@ -34,10 +34,15 @@ def until(version: str) -> list[str]:
 
 
 def warnings(
-    version: str, size: str, backend: Backend = Backend.TURBOMIND, tp: int = 1, quant: int = 0
+    version: str,
+    size: str,
+    backend: Backend = Backend.TURBOMIND,
+    tp: int = 1,
+    quant: int = 0,
+    series: str = INTERNVL2,
 ) -> str:
     return " ".join(
-        engine(version).warnings_for(MODELS[size], backend, tp, EngineOptions(quant_policy=quant))
+        engine(version).warnings_for(MODELS[series, size], backend, tp, EngineOptions(quant_policy=quant))
     )
 
 
@@ -97,7 +102,7 @@ def test_an_unknown_release_is_refused_with_the_closest_supported_one(unknown: s
         ("metrics_flag", ["0.9.2", "0.10.2"]),
         ("metrics_backends", since("0.9.2")),
         ("metrics_require_key", since("0.12.3")),
-        ("chat_templates", until("0.9.2")),
+        ("goes_by_directory", until("0.9.2")),
     ],
 )
 def test_behaviour_belongs_to_these_releases(attribute: str, expected: list[str]) -> None:
@@ -175,12 +180,12 @@ def test_phi_3_runs_on_pytorch_alone(release: Engine) -> None:
 @pytest.mark.parametrize("size", ["2B", "8B", "26B", "40B", "76B"])
 @pytest.mark.parametrize("release", ENGINES, ids=SUPPORTED_VERSIONS)
 def test_turbomind_is_preferred_for_heads_of_dimension_128(release: Engine, size: str) -> None:
-    backends = release.backends_for(MODELS[size].language.architecture)
+    backends = release.backends_for(MODELS[INTERNVL2, size].language.architecture)
     assert backends == (Backend.TURBOMIND, Backend.PYTORCH)
 
 
 def test_turbomind_runs_1b_since_it_has_heads_of_dimension_64() -> None:
-    architecture = MODELS["1B"].language.architecture
+    architecture = MODELS[INTERNVL2, "1B"].language.architecture
     on_turbomind = [r.version for r in ENGINES if Backend.TURBOMIND in r.backends_for(architecture)]
     assert on_turbomind == since("0.6.5")
 
@@ -223,18 +228,21 @@ def test_waiting_requests_are_counted_in_the_server_too_from_0_12() -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "architecture", "template"),
+    ("version", "series", "size", "template"),
     [
-        ("0.5.3", "InternLM2ForCausalLM", '{"model_name": "internvl2-internlm2"}'),
-        ("0.9.2", "Qwen2ForCausalLM", "internvl2-internlm2"),
-        ("0.9.2", "Phi3ForCausalLM", "internvl2-phi3"),
-        ("0.10.2", "InternLM2ForCausalLM", None),
+        ("0.5.3", INTERNVL2, "8B", '{"model_name": "internvl2-internlm2"}'),
+        ("0.9.2", INTERNVL2, "1B", "internvl2-internlm2"),
+        ("0.9.2", INTERNVL2, "4B", "internvl2-phi3"),
+        ("0.6.5", "InternVL2.5", "8B", "internvl2_5"),
+        ("0.9.2", "InternVL3", "9B", "internvl2_5"),
+        ("0.10.2", INTERNVL2, "8B", None),
+        ("0.10.2", INTERNVL3_5, "8B", None),
     ],
 )
 def test_the_chat_template_is_named_where_the_directory_would_decide(
-    version: str, architecture: str, template: str | None
+    version: str, series: str, size: str, template: str | None
 ) -> None:
-    assert engine(version).chat_template_for(architecture) == template
+    assert engine(version).chat_template_for(MODELS[series, size]) == template
 
 
 @pytest.mark.parametrize("version", SUPPORTED_VERSIONS)

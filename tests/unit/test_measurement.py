@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from internvl_operator.api.parsing import parse
+from internvl_operator.catalog.models import INTERNVL2, MODELS
 from internvl_operator.measurement.configuration import (
     MEASUREMENT_LABEL,
     Configuration,
@@ -49,14 +50,16 @@ LATE = Measurement(
 
 
 def test_every_combination_that_has_weights_is_a_cell() -> None:
-    found = list(configurations(["1B", "8B"], [1, 2], [False, True], [0.8, 0.2]))
+    found = list(
+        configurations([MODELS[INTERNVL2, "1B"], MODELS[INTERNVL2, "8B"]], [1, 2], [False, True], [0.8, 0.2])
+    )
     assert [str(cell) for cell in found[:2]] == ["1B on 1 GPU at 0.8", "1B on 1 GPU at 0.2"]
     assert [cell.size for cell in found].count("1B") == 4
     assert str(found[-1]) == "8B AWQ on 2 GPUs at 0.2"
 
 
 def test_names_of_resources_differ_and_are_allowed() -> None:
-    found = list(configurations(["2B", "76B"], [1, 16], [False, True], [0.8, 0.05, 0.125, 0.999]))
+    found = list(configurations([*MODELS.values()], [1, 2], [False, True], [0.8, 0.05, 0.125, 0.999]))
     assert len({cell.name for cell in found}) == len(found)
     for cell in found:
         parse(manifest(cell, {}, "lab"))

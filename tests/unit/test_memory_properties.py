@@ -16,10 +16,12 @@ RANKING = (Outcome.OOM, Outcome.NO_KV_FOR_SESSION, Outcome.SESSION_EXCEEDS_KV, O
 
 @st.composite
 def requests(draw: st.DrawFn) -> MemoryRequest:
+    series, size = draw(st.sampled_from(list(MODELS)))
     return memory_request(
-        draw(st.sampled_from(list(MODELS))),
+        size,
         draw(st.integers(0, 300_000)),
         draw(st.none() | st.floats(0.001, 0.999)),
+        series=series,
         version=draw(st.sampled_from(SUPPORTED_VERSIONS)),
         awq=draw(st.booleans()),
         backend=draw(st.sampled_from(Backend)),

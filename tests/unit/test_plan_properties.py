@@ -41,8 +41,10 @@ def gpus(draw: st.DrawFn) -> GpuRequest:
 
 @st.composite
 def requests(draw: st.DrawFn, versions: Sequence[str] = SUPPORTED_VERSIONS) -> PlanRequest:
+    series, size = draw(st.sampled_from(list(MODELS)))
     return plan_request(
-        size=draw(st.sampled_from(list(MODELS))),
+        size=size,
+        series=series,
         quantized=draw(st.sampled_from([None, None, False, True])),
         backend=draw(st.sampled_from([None, None, None, *Backend])),
         engine=draw(st.sampled_from(versions)),
@@ -97,11 +99,12 @@ def test_the_engine_accepts_the_tensor_parallelism_of_a_plan(request: PlanReques
     assert language.num_attention_heads % plan.tp == 0
     assert language.hidden_size % plan.tp == 0
     repeated = plan.tp % language.num_key_value_heads == 0
-    may_repeat = plan.backend is Backend.TURBOMIND and release.kv_heads_may_repeat
+    may_repeat = release.repeats_kv_heads(language.architecture, plan.backend)
     assert language.num_key_value_heads % plan.tp == 0 or (repeated and may_repeat)
     if plan.awq:
         assert plan.backend is Backend.TURBOMIND
-        assert language.intermediate_size % (plan.tp * AWQ_GROUP_SIZE) == 0
+        assert language.query_size % (plan.tp * AWQ_GROUP_SIZE) == 0
+    assert release.serves(plan.series)
     if plan.backend is Backend.TURBOMIND:
         assert language.architecture in release.turbomind_architectures
 

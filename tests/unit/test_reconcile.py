@@ -14,6 +14,7 @@ from internvl_operator.manifests.labels import (
     RECORD_VERSION_ANNOTATION,
     TEMPLATE_ANNOTATION,
 )
+from internvl_operator.manifests.record import RECORD_VERSION
 from internvl_operator.planner.nodes.inventory import GpuPool
 from internvl_operator.reconcile import Reconciler
 from tests.unit.world import KEY, KNOWN, World
@@ -158,7 +159,7 @@ async def test_a_release_that_only_a_newer_operator_knows_stays_as_it_is(world: 
     annotations = world.cluster.objects["Deployment", KEY]["metadata"]["annotations"]
     for name in (PLAN_ANNOTATION, TEMPLATE_ANNOTATION):
         annotations[name] = annotations[name].replace(DEFAULT_VERSION, "9.9.0")
-    annotations[RECORD_VERSION_ANNOTATION] = "2"
+    annotations[RECORD_VERSION_ANNOTATION] = str(RECORD_VERSION + 1)
     world.cache.put(DEPLOYMENT, world.cluster.edit("Deployment", KEY))
 
     await world.reconcile()

@@ -10,7 +10,7 @@ import pytest
 from images.stub.lmdeploy_stub.tiles import tile_count
 from internvl_operator.catalog.gpu_speeds import speed_of
 from internvl_operator.catalog.gpus import GPUS, find_gpu
-from internvl_operator.catalog.models import MODELS, Backend
+from internvl_operator.catalog.models import INTERNVL2, MODELS, Backend
 from internvl_operator.library import plan
 from internvl_operator.planner.load.speed_of_plan import speed_of_plan
 from internvl_operator.planner.speed.load import Load
@@ -61,7 +61,7 @@ def test_a_slice_of_a_gpu_has_a_part_of_its_rates(slice_: str) -> None:
 
 
 def test_the_operations_are_two_for_each_weight_and_token() -> None:
-    model = MODELS["8B"]
+    model = MODELS[INTERNVL2, "8B"]
     # InternLM2-7B has 7.0e9 weights but for embeddings and logits, InternViT-300M 0.3e9.
     assert prefill_flops(model.language, 1) == pytest.approx(2 * 7.0e9, rel=0.08)
     assert vision_flops(model.vision, model.language) == pytest.approx(2 * 0.3e9 * 1025, rel=0.25)
@@ -186,7 +186,7 @@ def _replica(planned: Plan) -> Any:
 
     return Replica.on(
         planned.product,
-        MODELS[planned.size],
+        planned.model,
         backend=planned.backend,
         engine=planned.engine,
         awq=planned.awq,

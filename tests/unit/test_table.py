@@ -14,7 +14,7 @@ import pytest
 
 from internvl_operator.__main__ import main
 from internvl_operator.catalog.gpus import find_gpu
-from internvl_operator.catalog.models import MODELS
+from internvl_operator.catalog.models import INTERNVL2, MODELS, sizes_of
 from internvl_operator.cli.table.plan_table import USUAL_GPUS
 from internvl_operator.planner.load.speed_of_plan import speed_of_plan
 from internvl_operator.planner.nodes.inventory import given_gpu
@@ -71,7 +71,7 @@ def test_a_server_that_comes_up_without_room_for_a_session_shows_its_memory_and_
 
 def test_sizes_without_awq_weights_have_no_such_rows(table: Table) -> None:
     with_awq = {row["size"] for row in rows(table(*ON_A100, "-o", "csv")) if row["quantization"] == "awq"}
-    assert with_awq == {size for size, model in MODELS.items() if model.awq_repository}
+    assert with_awq == {size for size in sizes_of(INTERNVL2) if MODELS[INTERNVL2, size].awq_repository}
 
 
 @pytest.mark.parametrize("engine", ["0.5.3", "0.18.0"])
@@ -79,7 +79,7 @@ def test_the_csv_has_the_form_of_the_measured_tables(engine: str, table: Table, 
     path = tmp_path / "table.csv"
     path.write_text(table(*ON_A100, "--engine", engine, "-o", "csv", "--ratios", "0.8,0.2,0.1,0.05"))
     cells = read_cells(path)
-    assert len(cells) == (2 * len(MODELS) - 2) * 4 * 4
+    assert len(cells) == (2 * len(sizes_of(INTERNVL2)) - 2) * 4 * 4
     if engine == "0.5.3":
         comparison = compare(cells)
         assert comparison.wrong == ()
@@ -101,7 +101,10 @@ def test_the_plans_cover_each_size_on_each_usual_gpu_for_each_quantization(table
     planned = rows(table("--plans", "-o", "csv"))
     gpus = [(gpu, str(find_gpu(gpu).memory_mib)) for gpu in USUAL_GPUS]
     assert [(row["size"], row["gpu"], row["gpu_memory_mib"], row["asked"]) for row in planned] == [
-        (size, *gpu, asked) for size in MODELS for gpu in gpus for asked in ("auto", "none", "awq")
+        (size, *gpu, asked)
+        for size in sizes_of(INTERNVL2)
+        for gpu in gpus
+        for asked in ("auto", "none", "awq")
     ]
 
 
@@ -138,7 +141,7 @@ def test_given_memory_needs_no_product(table: Table) -> None:
     ("arguments", "message"),
     [
         ((), "no GPU is known to plan for: give --gpu or --gpu-memory"),
-        ((*ON_A100, "--sizes", "8B,9B"), "'9B' is none of 1B, 2B"),
+        ((*ON_A100, "--sizes", "8B,9B"), "size of InternVL2 (the series where none is written) is 1B, 2B"),
         ((*ON_A100, "--ratios", "0.2,1"), "1 is not between 0 and 1"),
         ((*ON_A100, "--plans", "--plot", "x.png"), "not allowed with argument"),
     ],

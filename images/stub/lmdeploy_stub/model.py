@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from internvl_operator.catalog.models import MODELS, Model
+from internvl_operator.catalog.models import INTERNVL2, MODELS, Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,10 @@ class ServedModel:
 
 
 def served_model(directory: Path) -> ServedModel:
-    """Return the model in a directory: from its ``config.json``, else from the catalogue by its name, else 8B."""
+    """Return the model in a directory: from its ``config.json``, else from the catalogue by its name, else 8B.
+
+    The name of a variant, such as ``InternVL3_5-8B-Instruct-AWQ``, begins with that of what it has the shapes of.
+    """
     known = _known(directory.name)
     config: dict[str, Any] = {}
     if (directory / "config.json").is_file():
@@ -45,7 +48,7 @@ def served_model(directory: Path) -> ServedModel:
 
 def _known(name: str) -> Model:
     def is_named(model: Model) -> bool:
-        repositories = (model.repository, model.awq_repository or "")
-        return any(repository.rpartition("/")[2] == name for repository in repositories)
+        published = model.repository.rpartition("/")[2]
+        return name == published or name.startswith(f"{published}-")
 
-    return next((model for model in MODELS.values() if is_named(model)), MODELS["8B"])
+    return next((model for model in MODELS.values() if is_named(model)), MODELS[INTERNVL2, "8B"])

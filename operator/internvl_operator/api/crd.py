@@ -58,6 +58,13 @@ _COLUMNS: list[JsonObject] = [
         "priority": 1,
         "description": "Base URL inside the cluster",
     },
+    {
+        "name": "Series",
+        "type": "string",
+        "jsonPath": ".status.plan.series",
+        "priority": 1,
+        "description": "Series of the model",
+    },
     {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
 ]
 
@@ -107,7 +114,7 @@ def _resource_schema() -> JsonObject:
     # kstatus takes a resource without a status for ready: Helm, Flux and others would not wait for a new one.
     status["default"] = {"observedGeneration": -1}
     return {
-        "description": "An InternVL2 model served by LMDeploy behind one OpenAI-compatible endpoint.",
+        "description": "An InternVL model served by LMDeploy behind one OpenAI-compatible endpoint.",
         "type": "object",
         "required": ["spec"],
         "properties": {

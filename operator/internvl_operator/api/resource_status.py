@@ -116,6 +116,8 @@ class PlanStatus(ApiModel):
     """ok, or what would go wrong: oom, no_kv_for_session, session_exceeds_kv, load_not_carried, rejected."""
     reason: str
     """Why this plan."""
+    series: str | None = None
+    """Series of the model."""
     size: str
     """Size of the model."""
     quantization: str

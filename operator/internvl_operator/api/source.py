@@ -148,13 +148,24 @@ class ModelSpec(ApiModel):
         ]
         | None
     ) = None
-    """Repository of the model, OWNER/NAME; a fine-tune of the same size may stand here. Default: OpenGVLab's."""
+    """Repository of the model, OWNER/NAME; a fine-tune of the same series and size may stand here. Default:
+    OpenGVLab's."""
     revision: Annotated[str, Field(max_length=128, pattern=r"^[A-Za-z0-9][-A-Za-z0-9_./]*$")] | None = None
     """Branch, tag or commit of the repository. Default: main."""
     source: ModelSource = ModelSource()
     """Where the files come from. Default: Hugging Face's public hub."""
     cache: ModelCache = ModelCache()
     """A claim that keeps what is downloaded. Default: each pod downloads for itself."""
+
+    @property
+    def has_own_files(self) -> bool:
+        """Whether the files come from a claim or an image."""
+        return self.source.persistent_volume_claim is not None or self.source.image is not None
+
+    @property
+    def names_weights(self) -> bool:
+        """Whether it says which weights there are, in place of the catalogue."""
+        return self.repository is not None or self.has_own_files
 
     rules = (
         Rule(

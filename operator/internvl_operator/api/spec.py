@@ -16,23 +16,32 @@ from internvl_operator.api.pod_template import Quantity
 from internvl_operator.catalog.engine_options import DEFAULT_OPTIONS, TENSOR_PARALLELISM
 from internvl_operator.catalog.engines import DEFAULT_VERSION, SUPPORTED_VERSIONS, engine
 from internvl_operator.catalog.flags import flag_of
-from internvl_operator.catalog.models import MODELS
+from internvl_operator.catalog.model_limits import SIZES
+from internvl_operator.catalog.models import SERIES
 from internvl_operator.catalog.nvidia import GPU_RESOURCE, SHARED_SUFFIX
 from internvl_operator.catalog.spec_flags import OPERATOR_FLAGS
 from internvl_operator.text.quantity import parse_quantity
+from internvl_operator.text.sentences import in_words
 
 
 def _supported(version: str) -> str:
     return engine(version).version
 
 
+def _known_series(series: str) -> str:
+    if series not in SERIES:
+        raise ValueError(f"{series!r} is not a series: write {in_words(SERIES, 'or')}")
+    return series
+
+
 def _known_size(size: str) -> str:
-    if size not in MODELS:
-        raise ValueError(f"{size!r} is not an InternVL2 size: write one of {', '.join(MODELS)}")
+    if size not in SIZES:
+        raise ValueError(f"{size!r} is not a size of any series: write one of {', '.join(SIZES)}")
     return size
 
 
-Size = Annotated[str, AfterValidator(_known_size), Field(json_schema_extra={"enum": list(MODELS)})]
+Series = Annotated[str, AfterValidator(_known_series), Field(json_schema_extra={"enum": list(SERIES)})]
+Size = Annotated[str, AfterValidator(_known_size), Field(json_schema_extra={"enum": list(SIZES)})]
 EngineVersion = Annotated[
     str, AfterValidator(_supported), Field(json_schema_extra={"enum": list(SUPPORTED_VERSIONS)})
 ]
@@ -144,7 +153,7 @@ class Engine(ApiModel):
     image: Annotated[str, Field(max_length=512, pattern=r"^[a-z0-9][-a-zA-Z0-9._/:@]*$")] | None = None
     """Image to run. Default: the release's own image."""
     backend: Literal["Auto", "TurboMind", "PyTorch"] = "Auto"
-    """Inference backend. Default: TurboMind where it runs the model, else PyTorch (4B)."""
+    """Inference backend. Default: TurboMind where it runs the model, else PyTorch (InternVL2-4B)."""
     tp: int | None = None
     """Tensor parallelism, and so the number of GPUs of one replica. Default: derived."""
     session_len: Annotated[int, Field(ge=512, le=1048576)] = DEFAULT_OPTIONS.session_len

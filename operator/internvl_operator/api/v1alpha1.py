@@ -13,18 +13,11 @@ from internvl_operator.api.pod_template import (
     PodTemplate,
     StringMap,
 )
+from internvl_operator.api.rules.model_rules import MODEL_RULES
 from internvl_operator.api.source import ModelSpec, SecretKeyReference
-from internvl_operator.api.spec import Engine, Gpu, Size
-from internvl_operator.catalog.engine_options import TENSOR_PARALLELISM
-from internvl_operator.catalog.models import MODELS
+from internvl_operator.api.spec import Engine, Gpu, Series, Size
+from internvl_operator.catalog.models import INTERNVL2
 from internvl_operator.catalog.nvidia import MIG_RESOURCE_PREFIX, is_mig
-from internvl_operator.catalog.size_limits import (
-    MAX_TP,
-    NARROW_HEADS,
-    PYTORCH_ONLY,
-    WITHOUT_AWQ,
-    WITHOUT_QUANTIZED_KV,
-)
 
 GROUP = "internvl.dev"
 VERSION = "v1alpha1"
@@ -93,21 +86,13 @@ class NetworkPolicy(ApiModel):
     )
 
 
-def _tp_rule(size: str, most: int) -> Rule:
-    return Rule(
-        f"!(self.size == '{size}' && has(self.engine) && has(self.engine.tp) && "
-        f"self.engine.tp in {list(TENSOR_PARALLELISM)} && self.engine.tp > {most})",
-        f"engine.tp for {size} is at most {most}: it has to divide the "
-        f"{MODELS[size].language.num_attention_heads} attention heads",
-        lambda s: not (s.size == size and s.engine.tp in TENSOR_PARALLELISM and s.engine.tp > most),
-    )
-
-
 class InternVLDeploymentSpec(ApiModel):
     """What is served, and how."""
 
+    series: Series | None = None
+    """Series of the model. Default: InternVL2, which is what a resource without it means for ever."""
     size: Size
-    """Size of the InternVL2 model."""
+    """Size of the model; each series has its own."""
     quantization: Literal["Auto", "None", "AWQ"] = "Auto"
     """AWQ (4-bit weights), None (full precision), or Auto: full precision where it fits, else AWQ. Default: Auto."""
     replicas: Annotated[int, Field(ge=0, le=1000)] = 1
@@ -138,24 +123,7 @@ class InternVLDeploymentSpec(ApiModel):
     """Additions to the pods."""
 
     rules = (
-        Rule(
-            f"!(has(self.quantization) && self.quantization == 'AWQ' && self.size in {WITHOUT_AWQ})",
-            f"quantization AWQ: there are no AWQ weights for {' and '.join(WITHOUT_AWQ)}; write None or Auto",
-            lambda s: not (s.quantization == "AWQ" and s.size in WITHOUT_AWQ),
-        ),
-        Rule(
-            "!(has(self.quantization) && self.quantization == 'AWQ' && has(self.engine) && "
-            "has(self.engine.backend) && self.engine.backend == 'PyTorch')",
-            "quantization AWQ runs on TurboMind only: write engine.backend Auto or TurboMind, or quantization None",
-            lambda s: not (s.quantization == "AWQ" and s.engine.backend == "PyTorch"),
-        ),
-        Rule(
-            "!(has(self.engine) && has(self.engine.backend) && self.engine.backend == 'TurboMind' && "
-            f"self.size in {PYTORCH_ONLY})",
-            f"engine.backend TurboMind does not run {' and '.join(PYTORCH_ONLY)}: write Auto or PyTorch",
-            lambda s: not (s.engine.backend == "TurboMind" and s.size in PYTORCH_ONLY),
-        ),
-        *(_tp_rule(size, tp) for size, tp in MAX_TP.items() if tp < max(TENSOR_PARALLELISM)),
+        *MODEL_RULES,
         Rule(
             "!(has(self.engine) && has(self.engine.tp) && has(self.gpu) && has(self.gpu.maxCount) && "
             "self.engine.tp > self.gpu.maxCount)",
@@ -173,20 +141,6 @@ class InternVLDeploymentSpec(ApiModel):
             "has(self.engine) && has(self.engine.tp) && self.engine.tp > 1)",
             "engine.tp must be 1 on a MIG resource: LMDeploy cannot spread a model over MIG slices",
             lambda s: not (is_mig(s.gpu.resource) and (s.engine.tp or 1) > 1),
-        ),
-        Rule(
-            "!(has(self.engine) && has(self.engine.quantPolicy) && self.engine.quantPolicy != 0 && "
-            "!(has(self.engine.backend) && self.engine.backend == 'PyTorch') && "
-            f"self.size in {WITHOUT_QUANTIZED_KV})",
-            f"engine.quantPolicy must be 0 for {' and '.join(WITHOUT_QUANTIZED_KV)} on TurboMind: "
-            f"it has no quantized KV cache for heads of width {' and '.join(map(str, NARROW_HEADS))}",
-            lambda s: (
-                not (
-                    s.engine.quant_policy != 0
-                    and s.engine.backend != "PyTorch"
-                    and s.size in WITHOUT_QUANTIZED_KV
-                )
-            ),
         ),
         Rule(
             "!(has(self.model) && has(self.model.cache) && (has(self.model.cache.accessMode) ? "
@@ -208,6 +162,16 @@ class InternVLDeploymentSpec(ApiModel):
             ),
         ),
     )
+
+    @property
+    def given_series(self) -> str:
+        """The series, also where none is written."""
+        return self.series or INTERNVL2
+
+    @property
+    def catalog_name(self) -> str:
+        """The name of the model in the catalogue: ``InternVL3.5-8B``."""
+        return f"{self.given_series}-{self.size}"
 
 
 class ObjectMeta(BaseModel):

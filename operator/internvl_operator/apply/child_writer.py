@@ -34,7 +34,7 @@ class ChildWriter:
         cluster: the Kubernetes API.
         cache: the watched objects; the answers to writes are added to it.
         kinds: the kinds of children that the cluster knows, by name. A child of another kind is left out.
-        now: tells the time, with its zone.
+        now: returns the time, with its zone.
     """
 
     def __init__(

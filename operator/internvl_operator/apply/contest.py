@@ -22,7 +22,7 @@ class Contest:
     Args:
         cluster: the Kubernetes API.
         cache: gets what was written.
-        now: tells the time, with its zone.
+        now: returns the time, with its zone.
     """
 
     def __init__(self, cluster: Cluster, cache: Cache, now: Callable[[], datetime]) -> None:
@@ -30,7 +30,7 @@ class Contest:
         self._cache = cache
         self._now = now
         self._fights = Fights()
-        self._told: dict[tuple[Kind, Key], str] = {}
+        self._messages: dict[tuple[Kind, Key], str] = {}
 
     async def put_back(self, kind: Kind, child: KubernetesObject, live: Mapping[str, Any]) -> Problem | None:
         """Write a child that differs, unless it was written often already; then say who else writes it.
@@ -41,11 +41,11 @@ class Contest:
         key, wanted = key_of(child), child["metadata"]["annotations"][MANIFEST_ANNOTATION]
         pause = self._fights.pause(kind, key, wanted, self._now())
         if pause:
-            # Asked for once in a pause: whoever writes 20 times a second costs no read each time.
-            if (kind, key) not in self._told:
-                self._told[kind, key] = await self._message(kind, key)
-            return Problem(Reason.CONTESTED, self._told[kind, key], retry_after=pause.total_seconds())
-        self._told.pop((kind, key), None)
+            # Read once in a pause, so that somebody who writes 20 times a second does not cause 20 reads.
+            if (kind, key) not in self._messages:
+                self._messages[kind, key] = await self._message(kind, key)
+            return Problem(Reason.CONTESTED, self._messages[kind, key], retry_after=pause.total_seconds())
+        self._messages.pop((kind, key), None)
         self._cache.put(kind, await self._cluster.apply(child, uid=live["metadata"]["uid"]))
         self._fights.put_back(kind, key, self._now())
         return None
@@ -53,7 +53,7 @@ class Contest:
     def forget(self, key: Key) -> None:
         """Forget the children of a resource that is gone."""
         self._fights.forget(key)
-        self._told = {item: message for item, message in self._told.items() if item[1] != key}
+        self._messages = {item: message for item, message in self._messages.items() if item[1] != key}
 
     async def _message(self, kind: Kind, key: Key) -> str:
         return (
@@ -63,7 +63,7 @@ class Contest:
         )
 
     async def _others(self, kind: Kind, key: Key) -> str:
-        """Return who changes a child, as far as the API tells."""
+        """Return who else changes a child; empty when the API server does not say it."""
         try:
             live = await self._cluster.find(kind, key)
             names = other_managers(live) if live else []

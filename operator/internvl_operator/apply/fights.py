@@ -9,19 +9,19 @@ from internvl_operator.kube.event import FIELD_MANAGER
 from internvl_operator.kube.port import Key, Kind
 
 AT_ONCE = 3
-"""Times that a child is put back at once: an edit by hand, and two of them, are no fight."""
+"""How often a child is put back at once: a few edits by hand are no fight."""
 
 FIRST_PAUSE = timedelta(seconds=2)
 LONGEST_PAUSE = timedelta(minutes=5)
 QUIET = timedelta(minutes=15)
-"""A child that nobody changed for so long is at peace."""
+"""How long nobody may change a child until its fight is over."""
 
 _SYSTEM_FIELDS = ("f:metadata", "f:status")
 
 
 @dataclass(slots=True)
 class _Fight:
-    """How often a child was put back, since it was to be as it is to be now."""
+    """How often a child was put back to its present manifest."""
 
     wanted: str
     times: int = 0
@@ -38,9 +38,9 @@ class Fights:
         """Return how long a child is left as somebody else made it; nothing when it may be put back now.
 
         Args:
-            kind: of the child.
-            key: of the child.
-            wanted: hash of what it is to be: a change of the resource ends the fight.
+            kind: the kind of the child.
+            key: the key of the child.
+            wanted: the hash of the manifest; a new manifest ends the fight.
             now: the time.
         """
         fight = self._fights.get((kind, key))

@@ -1,5 +1,6 @@
 """What the operator knows of one LMDeploy release: its flags, its images and its behaviour."""
 
+import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -75,7 +76,8 @@ class Engine:
         accepts_underscores: ``--session_len`` is read as ``--session-len``.
         max_batch_sizes: default of ``--max-batch-size`` by a part of the GPU's lower-case name.
         default_max_prefill_token_num: tokens of one prefill step without ``--max-prefill-token-num``.
-        turbomind_architectures: the language models that TurboMind runs inside InternVL2.
+        series: the series of models that it serves.
+        turbomind_architectures: the language models that TurboMind runs inside InternVL.
         health_is_real: ``/health`` answers for the engine; before, it is 200 as long as the server runs.
         requires_trust_remote_code: the model's own code is loaded only with ``--trust-remote-code``.
         truncates_session: a session is shortened to what the KV cache holds; later releases do not, and
@@ -84,13 +86,15 @@ class Engine:
         pins_vision_memory: TurboMind's vision encoder pins host memory for each rank.
         replicates_vocabulary: TurboMind holds all token embeddings and logits' weights on every rank.
         kv_heads_may_repeat: TurboMind repeats KV heads where the ranks outnumber them.
+        pytorch_repeats_kv_heads: the language models for which the PyTorch backend does so too.
         metrics_backends: the backends that fill ``/metrics``.
         metrics_flag: the flag that turns ``/metrics`` on; None where it is on already or does not exist.
         metrics_require_key: ``/metrics`` asks for a key when ``--api-keys`` is given.
         waiting_requests_metrics: the gauges whose sum is the number of waiting requests.
         caveats: the release's known faults and needs.
-        chat_templates: the value of ``--chat-template`` by language model, where the engine would go by the
-            name of the model's directory; empty where it reads the template from the tokenizer.
+        goes_by_directory: the conversation's template follows from the name of the model's directory, unless
+            ``--chat-template`` says which; later releases read it from the tokenizer.
+        chat_template_is_json: ``--chat-template`` takes a JSON text in place of the template's name.
     """
 
     version: str
@@ -99,6 +103,7 @@ class Engine:
     accepts_underscores: bool
     max_batch_sizes: Mapping[str, int]
     default_max_prefill_token_num: int
+    series: frozenset[str]
     turbomind_architectures: frozenset[str]
     health_is_real: bool
     requires_trust_remote_code: bool
@@ -107,12 +112,14 @@ class Engine:
     pins_vision_memory: bool
     replicates_vocabulary: bool
     kv_heads_may_repeat: bool
+    pytorch_repeats_kv_heads: frozenset[str]
     metrics_backends: tuple[Backend, ...]
     metrics_flag: str | None
     metrics_require_key: bool
     waiting_requests_metrics: tuple[str, ...]
     caveats: tuple[Caveat, ...]
-    chat_templates: Mapping[str, str]
+    goes_by_directory: bool
+    chat_template_is_json: bool
 
     @property
     def image(self) -> str:
@@ -123,15 +130,31 @@ class Engine:
         """Return whether ``lmdeploy serve api_server`` has the flag, given with its two dashes."""
         return flag in self.flags
 
+    def serves(self, series: str) -> bool:
+        """Return whether the release serves a series of models."""
+        return series in self.series
+
     def backends_for(self, architecture: str) -> tuple[Backend, ...]:
-        """Return the backends that run InternVL2 on this language model, the preferred one first."""
+        """Return the backends that run InternVL on this language model, the preferred one first."""
         if architecture in self.turbomind_architectures:
             return (Backend.TURBOMIND, Backend.PYTORCH)
         return (Backend.PYTORCH,)
 
-    def chat_template_for(self, architecture: str) -> str | None:
-        """Return what ``--chat-template`` must say for this language model, None where it needs no saying."""
-        return self.chat_templates.get(architecture)
+    def repeats_kv_heads(self, architecture: str, backend: Backend) -> bool:
+        """Return whether ranks may outnumber the KV heads of this language model, which are then repeated."""
+        if backend is Backend.PYTORCH:
+            return architecture in self.pytorch_repeats_kv_heads
+        return self.kv_heads_may_repeat
+
+    def chat_template_for(self, model: Model) -> str | None:
+        """Return what ``--chat-template`` must say for a model, None where it needs no saying."""
+        if not self.goes_by_directory:
+            return None
+        return (
+            json.dumps({"model_name": model.chat_template})
+            if self.chat_template_is_json
+            else model.chat_template
+        )
 
     def default_max_batch_size(self, product: str) -> int:
         """Return the batch size that the engine takes on a GPU when ``--max-batch-size`` is not given.

@@ -2,7 +2,10 @@
 
 from internvl_operator.catalog.engine import Caveat, Release
 from internvl_operator.catalog.engine_options import EngineOptions
-from internvl_operator.catalog.models import Backend, Model
+from internvl_operator.catalog.models import INTERNVL3_5, Backend, Model
+
+_THINKING_TOKENS = 32768
+"""Tokens of the sessions with which the authors serve InternVL3.5, whose answers may hold thoughts."""
 
 
 def _internvit_6b(model: Model) -> bool:
@@ -28,6 +31,22 @@ def _sharded_qk_normalization(model: Model, backend: Backend, tp: int, _options:
 def _quantized_kv_of_narrow_heads(model: Model, backend: Backend, _tp: int, options: EngineOptions) -> bool:
     quantized = options.quant_policy != 0
     return backend is Backend.TURBOMIND and quantized and not model.language.has_quantized_kv_on_turbomind
+
+
+def _of_series_3_5(model: Model, *_: object) -> bool:
+    return model.series == INTERNVL3_5
+
+
+def _short_for_thinking(model: Model, _backend: Backend, _tp: int, options: EngineOptions) -> bool:
+    return _of_series_3_5(model) and options.session_len < _THINKING_TOKENS
+
+
+def _tensor_parallel_on_pytorch(model: Model, backend: Backend, tp: int, _options: EngineOptions) -> bool:
+    return _of_series_3_5(model) and backend is Backend.PYTORCH and tp > 1
+
+
+def _tensor_parallel_experts(model: Model, backend: Backend, tp: int, _options: EngineOptions) -> bool:
+    return model.language.experts is not None and backend is Backend.TURBOMIND and tp > 1
 
 
 _CAVEATS = (
@@ -70,6 +89,27 @@ _CAVEATS = (
         "clients send such images as data: URLs.",
         _always,
         since=(0, 12, 3),
+    ),
+    Caveat(  # the model cards of InternVL3.5; LMDeploy's own floor is 4.56 from 0.14 on
+        "InternVL3.5 needs transformers 4.52.1 or later, which the release's image need not have: check "
+        "spec.engine.image, or use engine 0.14.0 or later.",
+        _of_series_3_5,
+        before=(0, 14),
+    ),
+    Caveat(  # the model cards of InternVL3.5; OpenGVLab/InternVL issues 1141, 1154
+        f"InternVL3.5 may think before it answers, which takes tokens of the session: where clients ask for it by the "
+        f"system prompt, set spec.engine.sessionLen to {_THINKING_TOKENS} or more.",
+        _short_for_thinking,
+    ),
+    Caveat(  # 3993, open
+        "At tp above 1 the PyTorch backend has been reported to hang at its start on GPUs without NVLink: then set "
+        "NCCL_P2P_DISABLE to 1 in spec.engine.env, or use TurboMind.",
+        _tensor_parallel_on_pytorch,
+    ),
+    Caveat(  # 4198, open
+        "At tp above 1 TurboMind has been reported to hang under load with a mixture of experts: use tp 1 where it "
+        "fits, or PyTorch.",
+        _tensor_parallel_experts,
     ),
 )
 

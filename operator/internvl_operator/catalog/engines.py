@@ -16,7 +16,7 @@ from typing import Any
 
 from internvl_operator.catalog.engine import Engine, Flag, FlagGroup, Release
 from internvl_operator.catalog.engine_caveats import caveats_of
-from internvl_operator.catalog.models import Backend
+from internvl_operator.catalog.models import PUBLISHED, Backend
 
 __all__ = ["DEFAULT_VERSION", "SUPPORTED_VERSIONS", "Engine", "UnknownEngineError", "engine", "has_metrics"]
 
@@ -40,6 +40,12 @@ SUPPORTED_VERSIONS = (
 
 DEFAULT_VERSION = "0.18.0"
 """The release that serves unless another is asked for."""
+
+
+def oldest_version(series: str) -> str:
+    """Return the oldest supported release that serves a series."""
+    since = next(published.since for published in PUBLISHED if published.name == series)
+    return next(version for version in SUPPORTED_VERSIONS if _release(version) >= since)
 
 
 class UnknownEngineError(ValueError):
@@ -94,6 +100,7 @@ def _engine(version: str, data: dict[str, Any]) -> Engine:
         max_batch_sizes=MappingProxyType(data["max_batch_sizes"]),
         # 0.5.3 has no flag for it: messages.py, TurbomindEngineConfig
         default_max_prefill_token_num=data["flags"].get("--max-prefill-token-num", {}).get("default", 8192),
+        series=frozenset(published.name for published in PUBLISHED if release >= published.since),
         turbomind_architectures=_turbomind_architectures(release),
         health_is_real=release >= (0, 14),  # 4615
         requires_trust_remote_code="--trust-remote-code" in flags,  # 4511: implied before there was a flag
@@ -102,11 +109,15 @@ def _engine(version: str, data: dict[str, Any]) -> Engine:
         pins_vision_memory=(0, 16) <= release < (0, 18),  # turbomind/models/internvit/internvit.cc
         replicates_vocabulary=release < (0, 6),  # src/turbomind/models/llama/LlamaWeight.cc
         kv_heads_may_repeat=release >= (0, 6, 5),  # turbomind/deploy/target_model/base.py, repeat_kv
+        pytorch_repeats_kv_heads=_pytorch_repeats_kv_heads(release),
         metrics_backends=_metrics_backends(release, flags),
         metrics_flag="--enable-metrics" if "--enable-metrics" in flags else None,
         metrics_require_key=release >= (0, 12, 2),  # 4338
         waiting_requests_metrics=_waiting_requests_metrics(release),
-        chat_templates=MappingProxyType(_chat_templates(release)),
+        # Up to 0.9 "internvl2" in the directory's name decides, which a fine-tune need not have (lmdeploy:
+        # model.py, best_match_model).
+        goes_by_directory=release < (0, 10),
+        chat_template_is_json=release < (0, 6),
         caveats=caveats_of(release),
     )
 
@@ -138,12 +149,28 @@ def _cuda_variants(release: Release) -> tuple[str, ...]:
 
 
 def _turbomind_architectures(release: Release) -> frozenset[str]:
-    """Return the language models that TurboMind runs inside InternVL2 (turbomind/supported_models.py).
+    """Return the language models that TurboMind runs inside InternVL (turbomind/supported_models.py).
 
-    It never had Phi-3 (4B), and until 0.6.3 no head dimension but 128, which Qwen2-0.5B (1B) has not.
+    It never had Phi-3 (InternVL2-4B), and until 0.6.3 no head dimension but 128, which Qwen2-0.5B (1B) has not.
     """
-    architectures = frozenset({"InternLM2ForCausalLM", "LlamaForCausalLM"})
-    return architectures | {"Qwen2ForCausalLM"} if release >= (0, 6, 3) else architectures
+    architectures = {"InternLM2ForCausalLM", "LlamaForCausalLM"}
+    if release >= (0, 6, 3):
+        architectures |= {"Qwen2ForCausalLM"}
+    if release >= (0, 10):  # 3886
+        architectures |= {"Qwen3ForCausalLM", "Qwen3MoeForCausalLM", "GptOssForCausalLM"}
+    return frozenset(architectures)
+
+
+def _pytorch_repeats_kv_heads(release: Release) -> frozenset[str]:
+    """Return the language models whose KV heads the PyTorch backend repeats (pytorch/models): never Phi-3's."""
+    if release < (0, 7, 3):
+        return frozenset()
+    architectures = {"InternLM2ForCausalLM", "LlamaForCausalLM", "Qwen2ForCausalLM", "Qwen3ForCausalLM"}
+    if release >= (0, 9, 2):
+        architectures |= {"Qwen3MoeForCausalLM"}
+    if release >= (0, 10):
+        architectures |= {"GptOssForCausalLM"}
+    return frozenset(architectures)
 
 
 def _metrics_backends(release: Release, flags: Mapping[str, Flag]) -> tuple[Backend, ...]:
@@ -159,26 +186,6 @@ def _waiting_requests_metrics(release: Release) -> tuple[str, ...]:
     if release >= (0, 12):
         return ("lmdeploy:num_requests_waiting", "lmdeploy:num_api_requests_waiting")
     return ("lmdeploy:num_requests_waiting",)
-
-
-def _chat_templates(release: Release) -> dict[str, str]:
-    """Return what ``--chat-template`` must say, by language model.
-
-    Up to 0.9 the template follows from "internvl2" in the directory's name, which a fine-tune need not have
-    (lmdeploy: ``model.py``, ``best_match_model``); from 0.10 on it is the tokenizer's. Release 0.5 takes a
-    JSON text in place of the template's name.
-    """
-    if release >= (0, 10):
-        return {}
-    names = {
-        "InternLM2ForCausalLM": "internvl2-internlm2",
-        "LlamaForCausalLM": "internvl2-internlm2",
-        "Qwen2ForCausalLM": "internvl2-internlm2",
-        "Phi3ForCausalLM": "internvl2-phi3",
-    }
-    if release >= (0, 6):
-        return names
-    return {architecture: json.dumps({"model_name": name}) for architecture, name in names.items()}
 
 
 def _release(version: str) -> Release:

@@ -1,11 +1,15 @@
-"""The size table: the architecture and the repositories of each InternVL2 model.
+"""The model table: the architecture and the repositories of each InternVL model, by series and size.
 
-Architecture figures are those of the models' published ``config.json`` files. Everything else that the
-operator knows about a size (weights, KV cache, valid tensor parallelism) is derived from them.
+What the operator knows beside it about a model (weights, KV cache, valid tensor parallelism) is derived from it.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+
+from internvl_operator.catalog.architecture import LanguageModel, VisionModel
+from internvl_operator.catalog.series import internvl2, internvl2_5, internvl3, internvl3_5
+from internvl_operator.text.sentences import in_words
 
 
 class Backend(StrEnum):
@@ -15,58 +19,47 @@ class Backend(StrEnum):
     PYTORCH = "pytorch"
 
 
-_QUANTIZED_KV_HEAD_DIM = 128
-"""The width of heads whose keys and values TurboMind can quantize."""
+PUBLISHED = (internvl2.SERIES, internvl2_5.SERIES, internvl3.SERIES, internvl3_5.SERIES)
+"""The series as they were published, the oldest first."""
+
+SERIES: tuple[str, ...] = tuple(series.name for series in PUBLISHED)
+"""Their names."""
+
+INTERNVL2 = internvl2.SERIES.name
+"""The series of a resource that names none."""
+
+INTERNVL3_5 = internvl3_5.SERIES.name
 
 
-@dataclass(frozen=True, slots=True)
-class LanguageModel:
-    """The language model inside an InternVL2 model, in the terms of its ``llm_config``."""
-
-    architecture: str
-    hidden_size: int
-    num_hidden_layers: int
-    num_attention_heads: int
-    num_key_value_heads: int
-    intermediate_size: int
-    vocab_size: int
-    max_position_embeddings: int
-    qkv_bias: bool = False
-
-    @property
-    def head_dim(self) -> int:
-        """Width of one attention head."""
-        return self.hidden_size // self.num_attention_heads
-
-    @property
-    def has_quantized_kv_on_turbomind(self) -> bool:
-        """Whether TurboMind can quantize the KV cache (lmdeploy: docs/en/supported_models/supported_models.md)."""
-        return self.head_dim == _QUANTIZED_KV_HEAD_DIM
-
-
-@dataclass(frozen=True, slots=True)
-class VisionModel:
-    """The vision encoder (InternViT), in the terms of its ``vision_config``."""
-
-    hidden_size: int
-    num_hidden_layers: int
-    num_attention_heads: int
-    intermediate_size: int
-    qkv_bias: bool
-    qk_normalization: bool
-    image_size: int = 448
-    patch_size: int = 14
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """One InternVL2 model: where its weights are and what they are made of."""
+    """One InternVL model: where its weights are and what they are made of.
 
+    Attributes:
+        repository: its full-precision weights.
+        awq_repository: its AWQ weights; None where none are published.
+        chat_template: what LMDeploy up to 0.9 calls the template of its conversations (``--chat-template``).
+        held_back: whether it is refused until somebody has run it.
+    """
+
+    series: str
     size: str
     repository: str
     awq_repository: str | None
     language: LanguageModel
     vision: VisionModel
+    chat_template: str
+    held_back: bool = False
+
+    @property
+    def name(self) -> str:
+        """Series and size in one, as people say them: ``InternVL3.5-8B``."""
+        return f"{self.series}-{self.size}"
+
+    @property
+    def short_name(self) -> str:
+        """The size alone of an InternVL2 model, else the name."""
+        return self.size if self.series == INTERNVL2 else self.name
 
 
 IMAGE_TOKENS_PER_TILE = 256
@@ -78,75 +71,72 @@ MAX_TILES_PER_IMAGE = 13
 IMAGE_TOKENS = IMAGE_TOKENS_PER_TILE * MAX_TILES_PER_IMAGE
 """Tokens of one image at the default number of tiles."""
 
-_INTERNVIT_300M = VisionModel(
-    hidden_size=1024,
-    num_hidden_layers=24,
-    num_attention_heads=16,
-    intermediate_size=4096,
-    qkv_bias=True,
-    qk_normalization=False,
-)
 
-_INTERNVIT_6B = VisionModel(
-    hidden_size=3200,
-    num_hidden_layers=45,
-    num_attention_heads=25,
-    intermediate_size=12800,
-    qkv_bias=False,
-    qk_normalization=True,
-)
+def _models() -> Iterator[Model]:
+    for series in PUBLISHED:
+        for size, row in series.rows.items():
+            repository = f"OpenGVLab/{row.called or f'{series.published_name}-{size}'}"
+            yield Model(
+                series=series.name,
+                size=size,
+                repository=repository,
+                awq_repository=f"{repository}-AWQ" if row.awq else None,
+                language=row.language,
+                vision=row.vision,
+                chat_template=row.chat_template or series.chat_template,
+                held_back=row.held_back,
+            )
 
-_MODELS = (
-    Model(
-        size="1B",
-        repository="OpenGVLab/InternVL2-1B",
-        awq_repository=None,
-        language=LanguageModel("Qwen2ForCausalLM", 896, 24, 14, 2, 4864, 151655, 32768, qkv_bias=True),
-        vision=_INTERNVIT_300M,
-    ),
-    Model(
-        size="2B",
-        repository="OpenGVLab/InternVL2-2B",
-        awq_repository="OpenGVLab/InternVL2-2B-AWQ",
-        language=LanguageModel("InternLM2ForCausalLM", 2048, 24, 16, 8, 8192, 92553, 32768),
-        vision=_INTERNVIT_300M,
-    ),
-    Model(
-        size="4B",
-        repository="OpenGVLab/InternVL2-4B",
-        awq_repository=None,
-        language=LanguageModel("Phi3ForCausalLM", 3072, 32, 32, 32, 8192, 32020, 131072),
-        vision=_INTERNVIT_300M,
-    ),
-    Model(
-        size="8B",
-        repository="OpenGVLab/InternVL2-8B",
-        awq_repository="OpenGVLab/InternVL2-8B-AWQ",
-        language=LanguageModel("InternLM2ForCausalLM", 4096, 32, 32, 8, 14336, 92553, 32768),
-        vision=_INTERNVIT_300M,
-    ),
-    Model(
-        size="26B",
-        repository="OpenGVLab/InternVL2-26B",
-        awq_repository="OpenGVLab/InternVL2-26B-AWQ",
-        language=LanguageModel("InternLM2ForCausalLM", 6144, 48, 48, 8, 16384, 92553, 32768),
-        vision=_INTERNVIT_6B,
-    ),
-    Model(
-        size="40B",
-        repository="OpenGVLab/InternVL2-40B",
-        awq_repository="OpenGVLab/InternVL2-40B-AWQ",
-        language=LanguageModel("LlamaForCausalLM", 7168, 60, 56, 8, 20480, 64007, 32768),
-        vision=_INTERNVIT_6B,
-    ),
-    Model(
-        size="76B",
-        repository="OpenGVLab/InternVL2-Llama3-76B",
-        awq_repository="OpenGVLab/InternVL2-Llama3-76B-AWQ",
-        language=LanguageModel("LlamaForCausalLM", 8192, 80, 64, 8, 28672, 128265, 8192),
-        vision=_INTERNVIT_6B,
-    ),
-)
 
-MODELS: dict[str, Model] = {model.size: model for model in _MODELS}
-"""The seven models by size, the smallest first."""
+_ALL = tuple(_models())
+
+MODELS: dict[tuple[str, str], Model] = {
+    (model.series, model.size): model for model in _ALL if not model.held_back
+}
+"""The models that are served, by series and size: the series by age, of each the smallest first."""
+
+HELD_BACK: dict[tuple[str, str], Model] = {
+    (model.series, model.size): model for model in _ALL if model.held_back
+}
+"""The models that are refused until somebody has run them."""
+
+
+class UnknownModelError(ValueError):
+    """There is no model of that series and size, or it is held back; the message says what to write instead."""
+
+
+def find_model(series: str, size: str) -> Model:
+    """Return the model of a series and a size.
+
+    Raises:
+        UnknownModelError: there is none that is served.
+
+    Example:
+        >>> find_model("InternVL3.5", "8B").repository
+        'OpenGVLab/InternVL3_5-8B'
+    """
+    if (series, size) in MODELS:
+        return MODELS[series, size]
+    if series not in SERIES:
+        raise UnknownModelError(f"{series!r} is not a series: write {in_words(SERIES, 'or')}")
+    raise UnknownModelError(held_back_advice() if (series, size) in HELD_BACK else size_advice(series))
+
+
+def sizes_of(series: str) -> tuple[str, ...]:
+    """Return the sizes of a series that are served, the smallest first."""
+    return tuple(size for other, size in MODELS if other == series)
+
+
+def size_advice(series: str) -> str:
+    """Return what to write in place of a size that a series does not have."""
+    where = " (the series where none is written)" if series == INTERNVL2 else ""
+    return (
+        f"size of {series}{where} is {in_words(sizes_of(series), 'or')}: write one of them, or another series"
+    )
+
+
+def held_back_advice() -> str:
+    """Return what to write in place of a model that is held back."""
+    names = in_words(model.name for model in HELD_BACK.values())
+    series = in_words(dict.fromkeys(series for series, _ in HELD_BACK))
+    return f"{names} are refused until they were run on GPUs: write another size of {series}"

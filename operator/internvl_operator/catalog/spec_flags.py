@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from internvl_operator.catalog.engine import Engine
 from internvl_operator.catalog.engine_options import EngineOptions
-from internvl_operator.catalog.models import Backend
+from internvl_operator.catalog.models import Backend, Model
 from internvl_operator.text.spelling import to_python
 
 API_KEY_VARIABLE = "API_KEY"
@@ -26,7 +26,7 @@ class Launch:
 
     Attributes:
         release: the LMDeploy release that reads it.
-        architecture: the language model's architecture.
+        model: the entry of the model table.
         model_name: the name under which clients ask for the model.
         backend: the backend that serves.
         port: the server's port.
@@ -39,7 +39,7 @@ class Launch:
     """
 
     release: Engine
-    architecture: str
+    model: Model
     model_name: str
     backend: Backend
     port: int
@@ -101,7 +101,7 @@ SPEC_FLAGS = (
     ),
     SpecFlag("--model-format", "quantization", lambda launch: "awq" if launch.awq else None),
     # Where the release would go by the directory's name, which a fine-tune's repository chooses.
-    SpecFlag("--chat-template", value=lambda launch: launch.release.chat_template_for(launch.architecture)),
+    SpecFlag("--chat-template", value=lambda launch: launch.release.chat_template_for(launch.model)),
     SpecFlag(
         "--dtype",
         value=lambda launch: "float16" if launch.float16 and launch.release.supports("--dtype") else None,

@@ -21,7 +21,7 @@ class Endpoint:
         ca_data: certificates that vouch for the server, in PEM, in place of those of the file.
         insecure: whether the server's certificate is not checked.
         server_name: name in the server's certificate; None for the URL's host.
-        obstacle: tells what is known of a failed connection, beside its own error.
+        obstacle: returns why connections fail, where more is known than their error says.
     """
 
     base_url: str

@@ -19,8 +19,8 @@ class Answer:
 
     Args:
         finish_reason: ``stop``, or ``length`` when a limit cut the answer.
-        prompt_tokens: length of the prompt with its images; None when the server does not tell.
-        completion_tokens: length of the answer; None when the server does not tell.
+        prompt_tokens: length of the prompt with its images; None when the server does not say it.
+        completion_tokens: length of the answer; None when the server does not say it.
         first_token_seconds: None when the answer came as a whole.
     """
 
@@ -50,10 +50,10 @@ class Model:
     async def stream(
         self, messages: Sequence[Message], on_text: Callable[[str], None] = lambda _: None
     ) -> Answer:
-        """Return the answer to a chat, which is told piece by piece on its way.
+        """Return the answer to a chat; each piece of it goes to ``on_text`` as it arrives.
 
         Raises:
-            ModelError: there is none.
+            ModelError: the model does not answer.
         """
         started, first = self.clock(), None
         text, finish_reason, usage = "", None, None

@@ -13,7 +13,7 @@ from typing import Any
 from tqdm import tqdm
 
 from internvl_operator.api.v1alpha1 import KIND
-from internvl_operator.catalog.models import MODELS
+from internvl_operator.catalog.models import INTERNVL2
 from internvl_operator.cli.cluster import (
     add_cluster_options,
     cluster_of,
@@ -22,7 +22,15 @@ from internvl_operator.cli.cluster import (
     resource_of,
 )
 from internvl_operator.cli.exit_codes import INTERRUPTED, NOT_READY, exit_code_of, failed
-from internvl_operator.cli.options import DEFAULT_RATIOS, listed, positive, ratio, seconds, size
+from internvl_operator.cli.options import (
+    DEFAULT_RATIOS,
+    add_sizes_option,
+    listed,
+    named_models,
+    positive,
+    ratio,
+    seconds,
+)
 from internvl_operator.cli.text_table import markdown, write_csv
 from internvl_operator.kube.client import KubernetesClient
 from internvl_operator.kube.port import ClusterError, Key
@@ -46,7 +54,7 @@ def main(arguments: Sequence[str]) -> int:
     """Measure; return 0, 1 when a configuration could not be measured, 2 for wrong usage, 130 when interrupted."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    if (options.name is None) == (options.sizes is None):
+    if (options.name is None) == (options.sizes is None and options.series is None):
         parser.error("give either the name of a resource or --sizes")
     return exit_code_of("memory", lambda: _measured(options), (ReadingError, ClusterError))
 
@@ -74,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("name", nargs="?", help="a resource that runs; nothing is made or deleted")
     add_cluster_options(parser)
-    parser.add_argument("--sizes", metavar="SIZES", type=listed(size), help=f"of {','.join(MODELS)}")
+    add_sizes_option(parser)
     parser.add_argument("--gpus", metavar="N,...", type=listed(positive), default=(1,), help="GPUs each (1)")
     parser.add_argument("--awq", metavar="no,yes", type=listed(_is_awq), default=(False,), help="(no)")
     parser.add_argument(
@@ -129,7 +137,11 @@ async def _one(options: argparse.Namespace) -> list[Measurement]:
         if plan is None:
             raise ReadingError(f"{key.namespace}/{key.name} has no plan yet")
         configuration = Configuration(
-            plan["size"], plan["tp"], plan["quantization"] == "AWQ", plan["cacheMaxEntryCount"]
+            plan["size"],
+            plan["tp"],
+            plan["quantization"] == "AWQ",
+            plan["cacheMaxEntryCount"],
+            plan.get("series", INTERNVL2),
         )
         return [Measurement(configuration, plan, await pod_memory(cluster, meter, key))]
 
@@ -140,7 +152,7 @@ async def _many(options: argparse.Namespace) -> list[Measurement]:
     for number in (signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, _current().cancel)
     base = _base(options.file)
-    wanted = list(configurations(options.sizes, options.gpus, options.awq, options.ratios))
+    wanted = list(configurations(named_models(options), options.gpus, options.awq, options.ratios))
     journal = Journal(options.journal)
     known = journal.read()
     left = [configuration for configuration in wanted if configuration not in known]
@@ -151,10 +163,10 @@ async def _many(options: argparse.Namespace) -> list[Measurement]:
             total=len(wanted), initial=len(wanted) - len(left), unit="combination", disable=None
         ) as bar:
 
-            def tell(configuration: Configuration, text: str) -> None:
+            def report(configuration: Configuration, text: str) -> None:
                 bar.set_postfix_str(f"{configuration}: {text}")
 
-            campaign = Campaign(laboratory, options.timeout, time.monotonic, tell)
+            campaign = Campaign(laboratory, options.timeout, time.monotonic, report)
             async for measurement in campaign.run(left, options.at_once):
                 known[measurement.configuration] = measurement
                 if measurement.is_settled:

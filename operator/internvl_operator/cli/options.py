@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from internvl_operator.catalog.engine_options import COMMAND_LINE_OPTIONS, OPTION_NAMES
 from internvl_operator.catalog.engines import DEFAULT_VERSION, SUPPORTED_VERSIONS
 from internvl_operator.catalog.gpus import find_gpu
-from internvl_operator.catalog.models import MODELS
+from internvl_operator.catalog.models import INTERNVL2, SERIES, Model, find_model, sizes_of
 from internvl_operator.planner.nodes.inventory import Inventory, NoGpuKnownError, given_gpu
 from internvl_operator.planner.request import BACKENDS, GpuRequest, PlanRequest, backend
 from internvl_operator.text.quantity import memory_mib
@@ -138,11 +138,49 @@ def listed(item: Callable[[str], T]) -> Callable[[str], tuple[T, ...]]:
     return items
 
 
-def size(text: str) -> str:
-    """Return the size of a model, for argparse."""
-    if text not in MODELS:
-        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(MODELS)}")
-    return text
+def add_series_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option that says of which series the sizes are."""
+    parser.add_argument(
+        "--series",
+        choices=SERIES,
+        help=f"series of the model, which may also stand before its size ({INTERNVL2})",
+    )
+
+
+def add_sizes_option(parser: argparse.ArgumentParser) -> None:
+    """Add the options that name several models."""
+    add_series_option(parser)
+    parser.add_argument(
+        "--sizes",
+        metavar="SIZES",
+        type=listed(str),
+        help="1B,8B,... or InternVL3.5-8B,... (all of the series)",
+    )
+
+
+def named_model(text: str, series: str | None) -> Model:
+    """Return the model that a text such as ``8B`` or ``InternVL3.5-8B`` names, in a series where one is given.
+
+    Raises:
+        UnknownModelError: there is no such model.
+        ValueError: the text names another series than the given one.
+    """
+    of_text = next((each for each in SERIES if text.startswith(f"{each}-")), None)
+    if of_text is None:
+        return find_model(series or INTERNVL2, text)
+    if series not in (None, of_text):
+        raise ValueError(f"{text} is not of the series {series}: leave one of them out")
+    return find_model(of_text, text.removeprefix(f"{of_text}-"))
+
+
+def named_models(options: argparse.Namespace) -> list[Model]:
+    """Return the models that the options ``--sizes`` and ``--series`` name.
+
+    Raises:
+        ValueError: as ``named_model`` does.
+    """
+    sizes = sizes_of(options.series or INTERNVL2) if options.sizes is None else options.sizes
+    return [named_model(size, options.series) for size in sizes]
 
 
 def read_resources(path: str) -> "list[InternVLDeployment]":

@@ -1,4 +1,4 @@
-"""What a living pod's containers tell: they wait, load, fail, or stopped to answer."""
+"""Findings on the containers of a pod that runs: they wait, load, fail, or have stopped answering."""
 
 from collections.abc import Iterator
 
@@ -36,7 +36,7 @@ _SURE_AFTER_RESTARTS = 3
 
 
 def findings_of(pod: Pod, expected: Expectation) -> Iterator[Finding]:
-    """Yield what a pod that is neither ready nor gone tells of itself."""
+    """Yield the findings on a pod that is neither ready nor gone."""
     for container in pod.init_containers:
         yield from _of_init_container(pod, container, expected)
     for container in sorted(pod.containers, key=lambda item: item.name != ENGINE_CONTAINER):

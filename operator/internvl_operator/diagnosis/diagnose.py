@@ -22,7 +22,7 @@ def diagnose(
     bodies: Iterable[Mapping[str, Any]],
     revision: str | None,
 ) -> Finding | None:
-    """Return why a Deployment is not ready, or None when nothing tells.
+    """Return why a Deployment is not ready, or None when no reason is known.
 
     Args:
         plan: how its pods are run.
@@ -88,7 +88,7 @@ def _refused(deployment: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _while_old_pods_serve(found: Finding, serving: int) -> Finding:
-    """Return the finding about a rollout that cannot go on; nothing is lost as long as the old pods serve."""
+    """Return the finding on new pods in the light of old pods that serve: the rollout is blocked, the model is not."""
     if found.outlook is Outlook.PROGRESS:
         return found
     served = f"the old revision still serves, with {serving} ready"

@@ -27,7 +27,7 @@ class Finding:
 
     @property
     def rank(self) -> int:
-        """The place of its reason among those from pods, 0 for the most telling."""
+        """The place of the reason among those from pods; of several findings the one with the lowest is reported."""
         return _RANKS[self.reason]
 
     @property
@@ -37,5 +37,5 @@ class Finding:
 
 
 def finding(reason: Reason, message: str) -> Finding:
-    """Return a finding with the outlook that its reason has as a rule."""
+    """Return a finding with the usual outlook of its reason."""
     return Finding(reason, message, reason.outlook)

@@ -124,7 +124,7 @@ def line_with(log: str, texts: tuple[str, ...]) -> str | None:
 
 
 def last_words(log: str) -> str:
-    """Return the line of a log that tells most of its end: the last Python exception, else the last line."""
+    """Return the line of a log that best explains its end: the last Python exception, else the last line."""
     said = lines(log)
     exceptions = [line for line in said if _EXCEPTION.match(line)]
     return next(reversed(exceptions or said), "")

@@ -1,4 +1,4 @@
-"""Why the scheduler places a pod nowhere, from the condition that it writes on the pod."""
+"""Why a pod is not scheduled, from the condition PodScheduled that the scheduler writes."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ class Obstacle(Enum):
     """What keeps a pod from being scheduled."""
 
     GPU = "gpu"
-    """Some node would do, if more of its GPUs were free."""
+    """A node fits but for its free GPUs."""
     VOLUME = "volume"
     """A claim is missing, unbound, or bound to a volume elsewhere."""
     OTHER = "other"
@@ -20,12 +20,12 @@ class Obstacle(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Unscheduled:
-    """A pod that is placed nowhere.
+    """A pod that the scheduler places on no node.
 
     Args:
-        pod: its name.
-        obstacle: what is in the way.
-        since: since when, in RFC 3339.
+        pod: the name of the pod.
+        obstacle: what keeps the pod from being scheduled.
+        since: when the pod began to wait, in RFC 3339.
         message: the scheduler's own words about the nodes, without those about preemption.
     """
 
@@ -48,7 +48,7 @@ _VOLUME_WORDS = (
 
 
 def scheduling_of(pods: Iterable[Pod], gpu_resource: str) -> Unscheduled | None:
-    """Return what keeps the pod from being scheduled that has waited longest, or None when all are scheduled.
+    """Return the pod that has waited longest to be scheduled, with its obstacle, or None when all are scheduled.
 
     Args:
         pods: the pods to look at, for example those of one revision.

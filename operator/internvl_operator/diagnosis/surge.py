@@ -15,15 +15,15 @@ class CrampedSurge:
     """A new pod that waits for the GPUs which the old pods of its resource hold.
 
     Args:
-        revision: the new pod's, as the operator applied it.
-        since: since when it waits.
+        revision: the revision of the new pod.
+        since: when the new pod began to wait.
     """
 
     revision: str
     since: datetime
 
     def remaining_wait(self, timeout_seconds: int, now: datetime) -> float:
-        """Return the seconds until it has waited long enough; 0 when it has."""
+        """Return the seconds until the pod has waited for the timeout; 0 when it has."""
         return max(0.0, timeout_seconds - (now - self.since).total_seconds())
 
 

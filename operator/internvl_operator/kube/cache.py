@@ -160,10 +160,10 @@ class Cache:
         """Forget what a list that was true at a resourceVersion lacks, unless it is newer.
 
         Args:
-            kind: of the objects.
-            keys: what the list has.
-            version: of the list.
-            covers: tells of a namespace whether it was listed.
+            kind: the kind of the objects.
+            keys: the keys of the objects in the list.
+            version: the resourceVersion of the list.
+            covers: returns whether a namespace was listed.
 
         Returns:
             The keys of the resources whose objects are gone.

@@ -53,7 +53,7 @@ class KubernetesClient:
     Args:
         load: returns the credentials; called again when the API server no longer accepts them.
         namespaces: the namespaces that lists look into; empty means all.
-        observe: told of every request: method, kind, status code (0 without an answer) and seconds.
+        observe: called after every request with method, kind, status code (0 without an answer) and seconds.
         fence: what every write has to pass; None lets all through.
     """
 
@@ -99,7 +99,7 @@ class KubernetesClient:
         """Delete an object if it still has this uid.
 
         Raises:
-            ConflictError: it changes at this moment, or has another uid, which the watches will tell.
+            ConflictError: the object changes at this moment, or has another uid; a watch will report it.
         """
         options = {
             "apiVersion": "v1",
@@ -143,7 +143,7 @@ class KubernetesClient:
         return next(iter(answer["items"]), None)
 
     async def discovers(self, kind: Kind) -> bool:
-        """Return whether the API server's discovery tells of a kind; it does so a moment after it serves a new one."""
+        """Return whether the API server's discovery lists a kind, which it does a moment after it serves a new one."""
         groups = await self._connection.request("GET", kind, "/apis", {})
         versions = {version["groupVersion"] for group in groups["groups"] for version in group["versions"]}
         if kind.api_version not in versions:

@@ -37,7 +37,7 @@ class Connection:
 
     Args:
         load: returns the credentials; called again when the API server no longer accepts them.
-        observe: told of every request: method, kind, status code (0 without an answer) and seconds.
+        observe: called after every request with method, kind, status code (0 without an answer) and seconds.
         fence: what every request but GET has to pass.
         connections: how many requests are under way at once.
         seconds: how long one request may take.

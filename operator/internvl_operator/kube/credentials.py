@@ -98,8 +98,8 @@ def load_credentials(context: str | None = None) -> Credentials:
         raise NoCredentialsError(f"no way to reach Kubernetes: {error}") from None
     except (AttributeError, KeyError, OSError, TypeError, ValueError, YAMLError) as error:
         # The loader takes a kubeconfig to be one.
-        told = f"{type(error).__name__}: {error}"
-        raise NoCredentialsError(f"the kubeconfig cannot be read: {told}") from None
+        described = f"{type(error).__name__}: {error}"
+        raise NoCredentialsError(f"the kubeconfig cannot be read: {described}") from None
     files = (configuration.cert_file, configuration.key_file)
     credentials = Credentials(
         server=configuration.host,

@@ -1,4 +1,4 @@
-"""What every Kubernetes object tells of itself in the same place: its key, version, controller and conditions."""
+"""What every Kubernetes object has in the same place: key, version, controller and conditions."""
 
 from collections.abc import Mapping
 from typing import Any

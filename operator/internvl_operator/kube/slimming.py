@@ -1,6 +1,6 @@
-"""What is kept of a watched object: the fields that somebody compares, and nothing else.
+"""Which fields of a watched object are kept: those that somebody compares.
 
-A Pod is some 8 KB of JSON, of which its status tells what is wrong with it.
+A Pod is some 8 KB of JSON, of which a small part says what is wrong with it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,7 +11,7 @@ from internvl_operator.kube.port import Kind, KubernetesObject
 from internvl_operator.manifests.labels import NAME_LABEL, PLACEMENT_ANNOTATION, REVISION_LABEL
 
 POD_TEMPLATE_HASH = "pod-template-hash"
-"""The label by which a Deployment's controller tells one revision's pods from another's."""
+"""The label by which a Deployment's controller distinguishes the pods of its revisions."""
 
 _METADATA = (
     "name",
@@ -39,7 +39,7 @@ def kept(kind: Kind, body: Mapping[str, Any]) -> KubernetesObject:
 
 
 def identity(body: Mapping[str, Any]) -> KubernetesObject:
-    """Return what tells an object from others, and nothing of its content."""
+    """Return the name and namespace of an object, and nothing else."""
     return {"metadata": _fields(body["metadata"], ("name", "namespace"))}
 
 

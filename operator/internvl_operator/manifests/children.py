@@ -4,12 +4,12 @@ The table says which kinds are watched, rendered and deleted, and in which order
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
 from internvl_operator.api.platform_defaults import NO_DEFAULTS, PlatformDefaults
-from internvl_operator.api.v1alpha1 import InternVLDeployment
+from internvl_operator.api.v1alpha1 import API_VERSION, KIND, InternVLDeployment
 from internvl_operator.manifests.objects.deployment import deployment
 from internvl_operator.manifests.objects.horizontalpodautoscaler import autoscales, horizontal_pod_autoscaler
 from internvl_operator.manifests.objects.networkpolicy import network_policy
@@ -162,6 +162,22 @@ class Children:
     def in_wave(self, wave: Wave) -> list[KubernetesObject]:
         """Return the objects that are written in a wave."""
         return [manifest for manifest in self.manifests if _WAVES[manifest["kind"]] is wave]
+
+    def owned_by(self, owner: Mapping[str, Any]) -> "Children":
+        """Return the children with a reference to the resource that owns them."""
+        reference = {
+            "apiVersion": API_VERSION,
+            "kind": KIND,
+            "name": owner["metadata"]["name"],
+            "uid": owner["metadata"]["uid"],
+            "controller": True,
+            "blockOwnerDeletion": False,
+        }
+        owned = (
+            {**manifest, "metadata": {**manifest["metadata"], "ownerReferences": [reference]}}
+            for manifest in self.manifests
+        )
+        return replace(self, manifests=tuple(owned))
 
 
 def render_children(

@@ -1,5 +1,7 @@
 """Names, labels and annotations of the children."""
 
+from internvl_operator.catalog.models import INTERNVL2
+
 ENGINE_CONTAINER = "lmdeploy"
 """The container that serves the model."""
 
@@ -12,6 +14,10 @@ NAME_LABEL = "internvl.dev/name"
 MANAGED_BY = "internvl-operator"
 CHILDREN_SELECTOR = NAME_LABEL
 """Selects every child of every resource, by a label that no other tool sets."""
+
+SERIES_LABEL = "internvl.dev/series"
+"""The series of the model. It stands in no selector, and not on children of InternVL2: those ran before there was the
+label, and one more on their pods would restart them."""
 
 REVISION_LABEL = "internvl.dev/revision"
 """On pods: the hash of the pod template that they are made from."""
@@ -42,11 +48,12 @@ def selector(name: str) -> dict[str, str]:
     return {NAME_LABEL: name}
 
 
-def child_labels(name: str) -> dict[str, str]:
-    """Return the labels that every child carries."""
-    return {
+def child_labels(name: str, series: str = INTERNVL2) -> dict[str, str]:
+    """Return the labels that every child of a resource carries, and its pods."""
+    labels = {
         "app.kubernetes.io/name": "internvl",
         "app.kubernetes.io/instance": name,
         "app.kubernetes.io/managed-by": MANAGED_BY,
         NAME_LABEL: name,
     }
+    return labels if series == INTERNVL2 else labels | {SERIES_LABEL: series}

@@ -9,12 +9,13 @@ Why: docs/design/004-sticky-plan-and-record.md
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from internvl_operator.api.v1alpha1 import InternVLDeploymentSpec
+from internvl_operator.catalog.models import INTERNVL2
 from internvl_operator.manifests.labels import (
     INPUTS_ANNOTATION,
     MANIFEST_ANNOTATION,
@@ -24,11 +25,14 @@ from internvl_operator.manifests.labels import (
     TEMPLATE_ANNOTATION,
 )
 from internvl_operator.manifests.template import KubernetesObject
-from internvl_operator.planner.document import plan_document, plan_from_document
+from internvl_operator.planner.document import plan_from_document, stored_document
 from internvl_operator.planner.plan import Plan
 
-RECORD_VERSION = 1
+RECORD_VERSION = 2
 """Raise it when operators of an earlier version can no longer compare their hash of the inputs with the record's."""
+
+_BEFORE_SERIES = 1
+"""The version that operators read whose resources have no series: they would take any model for an InternVL2."""
 
 MOST_ANNOTATION_BYTES = 256 * 1024
 """Largest sum of all names and values of an object's annotations (Kubernetes: ``TotalAnnotationSizeLimitB``)."""
@@ -37,6 +41,7 @@ _MOST_DIGITS = 9
 """Digits of a record's version that are read: Python refuses to convert very long texts."""
 
 _INPUT_FIELDS: Any = {
+    "series": True,
     "size": True,
     "quantization": True,
     "gpu": True,
@@ -48,6 +53,9 @@ _INPUT_FIELDS: Any = {
     "rollout": {"drain_seconds", "restarted_at"},
 }
 """The fields of the spec on which plan and pod template depend. The others change without a restart of pods."""
+
+_UNSAID = {"series": INTERNVL2}
+"""Values that say no more than leaving the field out."""
 
 _RECORD_ANNOTATIONS = (
     RECORD_VERSION_ANNOTATION,
@@ -134,7 +142,7 @@ def inputs_of(spec: InternVLDeploymentSpec) -> str:
         True
     """
     given = spec.model_dump(mode="json", by_alias=True, include=_INPUT_FIELDS, exclude_unset=True)
-    return digest({field: value for field, value in given.items() if value})
+    return digest({field: value for field, value in given.items() if value and value != _UNSAID.get(field)})
 
 
 def carries_record(deployment: Mapping[str, Any] | None) -> bool:
@@ -195,9 +203,9 @@ def with_record(
     return annotated(
         deployment,
         {
-            RECORD_VERSION_ANNOTATION: str(RECORD_VERSION),
+            RECORD_VERSION_ANNOTATION: str(_BEFORE_SERIES if plan.series == INTERNVL2 else RECORD_VERSION),
             INPUTS_ANNOTATION: inputs,
-            PLAN_ANNOTATION: _compact(plan_document(replace(plan, speed=None))),
+            PLAN_ANNOTATION: _compact(stored_document(plan)),
             TEMPLATE_ANNOTATION: _compact(deployment["spec"]["template"]),
         },
     )

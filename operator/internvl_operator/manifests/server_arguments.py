@@ -6,7 +6,6 @@ Why: docs/design/007-no-right-on-secrets.md
 from collections.abc import Sequence
 
 from internvl_operator.catalog.engines import engine
-from internvl_operator.catalog.models import MODELS
 from internvl_operator.catalog.spec_flags import Launch, launch_arguments
 from internvl_operator.planner.plan import Plan
 
@@ -54,7 +53,7 @@ def server_arguments(
     """
     launch = Launch(
         release=engine(plan.engine),
-        architecture=MODELS[plan.size].language.architecture,
+        model=plan.model,
         model_name=model_name or served_name(plan),
         backend=plan.backend,
         port=port,

@@ -29,7 +29,7 @@ class Laboratory(Protocol):
         """Return the MiB that each GPU of the configuration's pod uses.
 
         Raises:
-            ReadingError: it cannot be told.
+            ReadingError: the memory cannot be read.
         """
         ...
 
@@ -46,14 +46,14 @@ class Campaign:
         laboratory: where they run.
         timeout_seconds: longest wait for a configuration to become ready.
         clock: monotonic seconds.
-        tell: is told what a configuration waits for.
-        poll_seconds: between two looks at a configuration.
+        report: called with what a configuration waits for.
+        poll_seconds: time between two looks at a configuration.
     """
 
     laboratory: Laboratory
     timeout_seconds: float
     clock: Callable[[], float]
-    tell: Callable[[Configuration, str], None] = lambda *_: None
+    report: Callable[[Configuration, str], None] = lambda *_: None
     poll_seconds: float = _POLL_SECONDS
 
     async def run(
@@ -105,7 +105,7 @@ class Campaign:
             except (UnavailableError, ThrottledError) as error:
                 # What takes minutes to start is not given up for an API server that is away for seconds.
                 status = {}
-                self.tell(configuration, str(error))
+                self.report(configuration, str(error))
             ready = condition_of(status, "Ready") or {}
             seconds, plan = self.clock() - started, status.get("plan")
             if is_true(status, "Ready"):
@@ -116,7 +116,7 @@ class Campaign:
             if seconds > self.timeout_seconds:
                 late = f"not ready after {self.timeout_seconds:g} s: {message}"
                 return Measurement(configuration, plan, reason=reason, message=late)
-            self.tell(configuration, f"{reason} for {seconds:.0f} s")
+            self.report(configuration, f"{reason} for {seconds:.0f} s")
             await asyncio.sleep(self.poll_seconds)
 
     async def _read(

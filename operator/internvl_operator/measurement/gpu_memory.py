@@ -1,4 +1,4 @@
-"""What GPUs use, as nvidia-smi and NVIDIA's DCGM exporter tell it. Memory in MiB."""
+"""The memory that GPUs use, in MiB, read from the output of nvidia-smi or of NVIDIA's DCGM exporter."""
 
 import json
 
@@ -10,7 +10,7 @@ DCGM_USED = "DCGM_FI_DEV_FB_USED"
 
 
 class ReadingError(ValueError):
-    """The used memory cannot be told; the message says why."""
+    """The used memory cannot be read; the message says why."""
 
 
 def nvidia_smi_memory(output: str) -> tuple[int, ...]:
@@ -31,7 +31,7 @@ def nvidia_smi_memory(output: str) -> tuple[int, ...]:
 def prometheus_query(namespace: str, pod: str, since: float) -> str:
     """Return the query for the used memory of each GPU of a pod.
 
-    Prometheus renames the exporter's own labels unless it is told to keep them (``honorLabels``).
+    Prometheus renames the exporter's own labels unless it is configured to keep them (``honorLabels``).
 
     Args:
         namespace: of the pod.

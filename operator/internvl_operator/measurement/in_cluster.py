@@ -39,7 +39,7 @@ class Meter(Protocol):
         """Return the MiB that each GPU uses.
 
         Raises:
-            ReadingError, ClusterError: it cannot be told.
+            ReadingError, ClusterError: the memory cannot be read.
         """
         ...
 
@@ -160,7 +160,7 @@ async def pod_memory(cluster: KubernetesClient, meter: Meter, resource: Key) -> 
     """Return the MiB that each GPU of a ready pod of a resource uses.
 
     Raises:
-        ReadingError, ClusterError: it cannot be told.
+        ReadingError, ClusterError: the memory cannot be read.
     """
     pods = await cluster.list(POD, f"{NAME_LABEL}={resource.name}")
     try:

@@ -43,7 +43,7 @@ def _row(each: Measurement) -> list[str]:
         each.plan["cacheMaxEntryCount"] if configuration.ratio is None and each.plan else configuration.ratio
     )
     return [
-        configuration.size,
+        configuration.model.short_name,
         str(configuration.tp),
         "yes" if configuration.awq else "no",
         "-" if ratio is None else f"{ratio:g}",
@@ -63,7 +63,7 @@ def _predicted(each: Measurement) -> str:
 def _csv_row(each: Measurement) -> list[str]:
     configuration, plan = each.configuration, each.plan or {}
     return [
-        configuration.size,
+        configuration.model.short_name,
         str(configuration.tp),
         "awq" if configuration.awq else "none",
         f"{plan.get('cacheMaxEntryCount', configuration.ratio):g}",

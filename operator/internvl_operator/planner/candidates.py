@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 from internvl_operator.catalog.engine import Engine
 from internvl_operator.catalog.engine_options import TENSOR_PARALLELISM, EngineOptions
-from internvl_operator.catalog.engines import engine
+from internvl_operator.catalog.engines import engine, oldest_version
 from internvl_operator.catalog.flags import check_extra_args, check_plain_flags
 from internvl_operator.catalog.models import IMAGE_TOKENS, Backend
 from internvl_operator.planner.memory.estimate import MemoryEstimate, MemoryRequest, estimate
 from internvl_operator.planner.nodes.inventory import GpuPool, Inventory
 from internvl_operator.planner.outcome import Outcome
 from internvl_operator.planner.parallelism import check_parallelism
+from internvl_operator.planner.repository import check_repository, is_awq
 from internvl_operator.planner.request import PlanRequest
 
 Cost = tuple[int, bool, int, bool, str]
@@ -116,12 +117,8 @@ def _quantizations(request: PlanRequest) -> tuple[bool, ...]:
         return (request.quantized,)
     if request.repository is not None or request.has_own_files:
         # The operator cannot choose these weights. By custom the repository's name says whether they are AWQ.
-        return ((request.repository or "").upper().endswith("-AWQ"),)
-    return (False, True) if _has_awq(request) else (False,)
-
-
-def _has_awq(request: PlanRequest) -> bool:
-    return request.model.awq_repository is not None
+        return (is_awq(request.repository or ""),)
+    return (False, True) if request.model.awq_repository else (False,)
 
 
 def _parallelism(request: PlanRequest, pool: GpuPool) -> tuple[int, ...]:
@@ -139,12 +136,30 @@ def _preferred_backend(request: PlanRequest, release: Engine) -> Backend:
 def _refusal(
     request: PlanRequest, release: Engine, pool: GpuPool, awq: bool, backend: Backend, tp: int
 ) -> str | None:
+    return (
+        _check_weights(request, release, awq)
+        or check_parallelism(request.model.language, request.model.vision, awq, backend, tp, release)
+        or _check_gpus(request, pool, awq, tp)
+        or _check_options(request, release, backend)
+    )
+
+
+def _check_weights(request: PlanRequest, release: Engine, awq: bool) -> str | None:
     model = request.model
-    if awq and not _has_awq(request):
-        return f"there are no AWQ weights for {model.size}"
-    refusal = check_parallelism(model.language, model.vision, awq, backend, tp, release)
-    if refusal:
-        return refusal
+    if not release.serves(model.series):
+        oldest = oldest_version(model.series)
+        return f"LMDeploy {release.version} does not serve {model.series}: use engine {oldest} or later"
+    if request.repository is not None:
+        return check_repository(request.repository, model, awq)
+    if awq and model.awq_repository is None and not request.has_own_files:
+        return (
+            f"there are no published AWQ weights of {model.name}: name a repository that has them in model.repository, "
+            "or use full precision"
+        )
+    return None
+
+
+def _check_gpus(request: PlanRequest, pool: GpuPool, awq: bool, tp: int) -> str | None:
     if tp > 1 and pool.is_mig:
         return f"tp {tp}: MIG slices cannot work together on one model"
     if tp > pool.count:
@@ -153,8 +168,12 @@ def _refusal(
         return f"tp {tp} is more than the {request.gpu.max_count} GPUs that gpu.maxCount allows"
     if awq and pool.compute_capability is not None and pool.compute_capability < _AWQ_CAPABILITY:
         return f"{pool.product}: AWQ needs compute capability 7.5, this GPU has {_dotted(pool.compute_capability)}"
+    return None
+
+
+def _check_options(request: PlanRequest, release: Engine, backend: Backend) -> str | None:
     if _quantizes_kv_in_vain(request, backend):
-        width = model.language.head_dim
+        width = request.model.language.head_dim
         return f"quantPolicy must be 0: TurboMind has no quantized KV cache for heads of width {width}"
     problems = (
         *check_plain_flags(release, backend, request.plain_args),

@@ -9,7 +9,7 @@ from dataclasses import fields
 from typing import Any
 
 from internvl_operator.catalog.engine_options import EngineOptions
-from internvl_operator.catalog.models import Backend
+from internvl_operator.catalog.models import INTERNVL2, Backend
 from internvl_operator.planner.explain import Alternative
 from internvl_operator.planner.memory.estimate import MemoryEstimate
 from internvl_operator.planner.outcome import Outcome
@@ -30,6 +30,9 @@ _DERIVED: Mapping[str, tuple[str, Callable[[Plan], Any]]] = {
     "sessionLen": ("effectiveSessionLen", lambda plan: plan.memory.effective_session_len),
 }
 """Entries that follow another entry, by its key."""
+
+_UNSAID: Mapping[str, Any] = {"series": INTERNVL2}
+"""Entries that operators have not always written, with what their absence means."""
 
 _WRITERS: Mapping[str, Callable[[Any], Any]] = {
     "outcome": lambda outcome: outcome.value,
@@ -89,8 +92,20 @@ def plan_document(plan: Plan) -> Document:
     return document
 
 
+def stored_document(plan: Plan) -> Document:
+    """Return a plan as it is stored beside what runs: the bytes that older operators wrote for the same plan.
+
+    A plan's speed is worked out fresh each time, so that better constants restart nothing.
+    """
+    return {
+        key: value
+        for key, value in plan_document(plan).items()
+        if key != _NOT_STORED and (key not in _UNSAID or value != _UNSAID[key])
+    }
+
+
 def plan_from_document(document: Document) -> Plan:
-    """Return the plan that a document was made from, without its speed.
+    """Return the plan that a document was made from, whole or as it was stored, without its speed.
 
     An option of the engine that the document lacks was not known to the operator that wrote it, so the engine
     runs with that option's default.
@@ -99,6 +114,7 @@ def plan_from_document(document: Document) -> Plan:
         KeyError: the document lacks a field.
         ValueError: a field is not what it should be.
     """
+    document = {**_UNSAID, **document}
     memory = _read(document["memory"], _IN_MEMORY) | _read(document, _BESIDE_MEMORY | _OF_PLAN)
     options = {name: document.get(key, _DEFAULTS[name]) for name, key in _OPTIONS.items()}
     values: dict[str, Any] = {"memory": MemoryEstimate(**memory), "options": EngineOptions(**options)}

@@ -1,7 +1,8 @@
 """Which tensor parallelism an engine accepts for an architecture, and why it refuses the others."""
 
+from internvl_operator.catalog.architecture import LanguageModel, VisionModel
 from internvl_operator.catalog.engine import Engine
-from internvl_operator.catalog.models import Backend, LanguageModel, VisionModel
+from internvl_operator.catalog.models import Backend
 
 AWQ_GROUP_SIZE = 128
 """Weights that share one scale in the published AWQ models (``quantization_config.group_size``)."""
@@ -31,7 +32,7 @@ def _check_backend(language: LanguageModel, awq: bool, backend: Backend, engine:
             f"use {' or '.join(supported)}"
         )
     if awq and backend is not Backend.TURBOMIND:
-        return f"LMDeploy runs AWQ weights of InternVL2 on turbomind only, not on {backend}"
+        return f"LMDeploy runs AWQ weights of InternVL on turbomind only, not on {backend}"
     return None
 
 
@@ -43,11 +44,10 @@ def _check_heads(language: LanguageModel, backend: Backend, tp: int, engine: Eng
         return None
     if tp % kv_heads:
         return f"tp {tp} neither divides the {kv_heads} KV heads nor is a multiple of them"
-    if backend is Backend.PYTORCH:
-        return f"tp {tp} is more than the {kv_heads} KV heads, which the pytorch backend does not repeat"
-    if not engine.kv_heads_may_repeat:
+    if not engine.repeats_kv_heads(language.architecture, backend):
         return (
-            f"tp {tp} is more than the {kv_heads} KV heads, which LMDeploy {engine.version} does not repeat"
+            f"tp {tp} is more than the {kv_heads} KV heads, which the {backend} backend of LMDeploy "
+            f"{engine.version} does not repeat for {language.architecture}"
         )
     return None
 
@@ -57,9 +57,9 @@ def _check_widths(
 ) -> str | None:
     if language.hidden_size % tp:
         return f"tp {tp} does not divide the hidden size {language.hidden_size}"
-    if awq and (language.intermediate_size // AWQ_GROUP_SIZE) % tp:
-        groups = language.intermediate_size // AWQ_GROUP_SIZE
-        return f"tp {tp} does not divide the {groups} AWQ groups of the feed-forward layer"
+    # The groups of the feed-forward layer need no such rule: they are padded (``builders/ffn.py``).
+    if awq and (groups := language.query_size // AWQ_GROUP_SIZE) % tp:
+        return f"tp {tp} does not divide the {groups} AWQ groups of the attention's output projection"
     if engine.native_vision and vision.qk_normalization and vision.hidden_size % tp:
         return f"tp {tp} does not divide the vision encoder's hidden size {vision.hidden_size}"
     return None

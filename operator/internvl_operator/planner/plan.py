@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 
 from internvl_operator.catalog.engine_options import EngineOptions
 from internvl_operator.catalog.engines import engine
-from internvl_operator.catalog.models import Backend
+from internvl_operator.catalog.models import INTERNVL2, MODELS, Backend, Model
 from internvl_operator.planner.candidates import Candidate, candidates
 from internvl_operator.planner.explain import Alternative, alternatives_to, reason_for, ways_out_of
 from internvl_operator.planner.load.choice import choice_for_load
+from internvl_operator.planner.memory.constants import MEASURED_ARCHITECTURES
 from internvl_operator.planner.memory.estimate import MemoryEstimate
 from internvl_operator.planner.memory.host_memory import expected_start_seconds
-from internvl_operator.planner.nodes.inventory import Inventory
+from internvl_operator.planner.nodes.inventory import GpuPool, Inventory
 from internvl_operator.planner.outcome import Outcome
 from internvl_operator.planner.request import PlanRequest
 from internvl_operator.planner.speed.speed_estimate import Speed
@@ -37,6 +38,7 @@ class Plan:
     The plan's document is made from these fields, in this order (``document.py``).
 
     Args:
+        series: of the model; with its size, the entry of the model table.
         float16: whether the GPU lacks bfloat16, so that float16 is asked for.
         options: the engine's options as it gets them: none of them is None.
         notes: what the inventory could not read of the nodes.
@@ -52,6 +54,7 @@ class Plan:
 
     outcome: Outcome
     reason: str
+    series: str
     size: str
     awq: bool
     repository: str
@@ -72,6 +75,11 @@ class Plan:
     notes: tuple[str, ...] = ()
     alternatives: tuple[Alternative, ...] = ()
     speed: Speed | None = None
+
+    @property
+    def model(self) -> Model:
+        """The entry of the model table."""
+        return MODELS[self.series, self.size]
 
     @property
     def gpus(self) -> int:
@@ -147,6 +155,7 @@ def _plan(
     return Plan(
         outcome=outcome,
         reason=reason,
+        series=model.series,
         size=model.size,
         awq=chosen.awq,
         repository=request.repository or repository,
@@ -174,7 +183,9 @@ def _warnings(chosen: Candidate, request: PlanRequest, float16: bool) -> tuple[s
     model, release, pool = request.model, engine(request.engine), chosen.pool
     warnings = list(release.warnings_for(model, chosen.backend, chosen.tp, request.options))
     if float16:
-        warnings.append(f"{pool.product} has no bfloat16: the model runs in float16, which was not measured.")
+        warnings.append(_float16_warning(model, pool))
+    if model.language.architecture not in MEASURED_ARCHITECTURES:
+        warnings.append(_unmeasured_warning(model))
     is_blackwell = pool.compute_capability is not None and pool.compute_capability >= _BLACKWELL_CAPABILITY
     if is_blackwell and not any("cu12.8" in image or "cu13" in image for image in release.images):
         warnings.append(
@@ -185,3 +196,23 @@ def _warnings(chosen: Candidate, request: PlanRequest, float16: bool) -> tuple[s
     if request.options.session_len > known:
         warnings.append(f"The model knows {known} tokens: answers get worse beyond, whatever fits.")
     return tuple(warnings)
+
+
+def _float16_warning(model: Model, pool: GpuPool) -> str:
+    warning = f"{pool.product} has no bfloat16: the model runs in float16, which was not measured."
+    if model.language.architecture.startswith("Qwen") and model.series != INTERNVL2:
+        # lmdeploy issues 3563, 3576, 4285
+        warning += (
+            " Language models of Qwen2.5 and Qwen3 were trained in bfloat16, and their numbers have been seen to "
+            "overflow in float16: check the answers, or use a GPU of compute capability 8.0 or later."
+        )
+    return warning
+
+
+def _unmeasured_warning(model: Model) -> str:
+    what = "its experts and all else" if model.language.experts else "its parts"
+    return (
+        f"The memory of {model.name} was not measured: what {what} take is computed from the shapes of "
+        f"{model.language.architecture}, with the constants of models that were. Leave some of the GPU free, and "
+        "compare with internvl memory."
+    )

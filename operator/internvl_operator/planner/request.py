@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from internvl_operator.catalog.engine_options import DEFAULT_OPTIONS, EngineOptions
 from internvl_operator.catalog.engines import DEFAULT_VERSION
-from internvl_operator.catalog.models import MODELS, Backend, Model
+from internvl_operator.catalog.models import INTERNVL2, MODELS, Backend, Model
 from internvl_operator.catalog.nvidia import GPU_RESOURCE
 from internvl_operator.catalog.spec_flags import plain_arguments
 from internvl_operator.planner.nodes.node_affinity import NodeTerm, required_terms
@@ -45,6 +45,7 @@ class PlanRequest:
     """The inputs of a plan.
 
     Args:
+        series: of the model; with its size, the entry of the model table.
         quantized: whether the weights are AWQ; None leaves it to the planner.
         has_own_files: whether the files come from a claim or an image, which holds one set of weights.
         plain_args: flags that the spec's fields write as they are; they change no memory.
@@ -74,11 +75,12 @@ class PlanRequest:
     gpu: GpuRequest = GpuRequest()
     load: Load | None = None
     most_replicas: int | None = None
+    series: str = INTERNVL2
 
     @property
     def model(self) -> Model:
-        """The entry of the size table."""
-        return MODELS[self.size]
+        """The entry of the model table."""
+        return MODELS[self.series, self.size]
 
     @property
     def wanted_sessions(self) -> int:
@@ -119,6 +121,7 @@ def request_of(spec: "InternVLDeploymentSpec") -> PlanRequest:
     engine = spec.engine
     return PlanRequest(
         size=spec.size,
+        series=spec.given_series,
         quantized=quantized(spec.quantization),
         backend=backend(engine.backend),
         engine=engine.version,

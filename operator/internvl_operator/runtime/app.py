@@ -115,7 +115,7 @@ async def _leadership(
     if settings is None:
         yield SoleReplica(fence)
         return
-    # The pod's name is the host's; the rest tells a container from the one that ran there before.
+    # The host has the pod's name. The rest differs in each container that the pod starts.
     identity = f"{socket.gethostname()}_{uuid.uuid4().hex[:8]}"
     seconds = ANSWER_WITHIN * settings.seconds
     async with Connection(

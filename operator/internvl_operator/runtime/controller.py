@@ -1,4 +1,4 @@
-"""The controller: keeps the cache, hands keys to workers, and tells whether it makes progress.
+"""The controller: keeps the cache, hands keys to workers, and reports whether it makes progress.
 
 Why: docs/design/010-full-lists.md
 """
@@ -34,16 +34,16 @@ from internvl_operator.runtime.queue import WorkQueue
 from internvl_operator.settings import Settings
 
 GATHER_SECONDS = 0.2
-"""Bursts of children's events are gathered for so long; a change of the resource itself is not delayed."""
+"""How long events of children are gathered, as they come in bursts. A change of the resource is not delayed."""
 
 PODS_GATHER_SECONDS = 2.0
-"""A pod's changes are gathered for longer: on its way to ready it passes states that nobody needs to be told of."""
+"""How long events of pods are gathered: a pod passes states on its way to ready that nobody needs to see."""
 
 STUCK_SECONDS = 300.0
-"""A key that has been ready for so long without being worked on means that the workers hang."""
+"""How long a key may wait for a worker before the workers count as hanging."""
 
 REFUSED_RETRY_SECONDS = 60.0
-"""What is refused is asked for again at the latest after so long: policies, quotas and webhooks change unseen."""
+"""Longest time until a refused write is tried again: the operator does not see policies, quotas and webhooks change."""
 
 _DELAYS = {RESOURCE: 0.0, POD: PODS_GATHER_SECONDS}
 _RELIST_RETRY_SECONDS = 2.0
@@ -99,7 +99,7 @@ class Controller:
         self._intake.skip(kind, error)
 
     def listed_by_informer(self, kind: Kind, namespace: str, keys: Collection[Key], version: int) -> None:
-        """Find what is gone by a list of the informer, which tells itself of what is there only.
+        """Find the objects that a list of the informer lacks: the informer only reports objects that exist.
 
         Args:
             kind: of the objects.
@@ -235,7 +235,7 @@ class Controller:
         try:
             await self.reconciler.report(key, error)
         except ClusterError as failure:
-            self._log.warn((key, "status"), f"{key}: its status does not tell of that: {failure}")
+            self._log.warn((key, "status"), f"{key}: the status cannot be written: {failure}")
 
     def _waited_seconds(self) -> float:
         """Seconds for which the oldest key has waited for a worker; a standby's keys wait for none."""

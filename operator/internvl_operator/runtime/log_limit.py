@@ -1,4 +1,4 @@
-"""A limit on log lines: what one object makes happen a hundred times a second is told once in a while, and briefly."""
+"""A limit on log lines: what happens to one object a hundred times a second is logged once a minute."""
 
 import logging
 from collections.abc import Callable, Hashable

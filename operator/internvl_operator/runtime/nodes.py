@@ -45,7 +45,7 @@ class NodeInventory:
         """Return the GPUs that a request may use; ``fresh``: as they are now, and not a minute ago.
 
         Raises:
-            NoGpuKnownError: nothing tells what GPU there will be.
+            NoGpuKnownError: neither the request nor the cluster says which GPU there will be.
             ClusterError: the API failed in a way that a later try may mend.
         """
         settings = self._settings

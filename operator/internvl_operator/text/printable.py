@@ -1,4 +1,4 @@
-"""Text of others on a terminal: models, users and API servers write it, and a terminal obeys what it is told."""
+"""Makes text safe for a terminal, which obeys escape sequences: models, users and API servers write such text."""
 
 import json
 import re

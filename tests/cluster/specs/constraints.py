@@ -107,11 +107,19 @@ CONSTRAINTS: tuple[WrongSpec, ...] = (
     WrongSpec("no size", {}, "Required value", "Field required", "spec.size", ("spec", "required size")),
     WrongSpec(
         "a size that does not exist",
-        {"size": "9B"},
-        'supported values: "1B", "2B", "4B", "8B", "26B", "40B", "76B"',
-        "write one of 1B, 2B, 4B, 8B, 26B, 40B, 76B",
+        {"size": "7B"},
+        'supported values: "1B", "2B", "4B", "8B", "9B", "14B", "20B-A4B", "26B", "30B-A3B"',
+        "'7B' is not a size of any series: write one of 1B, 2B, 4B, 8B, 9B, 14B",
         "spec.size",
         ("spec.size", "enum"),
+    ),
+    WrongSpec(
+        "a series that does not exist",
+        {"series": "InternVL4", "size": "8B"},
+        'supported values: "InternVL2", "InternVL2.5", "InternVL3", "InternVL3.5"',
+        "'InternVL4' is not a series: write InternVL2, InternVL2.5, InternVL3 or InternVL3.5",
+        "spec.series",
+        ("spec.series", "enum"),
     ),
     WrongSpec(
         "an engine that is not supported",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from internvl_operator.catalog.spec_flags import OPERATOR_FLAGS
+from tests.cluster.specs.models import OF_MODELS
 from tests.cluster.specs.table import Spec, WrongSpec, at
 
 _NAME = "metadata.name must be at most 52 lower-case letters, digits and hyphens, beginning with a letter"
 _TP = "engine.tp must be 1, 2, 4, 8 or 16: it has to divide the model's attention heads and KV heads"
 _MIG = "engine.tp must be 1 on a MIG resource: LMDeploy cannot spread a model over MIG slices"
-_AWQ = "quantization AWQ: there are no AWQ weights for 1B and 4B; write None or Auto"
 _MOST_GPUS = (
     "engine.tp is more than gpu.maxCount: one replica has as many GPUs as tp; raise gpu.maxCount or lower tp"
 )
@@ -24,8 +24,6 @@ _RESOURCES = "podTemplate.resources takes cpu, memory and ephemeral-storage; GPU
 _LABELS = "podTemplate.labels must not begin with internvl.dev/ or app.kubernetes.io/"
 _ANNOTATIONS = "podTemplate.annotations must not begin with internvl.dev/ or app.kubernetes.io/"
 _NODE_SELECTOR = "podTemplate.nodeSelector must not name nvidia.com/gpu.product: use spec.gpu.product"
-_NO_TURBOMIND = "engine.backend TurboMind does not run 4B: write Auto or PyTorch"
-_AWQ_ON_PYTORCH = "quantization AWQ runs on TurboMind only: write engine.backend Auto or TurboMind"
 _NO_RATE = "load needs requestsPerSecond: write how many requests arrive per second, or remove load"
 _TWO_SIZES = "load.imageSize and load.tiles say the same: remove one of them"
 _NO_MOST_REPLICAS = "autoscaling needs maxReplicas: write the most replicas that may run"
@@ -38,9 +36,6 @@ _CACHE_CLASS = "model.cache.storageClassName is for a claim that is made: write 
 _CACHE_MODE = "model.cache.accessMode is a claim's: write model.cache.size or model.cache.claimName too"
 _NOTHING_TO_CACHE = "model.cache keeps what is downloaded from a Hugging Face source: remove it"
 _ONE_REPLICA = "model.cache on a ReadWriteOnce claim serves one replica: write accessMode ReadWriteMany"
-_NARROW_HEADS = (
-    "engine.quantPolicy must be 0 for 1B on TurboMind: it has no quantized KV cache for heads of width 64"
-)
 
 _CLAIM = {"persistentVolumeClaim": {"name": "models"}}
 _IMAGE = {"image": {"reference": "example.com/internvl2"}}
@@ -82,19 +77,13 @@ def _reserved(argument: str, flag: str) -> WrongSpec:
 
 
 RULES: tuple[WrongSpec, ...] = (
-    _breaks("AWQ for 1B", _AWQ, {"size": "1B", "quantization": "AWQ"}),
-    _breaks("AWQ for 4B", _AWQ, {"size": "4B", "quantization": "AWQ"}),
-    _breaks("AWQ on PyTorch", _AWQ_ON_PYTORCH, {"quantization": "AWQ", "engine": {"backend": "PyTorch"}}),
-    _breaks("4B on TurboMind", _NO_TURBOMIND, {"size": "4B", "engine": {"backend": "TurboMind"}}),
+    *OF_MODELS,
     _breaks("tp 3", _TP, {"engine": {"tp": 3}}),
     _breaks("tp 0", _TP, {"engine": {"tp": 0}}),
     _breaks("negative tp", _TP, {"engine": {"tp": -2}}),
     _breaks("tp 32", _TP, {"engine": {"tp": 32}}),
-    _breaks("tp 4 for 1B", "engine.tp for 1B is at most 2", {"size": "1B", "engine": {"tp": 4}}),
-    _breaks("tp 16 for 40B", "engine.tp for 40B is at most 8", {"size": "40B", "engine": {"tp": 16}}),
     _breaks("tp above maxCount", _MOST_GPUS, {"engine": {"tp": 4}, "gpu": {"maxCount": 2}}),
     _breaks("tp 2 on MIG", _MIG, {"engine": {"tp": 2}, "gpu": {"resource": "nvidia.com/mig-3g.40gb"}}),
-    _breaks("4-bit KV cache for 1B", _NARROW_HEADS, {"size": "1B", "engine": {"quantPolicy": 4}}),
     _breaks("GPUs shared in time", _SHARED, {"gpu": {"product": "NVIDIA-A100-SXM4-80GB-SHARED"}}),
     _breaks("GPU memory without its unit", "gpu.memory is the memory of one GPU", {"gpu": {"memory": "80"}}),
     *(_reserved(argument, "--tp") for argument in ("--tp", "--tp=2")),

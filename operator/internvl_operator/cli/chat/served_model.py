@@ -1,4 +1,4 @@
-"""What ``chat`` and ``smoke`` share: which served model is meant, by name or URL, and how it is reached."""
+"""How ``chat`` and ``smoke`` reach a served model: by the name of its resource, or by a URL."""
 
 import argparse
 import os

@@ -5,15 +5,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from internvl_operator.catalog.models import MODELS
+from internvl_operator.catalog.models import INTERNVL2, sizes_of
 from internvl_operator.cli.exit_codes import NO_PLAN, exit_code_of
 from internvl_operator.cli.load_options import add_load_options, with_load_options
 from internvl_operator.cli.options import (
     add_engine_options,
     add_gpu_options,
     add_platform_option,
+    add_series_option,
     given,
     gpus_of,
+    named_model,
     positive,
     ratio,
     read_resources,
@@ -35,6 +37,8 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     if (options.size is None) == (options.file is None):
         parser.error("give either a size or -f FILE")
+    if options.file is not None and options.series is not None:
+        parser.error("--series goes with a size: a resource of a file says its own")
     return exit_code_of("plan", lambda: _printed(options))
 
 
@@ -62,7 +66,13 @@ def plan_parser() -> argparse.ArgumentParser:
         "What is given is kept, what is not is derived.",
         epilog="Exit code: 0 a plan, 2 wrong usage or no GPU known, 3 any outcome but ok.",
     )
-    parser.add_argument("size", nargs="?", choices=MODELS, metavar="SIZE", help=", ".join(MODELS))
+    parser.add_argument(
+        "size",
+        nargs="?",
+        metavar="SIZE",
+        help=f"{', '.join(sizes_of(INTERNVL2))}, those of another series, or both in one: InternVL3.5-8B",
+    )
+    add_series_option(parser)
     parser.add_argument(
         "-f", "--file", metavar="FILE", help="plan for the resources of a YAML file (-: stdin)"
     )
@@ -90,7 +100,8 @@ def _asked(options: argparse.Namespace) -> list[_Asked]:
     if options.quantization is not None:
         changes["quantized"] = quantized(options.quantization)
     if options.file is None:
-        asked = [_Asked(PlanRequest(size=options.size))]
+        model = named_model(options.size, options.series)
+        asked = [_Asked(PlanRequest(model.size, series=model.series))]
     else:
         from internvl_operator.api.platform_defaults import read_platform_defaults
 

@@ -34,7 +34,7 @@ def plan_text(plan: Plan, request: PlanRequest, arguments: Sequence[str]) -> str
 
 def _verdict(plan: Plan) -> Iterator[str]:
     gpu = plan.product or "GPU"
-    yield f"InternVL2-{plan.size} on {plan.gpus} x {gpu} ({plan.gpu_memory_mib} MiB): {plan.outcome}"
+    yield f"{plan.model.name} on {plan.gpus} x {gpu} ({plan.gpu_memory_mib} MiB): {plan.outcome}"
     yield f"  {plan.reason}"
 
 

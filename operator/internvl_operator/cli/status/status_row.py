@@ -7,6 +7,7 @@ from typing import Any
 
 from internvl_operator.api.reasons import Reason
 from internvl_operator.cli.status.durations import short, since, with_elapsed
+from internvl_operator.kube.objects import condition_of, is_true
 from internvl_operator.planner.document import plan_document
 from internvl_operator.planner.plan import Plan
 
@@ -46,12 +47,12 @@ class Row:
     @property
     def is_ready(self) -> bool:
         """Whether the resource is ready: all replicas of the spec answer."""
-        return self._is("Ready")
+        return is_true(self.status, "Ready")
 
     @property
     def is_stalled(self) -> bool:
         """Whether a person must act."""
-        return self._is("Stalled")
+        return is_true(self.status, "Stalled")
 
     @property
     def state(self) -> str:
@@ -81,7 +82,7 @@ class Row:
 
     def condition(self, type_: str) -> Mapping[str, Any] | None:
         """Return a condition of the status."""
-        return next((item for item in self.status.get("conditions", ()) if item["type"] == type_), None)
+        return condition_of(self.status, type_)
 
     def notes(self) -> Iterator[str]:
         """Yield the lines below the row: why it is not ready, what to do, which update waits."""
@@ -105,7 +106,7 @@ class Row:
 
     def _changes(self) -> Iterator[str]:
         update = self.condition("UpdateAvailable")
-        if update is not None and update["status"] == "True":
+        if update is not None and is_true(self.status, "UpdateAvailable"):
             yield str(update["message"])
         fresh = self.fresh_plan
         if fresh is not None and fresh["outcome"] == "ok":
@@ -119,10 +120,6 @@ class Row:
         named = (("engine", "LMDeploy {}"), ("sessionLen", "sessions of {} tokens"))
         others = [text.format(fresh[name]) for name, text in named if plan.get(name) != fresh[name]]
         return ", ".join([short_plan(fresh), *others])
-
-    def _is(self, type_: str) -> bool:
-        found = self.condition(type_)
-        return found is not None and bool(found["status"] == "True")
 
 
 def short_plan(plan: Mapping[str, Any]) -> str:

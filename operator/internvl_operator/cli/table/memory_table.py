@@ -17,7 +17,10 @@ _RUNS = (Outcome.OK, Outcome.SESSION_EXCEEDS_KV)
 
 @dataclass(frozen=True, slots=True)
 class MemoryCell:
-    """What one size on some GPUs needs, with a given share of the free memory for the KV cache (``ratio``)."""
+    """What a model on some GPUs needs, with a given share of the free memory for the KV cache (``ratio``).
+
+    ``size`` is as ``Model.short_name`` has it.
+    """
 
     size: str
     ratio: float
@@ -42,7 +45,7 @@ def memory_cells(request: PlanRequest, ratios: Sequence[float]) -> Iterator[Memo
             if tp <= pool.count:
                 for ratio in ratios:
                     given = request.with_options(cache_max_entry_count=ratio)
-                    yield MemoryCell(request.size, ratio, evaluate(given, release, pool, awq, tp))
+                    yield MemoryCell(request.model.short_name, ratio, evaluate(given, release, pool, awq, tp))
 
 
 def memory_rows(cells: Sequence[MemoryCell]) -> list[list[str]]:

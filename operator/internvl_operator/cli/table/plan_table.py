@@ -51,12 +51,14 @@ def plan_csv(cells: Sequence[PlanCell]) -> list[list[str]]:
         speed = plan.speed
         derived += [f"{speed.images_per_second:g}", str(speed.calibrated).lower()] if speed else ["", ""]
         asked = cell.asked.lower()
-        rows.append([plan.size, cell.gpu, str(plan.gpu_memory_mib), asked, str(plan.outcome), *derived])
+        rows.append(
+            [plan.model.short_name, cell.gpu, str(plan.gpu_memory_mib), asked, str(plan.outcome), *derived]
+        )
     return rows
 
 
 def _row(cell: PlanCell) -> tuple[str, str, int]:
-    return (cell.plan.size, cell.gpu, cell.plan.gpu_memory_mib)
+    return (cell.plan.model.short_name, cell.gpu, cell.plan.gpu_memory_mib)
 
 
 def summary(plan: Plan) -> str:

@@ -4,16 +4,16 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from internvl_operator.catalog.models import MODELS
 from internvl_operator.cli.exit_codes import exit_code_of
 from internvl_operator.cli.load_options import add_load_options, with_load_options
 from internvl_operator.cli.options import (
     DEFAULT_RATIOS,
     add_engine_options,
     add_gpu_options,
+    add_sizes_option,
     listed,
+    named_models,
     ratio,
-    size,
     with_options,
 )
 from internvl_operator.cli.table.memory_table import memory_cells, memory_csv, memory_rows
@@ -49,9 +49,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Images per second of --plans are those of one replica; a star marks what was not measured.",
     )
     add_gpu_options(parser)
-    parser.add_argument(
-        "--sizes", metavar="SIZES", type=listed(size), default=tuple(MODELS), help="1B,8B,... (all)"
-    )
+    add_sizes_option(parser)
     parser.add_argument(
         "--ratios",
         metavar="RATIOS",
@@ -74,7 +72,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _requests(options: argparse.Namespace) -> list[PlanRequest]:
-    return [with_load_options(with_options(PlanRequest(size), options), options) for size in options.sizes]
+    return [
+        with_load_options(with_options(PlanRequest(model.size, series=model.series), options), options)
+        for model in named_models(options)
+    ]
 
 
 def _memory(options: argparse.Namespace) -> Table:

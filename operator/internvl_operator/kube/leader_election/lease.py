@@ -15,20 +15,20 @@ from internvl_operator.kube.connection import Connection
 from internvl_operator.kube.kinds import LEASE
 from internvl_operator.kube.port import Key, NotFoundError
 
-# Parts of the lease's seconds, all counted from a renewal. They leave a fifth between the last write of one holder
+# Fractions of the lease's duration, all counted from a renewal. They leave a fifth between the last write of one holder
 # and the first of the next for clocks that run at different speeds, and a fifth for noticing, so that a holder that
 # dies has a successor within the lease's seconds.
 RENEW_AFTER = 0.1
-"""The holder renews; the others look."""
+"""When the holder renews the lease, and the others read it."""
 WRITES_START_UNTIL = 0.6
-"""A holder that could not renew writes until then."""
+"""When a holder that could not renew the lease begins its last write."""
 FREE_AFTER = 0.8
-"""Then the others take the lease. The holder's requests have ended."""
+"""When another process may take the lease: all requests of the holder have ended."""
 
 ANSWER_WITHIN = 0.35
-"""So long a holder waits for the answer to one renewal: it can try again in time, on a new connection."""
+"""How long a holder waits for the answer to a renewal. Time is left for another try on a new connection."""
 RETRY_AFTER = 0.02
-"""So long it waits before it does."""
+"""How long a holder waits after a failed renewal before it tries again."""
 
 _MERGE_PATCH = "application/merge-patch+json"
 _TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
@@ -36,13 +36,13 @@ _TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a lease says.
+    """The content of a lease.
 
     Args:
-        holder: identity of the holder; empty when it was released.
-        seconds: for how long after a renewal it is the holder's.
-        acquired: when the holder took it.
-        renewed: when the holder renewed it last.
+        holder: identity of the holder; empty when the lease was released.
+        seconds: how long the lease is the holder's after each renewal.
+        acquired: when the holder took the lease.
+        renewed: when the holder last renewed the lease.
         transitions: how often the holder has changed.
     """
 

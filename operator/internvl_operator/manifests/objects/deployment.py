@@ -53,10 +53,10 @@ def deployment(
         {
             "name": name,
             "namespace": resource.metadata.namespace,
-            "labels": child_labels(name),
+            "labels": child_labels(name, resource.spec.given_series),
             "selector": selector(name),
             "replicas": 0 if spec.suspend else spec.replicas,
-            "pod_labels": spec.pod_template.labels | child_labels(name),
+            "pod_labels": spec.pod_template.labels | child_labels(name, resource.spec.given_series),
             "pod_annotations": _pod_annotations(resource),
             "pod_fields": _pod_fields(resource),
             "pod_security_context": _POD_SECURITY_CONTEXT | (spec.pod_template.security_context or {}),

@@ -25,7 +25,7 @@ def horizontal_pod_autoscaler(resource: InternVLDeployment, plan: Plan) -> Kuber
         {
             "name": resource.metadata.name,
             "namespace": resource.metadata.namespace,
-            "labels": child_labels(resource.metadata.name),
+            "labels": child_labels(resource.metadata.name, resource.spec.given_series),
             "target": {"apiVersion": API_VERSION, "kind": KIND, "name": resource.metadata.name},
             "min_replicas": autoscaling.min_replicas,
             "max_replicas": autoscaling.max_replicas,

@@ -14,7 +14,7 @@ def network_policy(resource: InternVLDeployment) -> KubernetesObject:
         {
             "name": name,
             "namespace": resource.metadata.namespace,
-            "labels": child_labels(name),
+            "labels": child_labels(name, resource.spec.given_series),
             "selector": selector(name),
             "peers": spec.network_policy.from_,
             "policy_types": ["Ingress", "Egress"] if egress.enabled else ["Ingress"],

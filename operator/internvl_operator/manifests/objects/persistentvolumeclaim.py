@@ -38,7 +38,7 @@ def persistent_volume_claim(
         {
             "name": name,
             "namespace": resource.metadata.namespace,
-            "labels": child_labels(name),
+            "labels": child_labels(name, resource.spec.given_series),
             "access_mode": access_mode,
             "storage_class_name": storage_class_name,
             "size": _size(resource, live),

@@ -18,7 +18,7 @@ def pod_disruption_budget(resource: InternVLDeployment) -> KubernetesObject:
         {
             "name": name,
             "namespace": resource.metadata.namespace,
-            "labels": child_labels(name),
+            "labels": child_labels(name, resource.spec.given_series),
             "selector": selector(name),
         },
     )

@@ -20,7 +20,7 @@ def pod_monitor(resource: InternVLDeployment) -> KubernetesObject:
         {
             "name": name,
             "namespace": resource.metadata.namespace,
-            "labels": child_labels(name),
+            "labels": child_labels(name, resource.spec.given_series),
             "selector": selector(name),
             "scheme": "https" if server.tls_secret_ref else "http",
             "api_key": server.api_key_secret_ref.to_object() if server.api_key_secret_ref else None,

@@ -13,7 +13,7 @@ def service(resource: InternVLDeployment) -> KubernetesObject:
         {
             "name": name,
             "namespace": resource.metadata.namespace,
-            "labels": child_labels(name),
+            "labels": child_labels(name, resource.spec.given_series),
             "annotations": spec.service.annotations,
             "type": spec.service.type,
             "selector": selector(name),

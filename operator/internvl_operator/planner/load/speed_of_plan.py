@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from internvl_operator.catalog.models import MODELS
 from internvl_operator.planner.plan import Plan
 from internvl_operator.planner.request import PlanRequest
 from internvl_operator.planner.speed.load import DEFAULT_LOAD, Load
@@ -31,7 +30,7 @@ def speed_of_plan(plan: Plan, load: Load) -> Speed | None:
         return None
     replica = Replica.on(
         plan.product,
-        MODELS[plan.size],
+        plan.model,
         backend=plan.backend,
         engine=plan.engine,
         awq=plan.awq,

@@ -12,6 +12,13 @@ DRIVER_MIB = 616
 """Kept by the driver, neither used nor free: "Reserved" in ``nvidia-smi -q -d MEMORY`` of an H200, not fitted."""
 
 
+MEASURED_ARCHITECTURES = frozenset(
+    {"InternLM2ForCausalLM", "LlamaForCausalLM", "Phi3ForCausalLM", "Qwen2ForCausalLM"}
+)
+"""The language models of which cells were measured: those of tests/measurements. The memory of others follows from
+their shapes and the same constants."""
+
+
 @dataclass(frozen=True, slots=True)
 class Calibration:
     """Constants of one engine generation on one backend; MiB unless said."""

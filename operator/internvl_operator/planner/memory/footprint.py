@@ -102,8 +102,9 @@ def _weights(request: MemoryRequest) -> float:
 
 def _awq_workspace(request: MemoryRequest, constants: Calibration) -> float:
     language, tp = request.language, request.tp
-    largest = 2 * language.hidden_size * language.intermediate_size // tp * weights.FLOAT16_BYTES
-    scales = weights.linear_parameters(language, tp) * (weights.AWQ_BYTES - 0.5)
+    inner = weights.inner_width(language, tp, awq=True)
+    largest = 2 * language.hidden_size * inner * weights.FLOAT16_BYTES
+    scales = weights.linear_parameters(language, tp, awq=True) * (weights.AWQ_BYTES - 0.5)
     return constants.awq_expansion * largest + constants.awq_scales * scales
 
 

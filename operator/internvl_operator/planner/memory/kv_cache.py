@@ -1,7 +1,7 @@
 """Bytes of the KV cache on one GPU, from the architecture."""
 
+from internvl_operator.catalog.architecture import LanguageModel
 from internvl_operator.catalog.engine_options import EngineOptions
-from internvl_operator.catalog.models import LanguageModel
 from internvl_operator.planner.memory.weights import FLOAT16_BYTES, kv_heads_per_rank
 
 KV_BLOCK_TOKENS = 64

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+from internvl_operator.catalog.architecture import LanguageModel, VisionModel
 from internvl_operator.catalog.engine_options import EngineOptions
-from internvl_operator.catalog.models import Backend, LanguageModel, VisionModel
+from internvl_operator.catalog.models import Backend
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,12 +1,13 @@
 """Bytes of weights on one GPU, tensor by tensor, from the architecture.
 
 What tensor parallelism splits follows LMDeploy: ``turbomind/builders/{attention,ffn,text_model}.py`` and
-``turbomind/models/internvl.py`` (0.16 and later); ``src/turbomind/models/llama/LlamaWeight.cc`` before.
+``turbomind/models/internvl.py`` (0.16 and later), of experts ``turbomind/builders/moe.py`` (each rank has a part of
+every expert, and the whole router); ``src/turbomind/models/llama/LlamaWeight.cc`` before.
 """
 
 from math import ceil
 
-from internvl_operator.catalog.models import LanguageModel, VisionModel
+from internvl_operator.catalog.architecture import LanguageModel, VisionModel
 from internvl_operator.planner.parallelism import AWQ_GROUP_SIZE
 
 FLOAT16_BYTES = 2
@@ -37,11 +38,43 @@ def qkv_width(language: LanguageModel, tp: int) -> int:
     return (language.num_attention_heads // tp + 2 * kv_heads_per_rank(language, tp)) * language.head_dim
 
 
-def linear_parameters(language: LanguageModel, tp: int) -> int:
+def inner_width(language: LanguageModel, tp: int, *, awq: bool) -> int:
+    """Return the width of the feed-forward network on each rank, of one expert where there are experts.
+
+    The groups of AWQ are never cut: the width is padded to whole ones on each rank (``_pad_ffn_for_tp``). To what
+    a 16-bit expert may be padded stands inside the compiled library and is not known.
+    """
+    experts = language.experts
+    width = experts.moe_intermediate_size if experts else language.intermediate_size
+    unit = AWQ_GROUP_SIZE if awq else 1
+    return ceil(width / (unit * tp)) * unit
+
+
+def linear_parameters(language: LanguageModel, tp: int, *, awq: bool) -> int:
     """Return the weights of all the decoder layers' matrices on each rank: those that AWQ quantizes."""
-    attention = qkv_width(language, tp) + language.hidden_size // tp
-    feed_forward = 3 * language.intermediate_size // tp
+    attention = qkv_width(language, tp) + language.query_size // tp
+    experts = language.experts.num_experts if language.experts else 1
+    feed_forward = 3 * experts * inner_width(language, tp, awq=awq)
     return language.num_hidden_layers * language.hidden_size * (attention + feed_forward)
+
+
+def _small_parameters(language: LanguageModel, tp: int, *, awq: bool) -> int:
+    """Return the weights of one decoder layer beside its matrices on each rank: norms, biases, sinks, router."""
+    count = 2 * language.hidden_size
+    if language.qk_norm:
+        count += 2 * language.head_dim
+    if language.qkv_bias:
+        count += qkv_width(language, tp)
+    if language.output_bias:
+        count += language.hidden_size
+    if language.attention_sinks:
+        count += language.num_attention_heads // tp
+    if experts := language.experts:
+        count += experts.num_experts * language.hidden_size
+        if experts.bias:
+            biases = 1 + 2 * inner_width(language, tp, awq=awq) + language.hidden_size
+            count += experts.num_experts * biases
+    return count
 
 
 def language_bytes(
@@ -56,13 +89,12 @@ def language_bytes(
         embedding_ranks: ranks that share the token embeddings; 1 where each holds them all.
         head_ranks: ranks that share the output matrix.
     """
-    matrices = linear_parameters(language, tp) * (AWQ_BYTES if awq else FLOAT16_BYTES)
+    matrices = linear_parameters(language, tp, awq=awq) * (AWQ_BYTES if awq else FLOAT16_BYTES)
     embeddings = language.vocab_size * language.hidden_size / embedding_ranks
     alignment = _LOGITS_ALIGNMENT if head_ranks > 1 else 1
     head = ceil(language.vocab_size / (alignment * head_ranks)) * alignment * language.hidden_size
-    norms = (2 * language.num_hidden_layers + 1) * language.hidden_size
-    biases = language.num_hidden_layers * qkv_width(language, tp) if language.qkv_bias else 0
-    return matrices + FLOAT16_BYTES * (embeddings + head + norms + biases)
+    small = language.num_hidden_layers * _small_parameters(language, tp, awq=awq) + language.hidden_size
+    return matrices + FLOAT16_BYTES * (embeddings + head + small)
 
 
 def vision_bytes(vision: VisionModel, language: LanguageModel, *, tp: int) -> float:

@@ -8,9 +8,10 @@ keeps them. So computed they explain the cells of LMDeploy 0.18 but for a consta
 
 from collections.abc import Iterator
 
-from internvl_operator.catalog.models import IMAGE_TOKENS, MAX_TILES_PER_IMAGE, LanguageModel, VisionModel
+from internvl_operator.catalog.architecture import LanguageModel, VisionModel
+from internvl_operator.catalog.models import IMAGE_TOKENS, MAX_TILES_PER_IMAGE
 from internvl_operator.planner.memory.memory_request import MemoryRequest
-from internvl_operator.planner.memory.weights import FLOAT16_BYTES, kv_heads_per_rank, qkv_width
+from internvl_operator.planner.memory.weights import FLOAT16_BYTES, inner_width, kv_heads_per_rank, qkv_width
 
 MIB = 1 << 20
 
@@ -18,6 +19,9 @@ _FLOAT32_BYTES = 4
 
 _PARTIAL_ROWS = 4096
 """Rows of attention kept in float32 when a long row is split (``kMaxWorkspaceTokens``)."""
+
+_ROUTING_WORDS = 4
+"""Words for each expert of a token: whence its row comes, whither it goes, which expert, how much it counts."""
 
 _CUBLAS_WORKSPACE = 32 * MIB
 """Workspace of cuBLAS on Hopper; AWQ's matrices run on TurboMind's own kernels."""
@@ -28,7 +32,28 @@ PYTORCH_BLOCKS = 16
 
 def attention_width(language: LanguageModel, tp: int) -> int:
     """Return the width of queries, keys, values and the attention's output on each rank."""
-    return qkv_width(language, tp) + language.hidden_size // tp
+    return qkv_width(language, tp) + language.query_size // tp
+
+
+def feed_forward_bytes(language: LanguageModel, tp: int, copies: int, *, awq: bool = False) -> int:
+    """Return what one token takes of each rank in the feed-forward layer.
+
+    Where there are experts, a token has a row for each expert that computes it: its inner states and its output,
+    and in 32 bits the router's logits and mask of all experts and four words of a table. Derived from TurboMind's
+    source (``llama/moe_ffn_layer.cc``) and, without the router's part, from the PyTorch backend's
+    (``kernels/cuda/fused_moe.py``); not measured.
+
+    Args:
+        language: the architecture.
+        tp: the number of ranks.
+        copies: how often the inner width is held: for gate and up, and for what the activation makes of them.
+        awq: whether the weights are AWQ.
+    """
+    inner = copies * inner_width(language, tp, awq=awq) * FLOAT16_BYTES
+    if (experts := language.experts) is None:
+        return inner
+    row = inner + language.hidden_size * FLOAT16_BYTES + _ROUTING_WORDS * _FLOAT32_BYTES
+    return experts.num_experts_per_tok * row + 2 * experts.num_experts * _FLOAT32_BYTES
 
 
 def native_prefill_bytes(request: MemoryRequest) -> float:
@@ -40,11 +65,9 @@ def native_prefill_bytes(request: MemoryRequest) -> float:
     language, tp = request.language, request.tp
     tokens = request.max_prefill_token_num + request.options.max_batch_size
     halves = 1 if request.awq else 2
-    width = (
-        2 * language.hidden_size + attention_width(language, tp) + halves * language.intermediate_size // tp
-    )
-    partial = _PARTIAL_ROWS * language.hidden_size // tp * _FLOAT32_BYTES
-    return tokens * width * FLOAT16_BYTES + partial + (0 if request.awq else _CUBLAS_WORKSPACE)
+    width = 2 * language.hidden_size + attention_width(language, tp)
+    token = width * FLOAT16_BYTES + feed_forward_bytes(language, tp, halves, awq=request.awq)
+    return tokens * token + _partial_bytes(language, tp) + (0 if request.awq else _CUBLAS_WORKSPACE)
 
 
 def early_prefill_bytes(request: MemoryRequest) -> float:
@@ -56,19 +79,23 @@ def early_prefill_bytes(request: MemoryRequest) -> float:
     language, tp = request.language, request.tp
     tokens = request.max_prefill_token_num + request.options.max_batch_size
     hidden = 2 * tokens * language.hidden_size * FLOAT16_BYTES
-    partial = _PARTIAL_ROWS * language.hidden_size // tp * _FLOAT32_BYTES
     logits = 2 * request.options.max_batch_size * language.vocab_size * _FLOAT32_BYTES
     linear_kv = 2 * kv_heads_per_rank(language, tp) * language.head_dim
-    layer = attention_width(language, tp) + linear_kv + 2 * language.intermediate_size // tp
-    return hidden + partial + logits + IMAGE_TOKENS * layer * FLOAT16_BYTES
+    attention = (attention_width(language, tp) + linear_kv) * FLOAT16_BYTES
+    layer = attention + feed_forward_bytes(language, tp, copies=2, awq=request.awq)
+    return hidden + _partial_bytes(language, tp) + logits + IMAGE_TOKENS * layer
+
+
+def _partial_bytes(language: LanguageModel, tp: int) -> int:
+    """Return the partial results of the attention of long rows."""
+    return _PARTIAL_ROWS * language.query_size // tp * _FLOAT32_BYTES
 
 
 def pytorch_prefill_bytes(request: MemoryRequest) -> float:
     """Return what the language model takes for a prompt with one image on the PyTorch backend."""
     language, tp = request.language, request.tp
-    feed_forward = 3 * language.intermediate_size // tp
-    width = 2 * language.hidden_size + attention_width(language, tp) + feed_forward
-    return IMAGE_TOKENS * width * FLOAT16_BYTES
+    width = 2 * language.hidden_size + attention_width(language, tp)
+    return IMAGE_TOKENS * (width * FLOAT16_BYTES + feed_forward_bytes(language, tp, copies=3))
 
 
 def pytorch_withheld_bytes(request: MemoryRequest) -> Iterator[int]:

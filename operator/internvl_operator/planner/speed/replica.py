@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import Self
 
+from internvl_operator.catalog.architecture import LanguageModel, VisionModel
 from internvl_operator.catalog.engine_options import EngineOptions
 from internvl_operator.catalog.gpu_speeds import GpuSpeed, speed_of
 from internvl_operator.catalog.gpus import UnknownGpuError, find_gpu
-from internvl_operator.catalog.models import Backend, LanguageModel, Model, VisionModel
+from internvl_operator.catalog.models import Backend, Model
 from internvl_operator.planner.speed.speed_constants import MEASURED, Scope
 
 
@@ -76,5 +77,5 @@ class Replica:
 
     @property
     def is_measured(self) -> bool:
-        """Whether the constants were fitted to configurations of this kind."""
-        return self.scope in MEASURED
+        """Whether the constants were fitted to configurations of this kind; no model with experts was measured."""
+        return self.scope in MEASURED and self.language.experts is None

@@ -1,7 +1,10 @@
 """What one request makes the GPUs do, from the architecture: operations and bytes, all ranks together unless said."""
 
+from dataclasses import replace
+
+from internvl_operator.catalog.architecture import LanguageModel, VisionModel
 from internvl_operator.catalog.engine_options import EngineOptions
-from internvl_operator.catalog.models import IMAGE_TOKENS_PER_TILE, LanguageModel, VisionModel
+from internvl_operator.catalog.models import IMAGE_TOKENS_PER_TILE
 from internvl_operator.planner.memory.kv_cache import kv_bytes_per_token
 from internvl_operator.planner.memory.weights import AWQ_BYTES, FLOAT16_BYTES, linear_parameters
 
@@ -25,7 +28,7 @@ def vision_flops(vision: VisionModel, language: LanguageModel) -> float:
 
 def prefill_flops(language: LanguageModel, tokens: int) -> float:
     """Return the operations of the language model for a prompt of so many tokens, causal attention included."""
-    matrices = tokens * linear_parameters(language, 1)
+    matrices = tokens * _parameters_per_token(language)
     heads = language.num_attention_heads * language.head_dim
     attention = language.num_hidden_layers * tokens * tokens * heads
     head = language.vocab_size * language.hidden_size
@@ -33,8 +36,11 @@ def prefill_flops(language: LanguageModel, tokens: int) -> float:
 
 
 def step_bytes(language: LanguageModel, *, awq: bool, tp: int) -> float:
-    """Return the bytes of weights that each rank reads for one token of every request: all but the embeddings."""
-    matrices = linear_parameters(language, tp) * (AWQ_BYTES if awq else FLOAT16_BYTES)
+    """Return the bytes of weights that each rank reads for one token of every request: all but the embeddings.
+
+    Of experts all are read: among many requests each of them has some token to compute.
+    """
+    matrices = linear_parameters(language, tp, awq=awq) * (AWQ_BYTES if awq else FLOAT16_BYTES)
     return matrices + FLOAT16_BYTES * language.vocab_size * language.hidden_size / tp
 
 
@@ -52,3 +58,10 @@ def reduced_bytes(language: LanguageModel, tp: int, tokens: float) -> float:
 def reductions(language: LanguageModel, tp: int) -> int:
     """Return how often the ranks wait for each other in one step; 0 for one rank."""
     return _REDUCTIONS_PER_LAYER * language.num_hidden_layers if tp > 1 else 0
+
+
+def _parameters_per_token(language: LanguageModel) -> int:
+    """Return the weights of the decoder layers' matrices that compute one token: of experts, those it is sent to."""
+    if experts := language.experts:
+        language = replace(language, experts=replace(experts, num_experts=experts.num_experts_per_tok))
+    return linear_parameters(language, 1, awq=False)

@@ -1,6 +1,6 @@
-"""The informer: tells an observer of every object of some kinds that is there, changes or goes.
+"""The informer: reports every object of some kinds to an observer, when it exists, changes or is deleted.
 
-Kopf lists and watches. What is leaned on of Kopf, and promised by nobody, is held by ``tests/unit/test_informer.py``.
+Kopf lists and watches. ``tests/unit/test_informer.py`` tests what the informer uses of Kopf without Kopf's promise.
 
 Why: docs/design/001-kopf-as-informer.md
 """
@@ -40,11 +40,11 @@ class Informer:
     """Watches resources and what belongs to them.
 
     Args:
-        observer: is told of objects.
+        observer: gets the objects.
         observed: the kinds of what belongs to resources.
-        namespaces: that are watched; empty: all.
+        namespaces: the namespaces to watch; empty for all.
         load: returns the credentials, also when they have expired.
-        discovers: asks whether the API server's discovery tells of a kind; may raise a ClusterError.
+        discovers: returns whether the API server's discovery lists a kind; may raise a ClusterError.
 
     Attributes:
         started: set when the watches begin.

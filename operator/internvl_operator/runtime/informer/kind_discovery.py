@@ -14,13 +14,13 @@ _log = logging.getLogger(__name__)
 
 
 async def until_discovered(discovers: Callable[[Kind], Awaitable[bool]], kinds: Iterable[Kind]) -> None:
-    """Wait until the API server's discovery tells of every kind.
+    """Wait until the API server's discovery lists every kind.
 
     Kopf looks for kinds there, once, and watches none that it does not find. A new kind can be listed before.
 
     Args:
-        discovers: asks for one kind; may raise a ClusterError.
-        kinds: that are to be watched; those that every cluster has are not asked for.
+        discovers: returns whether discovery lists one kind; may raise a ClusterError.
+        kinds: the kinds to watch; those that every cluster has are not asked for.
     """
     for kind in kinds:
         if kind in _CUSTOM_KINDS:
@@ -32,7 +32,7 @@ async def _until_discovered(discovers: Callable[[Kind], Awaitable[bool]], kind: 
         try:
             if await discovers(kind):
                 return
-            _log.warning("no %s are watched yet: discovery does not tell of them", kind.plural)
+            _log.warning("no %s are watched yet: discovery does not list them", kind.plural)
         except ClusterError as error:
             _log.warning("no %s are watched yet: %s", kind.plural, error)
         await asyncio.sleep(_RETRY_SECONDS)

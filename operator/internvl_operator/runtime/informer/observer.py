@@ -1,4 +1,4 @@
-"""Who is told by the informer."""
+"""The protocol of whoever the informer reports to."""
 
 from collections.abc import Collection, Mapping
 from typing import Any, Protocol
@@ -7,7 +7,7 @@ from internvl_operator.kube.port import Key, Kind
 
 
 class Observer(Protocol):
-    """Who knows the watched objects, and is told of what changes."""
+    """Knows the watched objects, and gets what changes."""
 
     def observe(self, kind: Kind, event_type: str | None, body: Mapping[str, Any]) -> None:
         """Take in an event of a watch; the type is None for an object of a list."""

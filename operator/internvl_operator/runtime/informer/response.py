@@ -1,9 +1,10 @@
-"""The HTTP responses of Kopf's lists and watches, without what is known already.
+"""The HTTP responses of Kopf's lists and watches, without the events that the observer knows already.
 
-Every write of the operator comes back as an event, after the answer that told of it. Kopf runs a task for each event
-and copies its object, which costs more than the rest of the work on it.
+Every write of the operator comes back as an event, though the answer to the write had the same object. Kopf runs a
+task for each event and copies its object, which costs more than all other work on the event.
 
-Kopf tells of what a list has, and not of what it lacks: what was deleted while a watch was broken is found here.
+Kopf reports the objects of a list, and not which objects the list lacks. This module finds the objects that were
+deleted while a watch was broken.
 
 Why: docs/design/001-kopf-as-informer.md
 """
@@ -28,8 +29,8 @@ def informer_response(kinds: Iterable[Kind], observer: Observer) -> type[aiohttp
     """Return the class of the responses of a session that passes on what the observer does not know.
 
     Args:
-        kinds: that are listed and watched; their plurals differ.
-        observer: knows objects, and is told of whole lists.
+        kinds: the kinds that are listed and watched; each has another plural.
+        observer: says which objects it knows, and gets the keys of each complete list.
     """
     by_plural = {kind.plural: kind for kind in kinds}
     lists = ListedKeys(observer)
@@ -63,7 +64,7 @@ class ListedKeys:
     """The keys of the lists that are under way, page by page.
 
     Args:
-        observer: is told of each list that is complete.
+        observer: gets the keys of each complete list.
     """
 
     def __init__(self, observer: Observer) -> None:

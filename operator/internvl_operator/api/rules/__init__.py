@@ -1,0 +1,1 @@
+"""Rules of a resource that follow from the catalogue."""

@@ -1,0 +1,1 @@
+"""The series of InternVL: one module each, a row for each size."""
