@@ -33,6 +33,14 @@ export function fill(form, values) {
   }
 }
 
+// The sizes of the chosen series. A size that another series has too stays.
+export function offerSizes(form, sizes) {
+  const field = form.elements.size;
+  const wanted = field.value;
+  field.replaceChildren(...sizes.map((size) => new Option(size)));
+  field.value = sizes.includes(wanted) ? wanted : sizes[0];
+}
+
 // The planner names the option that it refuses, as argparse does.
 export function markRefused(form, refusal) {
   for (const field of fieldsOf(form)) {

@@ -1,8 +1,9 @@
 // The map: what each size needs on each usual GPU, with the colour of its kind of plan.
 
-export function drawMap({ sizes, gpus }, choose) {
+export function drawMap(sizes, gpus, choose) {
   const map = document.getElementById("map");
-  map.tHead.rows[0].append(...gpus.map((gpu) => heading("col", gpu)));
+  map.tBodies[0].replaceChildren();
+  map.tHead.rows[0].replaceChildren(document.createElement("td"), ...gpus.map((gpu) => heading("col", gpu)));
   for (const size of sizes) {
     const row = map.tBodies[0].insertRow();
     row.dataset.size = size;
@@ -21,6 +22,7 @@ export function drawMap({ sizes, gpus }, choose) {
 export function drawRow(size, cells) {
   for (const { gpu, outcome, gpus, replicas, awq, summary } of cells) {
     const button = document.querySelector(`#map tr[data-size="${CSS.escape(size)}"] button[data-gpu="${CSS.escape(gpu)}"]`);
+    if (!button) return; // of a series that is no longer chosen
     const runs = outcome === "ok" && replicas > 0;
     button.className = !runs ? "none" : awq ? "awq" : gpus * replicas === 1 ? "one" : "several";
     const count = replicas > 1 ? `${replicas} × ${gpus}` : gpus;

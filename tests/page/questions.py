@@ -9,7 +9,7 @@ QUESTIONS: tuple[dict[str, str], ...] = (
     {"size": "8B", "gpu": "L4", "session-len": "16384"},
     {"size": "8B", "gpu-memory": "16Gi", "quantization": "AWQ"},
     {"size": "26B", "gpu": "A100-80GB", "requests-per-second": "50", "image-size": "896x896"},
-    {"size": "40B", "gpu": "H100", "engine": "0.9.2"},
+    {"series": "InternVL3.5", "size": "38B", "gpu": "H100", "engine": "0.18.0"},
     {"size": "76B", "gpu": "H200", "quant-policy": "8", "cache-max-entry-count": "0.5"},
     # No plan runs: the outcome is another than ok.
     {"size": "76B", "gpu": "T4", "tp": "1"},

@@ -14,16 +14,17 @@ import yaml
 import internvl_operator
 from internvl_operator import parse, plan_document, plan_resource
 from internvl_operator.api.v1alpha1 import API_VERSION, KIND
+from internvl_operator.catalog.models import SERIES
 from internvl_operator.cli.plan.plan_command import plan_parser
 from internvl_operator.page.answers import answer, description, map_row
 from internvl_operator.page.inputs import INPUTS, described_inputs, plan_arguments
-from internvl_operator.page.resource_yaml import resource_yaml
 from tests.page.questions import QUESTIONS, REFUSALS
 
 if TYPE_CHECKING:
     from tests.conftest import Internvl
 
 EVERY_INPUT = {
+    "series": "InternVL2",
     "size": "8B",
     "gpu": "L4",
     "gpu-memory": "22Gi",
@@ -91,13 +92,35 @@ def test_the_resource_has_the_plan_that_the_page_shows(values: dict[str, str]) -
 
 
 def test_the_resource_is_of_the_kind_that_the_operator_serves() -> None:
-    resource = yaml.safe_load(resource_yaml({"size": "26B"}))
+    resource = yaml.safe_load(answered({"size": "26B", "gpu": "H100"})["yaml"])
     assert (resource["apiVersion"], resource["kind"]) == (API_VERSION, KIND)
-    assert resource["metadata"] == {"name": "internvl-26b"}
+    assert resource["metadata"] == {"name": "internvl2-26b"}
+
+
+@pytest.mark.parametrize(
+    "values", [{"series": "InternVL3.5", "size": "8B"}, {"size": "InternVL3.5-8B"}], ids=str
+)
+def test_the_resource_has_series_and_size_apart(values: dict[str, str]) -> None:
+    resource = yaml.safe_load(answered({**values, "gpu": "L4"})["yaml"])
+    assert resource["metadata"] == {"name": "internvl3-5-8b"}
+    assert resource["spec"] == {
+        "series": "InternVL3.5",
+        "size": "8B",
+        "gpu": {"product": "NVIDIA-L4"},
+    }
+
+
+def test_the_page_offers_the_sizes_of_each_series() -> None:
+    sizes = json.loads(description())["sizes"]
+    assert list(sizes) == ["", *SERIES]
+    assert sizes[""] == sizes["InternVL2"]
+    for series, offered in sizes.items():
+        for size in offered:
+            assert answered({"series": series, "size": size, "gpu": "H200"})["code"] == 0
 
 
 def test_the_resource_has_every_input_in_its_field() -> None:
-    spec: Any = yaml.safe_load(resource_yaml(EVERY_INPUT))["spec"]
+    spec: Any = yaml.safe_load(answered(EVERY_INPUT)["yaml"])["spec"]
     found = {}
     for each in INPUTS:
         value = spec
@@ -155,6 +178,7 @@ def test_choices_and_words_are_those_of_the_command() -> None:
     assert inputs["sessions"]["help"] == "full-length sessions to hold at once (4)"
     assert inputs["sessions"]["mode"] == "numeric"
     assert inputs["size"]["required"]
+    assert inputs["series"]["choices"] == list(SERIES)
     assert not inputs["gpu"]["required"]
 
 

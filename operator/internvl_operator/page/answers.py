@@ -14,7 +14,7 @@ from internvl_operator.cli.exit_codes import USAGE_ERROR
 from internvl_operator.cli.plan import plan_command
 from internvl_operator.cli.plan.plan_text import memory_parts
 from internvl_operator.cli.table.plan_table import USUAL_GPUS, summary
-from internvl_operator.page.inputs import Values, described_inputs, plan_arguments
+from internvl_operator.page.inputs import Values, described_inputs, plan_arguments, sizes_by_series
 from internvl_operator.page.resource_yaml import resource_yaml
 from internvl_operator.page.speed_curve import speed_curve
 from internvl_operator.planner.document import Document, plan_from_document
@@ -36,10 +36,14 @@ class _Printed:
 
 
 def description() -> str:
-    """Return, as JSON, what the page draws before the first answer: its inputs, and the columns of its map."""
-    sizes = next(each["choices"] for each in described_inputs() if each["name"] == "size")
+    """Return, as JSON, what the page draws before the first answer: its inputs, and the rows and columns of its map."""
     return json.dumps(
-        {"version": __version__, "inputs": described_inputs(), "sizes": sizes, "gpus": USUAL_GPUS}
+        {
+            "version": __version__,
+            "inputs": described_inputs(),
+            "sizes": sizes_by_series(),
+            "gpus": USUAL_GPUS,
+        }
     )
 
 
@@ -74,7 +78,7 @@ def answer(values_json: str) -> str:
             "reason": reason.strip(),
             "text": printed.output.removesuffix("\n"),
             "json": document,
-            "yaml": resource_yaml(values, _replicas(parsed)) if plan.is_ok else "",
+            "yaml": resource_yaml(values, plan, _replicas(parsed)) if plan.is_ok else "",
             "speed": speed_curve(plan, parsed),
             "total": plan.gpu_memory_mib,
             "memory": [{"name": name, "mib": mib} for name, mib, _ in memory_parts(plan.memory)],

@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 from internvl_operator.catalog.gpus import GPUS, find_gpu
+from internvl_operator.catalog.models import INTERNVL2, SERIES, sizes_of
 from internvl_operator.cli.plan.plan_command import plan_parser
 from internvl_operator.cli.table.plan_table import USUAL_GPUS
 
@@ -28,6 +29,7 @@ class Input:
         field: where its value stands in ``spec``, with dots.
         value: makes the field's value of the text; a number's type tells the page to ask for a number.
         initial: what the page begins with.
+        choices: values of which the page takes one, where the option itself does not name them.
         suggestions: values that the page offers beside any other.
         further: whether the page shows it only when asked.
     """
@@ -37,6 +39,7 @@ class Input:
     field: str
     value: Callable[[str], Any] = str
     initial: str = ""
+    choices: tuple[str, ...] = ()
     suggestions: tuple[str, ...] = ()
     further: bool = False
 
@@ -49,8 +52,9 @@ def _product(name: str) -> str:
 
 
 INPUTS = (
-    Input("size", "Size", "size", initial="8B"),
-    Input("gpu", "GPU", "gpu.product", _product, "A100-80GB", _GPU_NAMES),
+    Input("series", "Series", "series"),
+    Input("size", "Size", "size", initial="8B", choices=sizes_of(INTERNVL2)),
+    Input("gpu", "GPU", "gpu.product", _product, "A100-80GB", suggestions=_GPU_NAMES),
     Input("gpu-memory", "Memory of one GPU", "gpu.memory"),
     Input("quantization", "Quantization", "quantization"),
     Input("session-len", "Session length", "engine.sessionLen", int),
@@ -75,6 +79,11 @@ _KEYBOARDS: Mapping[Callable[[str], Any], str] = {int: "numeric", float: "decima
 """The keyboard that a phone shows, as HTML's ``inputmode`` names it."""
 
 
+def sizes_by_series() -> dict[str, tuple[str, ...]]:
+    """Return the sizes that the page offers by the series that is chosen, which is blank where none is."""
+    return {"": sizes_of(INTERNVL2), **{series: sizes_of(series) for series in SERIES}}
+
+
 def described_inputs() -> list[dict[str, Any]]:
     """Return the inputs as the page draws them, as JSON.
 
@@ -87,7 +96,7 @@ def described_inputs() -> list[dict[str, Any]]:
             "name": each.name,
             "label": each.label,
             "help": options[each.name].help if options[each.name].option_strings else "",
-            "choices": [str(choice) for choice in options[each.name].choices or ()],
+            "choices": [str(choice) for choice in options[each.name].choices or each.choices],
             "required": not options[each.name].option_strings,
             "suggestions": each.suggestions,
             "mode": _KEYBOARDS.get(each.value, "text"),

@@ -4,7 +4,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from internvl_operator.catalog.models import INTERNVL2
 from internvl_operator.page.inputs import Values, given_inputs
+from internvl_operator.planner.plan import Plan
 
 _INDENT = "  "
 
@@ -13,22 +15,23 @@ _HEAD = """\
 apiVersion: internvl.dev/v1alpha1
 kind: InternVLDeployment
 metadata:
-  name: internvl-{size}
+  name: {name}
 spec:
 """
 
 
-def resource_yaml(values: Values, replicas: int = 1) -> str:
+def resource_yaml(values: Values, plan: Plan, replicas: int) -> str:
     """Return an InternVLDeployment in YAML.
 
     Texts are quoted as in JSON, so that none of them is read as a number or a boolean.
 
     Args:
         values: inputs that the planner takes.
+        plan: what it makes of them.
         replicas: how many carry the load.
     """
     spec: dict[str, Any] = {}
-    for each, text in given_inputs(values).items():
+    for each, text in given_inputs({**values, **_model(plan)}).items():
         *sections, name = each.field.split(".")
         place = spec
         for section in sections:
@@ -39,7 +42,16 @@ def resource_yaml(values: Values, replicas: int = 1) -> str:
         spec.pop("load", None)
     if replicas > 1:
         spec["replicas"] = replicas
-    return _HEAD.format(size=spec["size"].lower()) + "".join(f"{line}\n" for line in _lines(spec, _INDENT))
+    return _HEAD.format(name=_name(plan)) + "".join(f"{line}\n" for line in _lines(spec, _INDENT))
+
+
+def _model(plan: Plan) -> Values:
+    """Return series and size apart, which a person may have written in one."""
+    return {"size": plan.size} if plan.series == INTERNVL2 else {"series": plan.series, "size": plan.size}
+
+
+def _name(plan: Plan) -> str:
+    return f"{plan.series}-{plan.size}".lower().replace(".", "-")
 
 
 def _lines(section: Mapping[str, Any], indent: str) -> Iterator[str]:
