@@ -34,7 +34,7 @@ from internvl_operator.planner.request import QUANTIZATIONS, PlanRequest, quanti
 
 def main(arguments: Sequence[str]) -> int:
     """Print the plan; return 0 for a plan, 2 for wrong usage or no GPU known, 3 for any outcome but ok."""
-    parser = _parser()
+    parser = plan_parser()
     options = parser.parse_args(arguments)
     if (options.size is None) == (options.file is None):
         parser.error("give either a size or -f FILE")
@@ -62,7 +62,8 @@ class _Asked:
     port: int = DEFAULT_PORT
 
 
-def _parser() -> argparse.ArgumentParser:
+def plan_parser() -> argparse.ArgumentParser:
+    """Return the parser of the verb's arguments, from which the planner page takes choices and words."""
     parser = argparse.ArgumentParser(
         prog="internvl plan",
         description="Says what a model needs: GPUs, tp, quantization, memory, and the command line. "

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from internvl_operator.cli.plan.speed_text import speed_lines
 from internvl_operator.cli.text_table import aligned
 from internvl_operator.planner.explain import Alternative
+from internvl_operator.planner.memory.estimate import MemoryEstimate
 from internvl_operator.planner.plan import Plan
 from internvl_operator.planner.request import PlanRequest
 
@@ -87,15 +88,20 @@ def _origin(given: bool, value: str) -> str:
     return f"{value} ({'given' if given else 'derived'})"
 
 
-def _memory(plan: Plan) -> Iterator[str]:
-    memory = plan.memory
-    parts = [
+def memory_parts(memory: MemoryEstimate) -> list[tuple[str, int, str]]:
+    """Return what one GPU's memory holds, from the bottom: name, MiB, and mark in the bar."""
+    return [
         ("weights", memory.weights_mib, "█"),
         ("overhead", memory.overhead_mib, "▓"),
         ("kv cache", memory.kv_cache_mib, "▒"),
         ("working", memory.working_mib, "░"),
         ("free", memory.free_mib, "·"),
     ]
+
+
+def _memory(plan: Plan) -> Iterator[str]:
+    memory = plan.memory
+    parts = memory_parts(memory)
     yield f"  memory of one GPU, {plan.gpu_memory_mib} MiB, {memory.used_mib} MiB of it used"
     yield "  " + _bar([(amount, mark) for _, amount, mark in parts], plan.gpu_memory_mib)
     for name, amount, mark in parts:
