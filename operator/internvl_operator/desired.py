@@ -30,6 +30,7 @@ from internvl_operator.planner.autoscaling import with_autoscaling_warning
 from internvl_operator.planner.nodes.inventory import Inventory, NoGpuKnownError
 from internvl_operator.planner.outcome import Outcome
 from internvl_operator.planner.plan import Plan, make_plan
+from internvl_operator.planner.remarks.spec_remarks import with_spec_remarks
 from internvl_operator.planner.remote_code import with_branch_warning
 from internvl_operator.planner.request import GpuRequest, PlanRequest, request_of
 from internvl_operator.planner.sticky_plan import replanned
@@ -159,7 +160,9 @@ async def desire(
         return Desired(resource, plan, problem=Problem(Reason.POD_TEMPLATE_TOO_LARGE, message))
     return Desired(
         resource,
-        with_branch_warning(with_autoscaling_warning(children.plan, request), request),
+        with_spec_remarks(
+            with_branch_warning(with_autoscaling_warning(children.plan, request), request), request
+        ),
         tuple(_owned(manifest, body) for manifest in children.manifests),
         children.revision,
         children.update,

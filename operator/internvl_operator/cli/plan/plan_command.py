@@ -23,6 +23,7 @@ from internvl_operator.manifests.server_arguments import COMMAND, DEFAULT_PORT, 
 from internvl_operator.planner.autoscaling import with_autoscaling_warning
 from internvl_operator.planner.document import plan_document
 from internvl_operator.planner.plan import Plan, make_plan
+from internvl_operator.planner.remarks.spec_remarks import with_spec_remarks
 from internvl_operator.planner.remote_code import with_branch_warning
 from internvl_operator.planner.request import QUANTIZATIONS, PlanRequest, quantized, request_of
 
@@ -98,7 +99,7 @@ def _asked(options: argparse.Namespace) -> list[_Asked]:
 
 def _planned(request: PlanRequest) -> Plan:
     plan = make_plan(request, gpus_of(request.gpu))
-    return with_branch_warning(with_autoscaling_warning(plan, request), request)
+    return with_spec_remarks(with_branch_warning(with_autoscaling_warning(plan, request), request), request)
 
 
 def _formatted(planned: list[tuple[Plan, _Asked]], output: str) -> str:
