@@ -147,7 +147,7 @@ class PlannerPage:
 
     def field(self, name: str) -> str:
         """What the form holds for an input."""
-        return self.page.locator(f"#input-{name}").input_value()
+        return str(self.page.locator(f"#input-{name}").input_value())
 
     def fields(self) -> dict[str, str]:
         """What the form holds."""

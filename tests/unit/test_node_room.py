@@ -80,8 +80,8 @@ def test_a_limit_bounds_what_is_needed() -> None:
         ({"ephemeral_storage": "1Gi"}, "model.cache"),
     ],
 )
-def test_nodes_without_room_are_refused_by_the_field(allocatable: dict[str, Any], named: str) -> None:
-    refused = planned({"size": "2B"}, node(**allocatable))
+def test_nodes_without_room_are_refused_by_the_field(allocatable: dict[str, str], named: str) -> None:
+    refused = planned({"size": "2B"}, node("small", L4, **allocatable))
     assert refused.outcome is Outcome.REJECTED
     assert named in refused.reason
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,6 +16,9 @@ from internvl_operator.kube.port import (
     UnavailableError,
 )
 from tests.unit.world import KEY, World
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 async def test_an_object_of_a_deleted_namesake_is_waited_for(world: World) -> None:
@@ -83,10 +86,10 @@ async def test_a_status_that_the_api_server_refuses_is_told_by_an_event(world: W
     world.edit(replicas=2)
     original = world.cluster.patch_status
 
-    async def refuse(*_: Any) -> KubernetesObject:
+    async def refuse(manifest: Mapping[str, Any]) -> KubernetesObject:  # noqa: ARG001
         raise InvalidError("status.plan.nodeSelector: Invalid value: null")
 
-    world.cluster.patch_status = refuse  # type: ignore[method-assign, assignment]
+    world.cluster.patch_status = refuse  # type: ignore[method-assign]
     with pytest.raises(InvalidError):
         await world.reconcile()
     world.cluster.patch_status = original  # type: ignore[method-assign]

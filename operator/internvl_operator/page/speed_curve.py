@@ -3,7 +3,7 @@
 from typing import Any
 
 from internvl_operator.planner.document import Document
-from internvl_operator.planner.load.explanation import LIMITS
+from internvl_operator.planner.speed.words import LIMITS
 from internvl_operator.planner.load.speed_of_plan import speed_of_plan
 from internvl_operator.planner.plan import Plan
 from internvl_operator.planner.speed.load import Load

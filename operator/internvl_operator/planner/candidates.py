@@ -1,6 +1,6 @@
 """Every configuration that a request allows, each with its outcome and its memory."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from internvl_operator.catalog.engine import Engine
@@ -202,3 +202,22 @@ def _quantizes_kv_in_vain(request: PlanRequest, backend: Backend) -> bool:
     language = request.model.language
     quantizes = request.options.quant_policy != 0
     return quantizes and backend is Backend.TURBOMIND and not language.has_quantized_kv_on_turbomind
+
+
+def choose(considered: Sequence[Candidate], wanted_sessions: int) -> Candidate:
+    """Return the best of some configurations, which are ordered by cost."""
+    possible = [candidate for candidate in considered if candidate.outcome is Outcome.OK]
+    for awq in (False, True):
+        for candidate in possible:
+            if candidate.awq is awq and candidate.sessions >= wanted_sessions:
+                return candidate
+    if possible:
+        return max(possible, key=lambda candidate: candidate.sessions)
+    return max(considered, key=_how_near)
+
+
+def _how_near(candidate: Candidate) -> tuple[int, int]:
+    """Return the order of configurations that fail: the nearer to running, the larger."""
+    order = (Outcome.REJECTED, Outcome.OOM, Outcome.NO_KV_FOR_SESSION, Outcome.SESSION_EXCEEDS_KV)
+    missing = 0 if candidate.refusal else candidate.memory.shortfall_mib
+    return (order.index(candidate.outcome), -missing)

@@ -13,8 +13,14 @@ from typing import TYPE_CHECKING
 from internvl_operator.catalog.engine_options import EngineOptions
 from internvl_operator.catalog.engines import engine
 from internvl_operator.catalog.models import INTERNVL2, MODELS, Backend, Model
-from internvl_operator.planner.candidates import Candidate, candidates
-from internvl_operator.planner.explain import Alternative, alternatives_to, reason_for, ways_out_of
+from internvl_operator.planner.candidates import Candidate, candidates, choose
+from internvl_operator.planner.explain import (
+    Alternative,
+    alternatives_to,
+    dearer_by,
+    reason_for,
+    ways_out_of,
+)
 from internvl_operator.planner.images import variant_named
 from internvl_operator.planner.memory.constants import MEASURED_ARCHITECTURES
 from internvl_operator.planner.memory.estimate import MemoryEstimate
@@ -113,22 +119,29 @@ class Plan:
         return self.outcome is Outcome.OK
 
 
-def make_plan(request: PlanRequest, inventory: Inventory) -> Plan:
-    """Return the plan for a request, or, with an outcome other than ok, why there is none and the way out."""
+def make_plan(request: PlanRequest, inventory: Inventory, *, explains_options: bool = True) -> Plan:
+    """Return the plan for a request, or, with an outcome other than ok, why there is none and the way out.
+
+    Args:
+        request: what is asked for.
+        inventory: the GPUs that it may use.
+        explains_options: whether the reason names a given option that makes the plan dearer, quantized or impossible.
+    """
     considered = sorted(candidates(request, inventory), key=lambda candidate: candidate.cost)
     if choice := _choice_for_load(considered, request, inventory):
         return _plan(
             choice.candidate, request, choice.outcome, choice.reason, choice.alternatives, inventory.notes
         )
     chosen = choose(considered, request.wanted_sessions)
+    reason = reason_for(chosen, considered, request)
     if chosen.outcome is Outcome.OK:
-        reason = reason_for(chosen, considered, request)
         alternatives = alternatives_to(chosen, considered, request)
     else:
         alternatives = ways_out_of(request, inventory)
-        reason = reason_for(chosen, considered, request)
         if alternatives:
             reason += "; " + " or ".join(alternative.reason for alternative in alternatives)
+    if explains_options:
+        reason += dearer_by(chosen, request, inventory)
     return _plan(chosen, request, chosen.outcome, reason, alternatives, inventory.notes)
 
 
@@ -140,25 +153,6 @@ def _choice_for_load(
     from internvl_operator.planner.load.choice import choice_for_load  # a load's cost, not every plan's
 
     return choice_for_load(considered, request, request.load, inventory)
-
-
-def choose(considered: Sequence[Candidate], wanted_sessions: int) -> Candidate:
-    """Return the best of some configurations, which are ordered by cost; one that fails where none runs."""
-    possible = [candidate for candidate in considered if candidate.outcome is Outcome.OK]
-    for awq in (False, True):
-        for candidate in possible:
-            if candidate.awq is awq and candidate.sessions >= wanted_sessions:
-                return candidate
-    if possible:
-        return max(possible, key=lambda candidate: candidate.sessions)
-    return max(considered, key=_how_near)
-
-
-def _how_near(candidate: Candidate) -> tuple[int, int]:
-    """Return a sort key of configurations that fail: the one that lacks least to run has the largest."""
-    order = (Outcome.REJECTED, Outcome.OOM, Outcome.NO_KV_FOR_SESSION, Outcome.SESSION_EXCEEDS_KV)
-    missing = 0 if candidate.refusal else candidate.memory.shortfall_mib
-    return (order.index(candidate.outcome), -missing)
 
 
 def _plan(
@@ -215,7 +209,7 @@ def _node_terms(chosen: Candidate, request: PlanRequest) -> tuple[Term, ...]:
 def _warnings(chosen: Candidate, request: PlanRequest, float16: bool) -> tuple[str, ...]:
     """Return the warnings of a plan: what the numbers of the plan do not say."""
     model, release, pool = request.model, engine(request.engine), chosen.pool
-    warnings = list(release.warnings_for(model, chosen.backend, chosen.tp, request.options))
+    warnings: list[str] = []
     if float16:
         warnings.append(_float16_warning(model, pool))
     if model.language.architecture not in MEASURED_ARCHITECTURES:
@@ -234,7 +228,7 @@ def _warnings(chosen: Candidate, request: PlanRequest, float16: bool) -> tuple[s
     known = model.language.max_position_embeddings
     if request.options.session_len > known:
         warnings.append(f"The model knows {known} tokens: answers get worse beyond, whatever fits.")
-    return tuple(warnings)
+    return (*warnings, *release.warnings_for(model, chosen.backend, chosen.tp, request.options))
 
 
 def _float16_warning(model: Model, pool: GpuPool) -> str:

@@ -58,6 +58,9 @@ class PlanRequest:
         has_own_image: whether ``spec.engine.image`` names an image, which may be built for any hardware.
         given_requests: the resources, such as ``cpu``, that the spec requests itself.
         limits: the most that the container may take of a resource, as Kubernetes quantities.
+        variables: names in ``engine.env``.
+        replicas: as given, and the fewest of the autoscaler; they change no plan.
+        least_replicas: None without an autoscaler.
         autoscaled: whether the replicas follow the requests that wait; it changes no plan.
         sessions: full-length sessions to hold at once; None asks for DEFAULT_SESSIONS, or for one with a given tp.
         options: the engine's options, of which those that are None are derived.
@@ -78,6 +81,9 @@ class PlanRequest:
     revision: str | None = None
     keeps_files: bool = False
     extra_args: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
+    replicas: int | None = None
+    least_replicas: int | None = None
     has_own_image: bool = False
     given_requests: frozenset[str] = frozenset()
     limits: Mapping[str, str] = field(default_factory=dict)
@@ -146,6 +152,9 @@ def request_of(spec: "InternVLDeploymentSpec") -> PlanRequest:
             spec.model.source.persistent_volume_claim or spec.model.source.image or spec.model.cache.is_given
         ),
         extra_args=tuple(engine.extra_args),
+        variables=tuple(variable.name for variable in engine.env),
+        replicas=spec.replicas if "replicas" in spec.model_fields_set else None,
+        least_replicas=spec.autoscaling.min_replicas if spec.autoscaling.max_replicas is not None else None,
         has_own_image=engine.image is not None,
         given_requests=frozenset(spec.pod_template.resources.requests),
         limits=spec.pod_template.resources.limits,

@@ -26,7 +26,9 @@ def replanned(plan: Plan, request: PlanRequest) -> Plan:
     pool = GpuPool(
         plan.product, plan.gpu_memory_mib, plan.gpus, plan.resource, _capability(plan), plan.node_selector
     )
-    fresh = make_plan(replace(request, tp=plan.tp, quantized=plan.awq), Inventory((pool,)))
+    fresh = make_plan(
+        replace(request, tp=plan.tp, quantized=plan.awq), Inventory((pool,)), explains_options=False
+    )
     # What the nodes of then decided stays: where the pods may land, and what they request there.
     fresh = replace(
         fresh,

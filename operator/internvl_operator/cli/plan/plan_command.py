@@ -24,11 +24,9 @@ from internvl_operator.cli.options import (
 from internvl_operator.cli.plan.plan_text import plan_text
 from internvl_operator.cli.plot.plot_option import add_plot_option, drawing
 from internvl_operator.manifests.server_arguments import COMMAND, DEFAULT_PORT, server_arguments
-from internvl_operator.planner.autoscaling import with_autoscaling_warning
 from internvl_operator.planner.document import plan_document
-from internvl_operator.planner.load.speed_of_plan import with_speed
 from internvl_operator.planner.plan import Plan, make_plan
-from internvl_operator.planner.remote_code import with_branch_warning
+from internvl_operator.planner.remarks.completed_plan import completed
 from internvl_operator.planner.request import QUANTIZATIONS, PlanRequest, quantized, request_of
 
 
@@ -121,8 +119,7 @@ def _with_all(request: PlanRequest, options: argparse.Namespace, changes: dict[s
 
 
 def _planned(request: PlanRequest) -> Plan:
-    plan = make_plan(request, gpus_of(request.gpu))
-    return with_speed(with_branch_warning(with_autoscaling_warning(plan, request), request), request)
+    return completed(make_plan(request, gpus_of(request.gpu)), request)
 
 
 def _formatted(planned: list[tuple[Plan, _Asked]], output: str) -> str:

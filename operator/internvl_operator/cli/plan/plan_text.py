@@ -3,9 +3,11 @@
 import shlex
 from collections.abc import Iterator, Sequence
 
+from internvl_operator.catalog.engines import engine
 from internvl_operator.cli.plan.speed_text import speed_lines
 from internvl_operator.cli.text_table import aligned
 from internvl_operator.planner.explain import Alternative
+from internvl_operator.planner.images import variant_named
 from internvl_operator.planner.memory.estimate import MemoryEstimate
 from internvl_operator.planner.plan import Plan
 from internvl_operator.planner.request import PlanRequest
@@ -48,7 +50,7 @@ def _verdict(plan: Plan) -> Iterator[str]:
 
 
 def _derived(plan: Plan, request: PlanRequest) -> Iterator[str]:
-    memory = plan.memory
+    memory, variant = plan.memory, variant_named(engine(plan.engine), plan.image_variant)
     rows = [
         (
             "weights",
@@ -60,6 +62,7 @@ def _derived(plan: Plan, request: PlanRequest) -> Iterator[str]:
             f"LMDeploy {plan.engine}",
             "backend " + _origin(request.backend is not None, plan.backend),
         ),
+        ("image", variant.name, f"needs NVIDIA's driver {variant.driver[0]}.{variant.driver[1]} or later"),
         ("gpus", str(plan.gpus), "tp " + _origin(request.tp is not None, str(plan.tp))),
         (
             "kv cache",
