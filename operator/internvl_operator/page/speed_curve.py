@@ -3,11 +3,11 @@
 from typing import Any
 
 from internvl_operator.planner.document import Document
-from internvl_operator.planner.speed.words import LIMITS
 from internvl_operator.planner.load.speed_of_plan import speed_of_plan
 from internvl_operator.planner.plan import Plan
 from internvl_operator.planner.speed.load import Load
 from internvl_operator.planner.speed.speed_estimate import Limit
+from internvl_operator.planner.speed.words import LIMITS
 
 IN_FLIGHT = (1, 2, 4, 8, 16, 32, 64, 128)
 
