@@ -58,7 +58,8 @@ def test_runs_that_the_fit_has_not_seen_are_predicted() -> None:
 
 
 def test_each_load_is_predicted_from_the_others_where_one_of_its_limit_is_left() -> None:
-    found = leave_out([cell for cell in CELLS if limit(cell) is not Limit.PREPROCESSING], load_of)
+    alone = {load_of(cell) for cell in CELLS if limit(cell) is Limit.PREPROCESSING}
+    found = {load: each for load, each in leave_out(CELLS, load_of).items() if load not in alone}
     assert len(found) >= 9
     rates = [abs(error) for each in found.values() for error in each.rate.values]
     assert sum(rates) / len(rates) <= 0.15
