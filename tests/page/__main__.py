@@ -11,7 +11,7 @@ import time
 from statistics import median
 from typing import TYPE_CHECKING
 
-from internvl_operator.catalog.models import MODELS
+from internvl_operator.catalog.models import INTERNVL2, sizes_of
 from tests.page.browser import BUILT, PlannerPage, chromium, served
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def _times(browser: Browser, address: str) -> tuple[float, float, list[float]]:
         cold = _opened(planner)
         warm = _opened(planner)
         planner.wait_for_map()
-        for size in [*MODELS] * CHANGES:
+        for size in sizes_of(INTERNVL2) * CHANGES:
             planner.follow({"size": size, "gpu": "A100-80GB"})
         # The first one is that of the loading.
         return cold, warm, [milliseconds / 1000 for milliseconds in planner.milliseconds()[1:]]
