@@ -60,7 +60,7 @@ test-node: install ## Run the tests on real nodes, with the pods of a stub; as r
 binaries: install ## Download or build the programs of the local cluster and of the tests
 	@$(BIN)/python -m tests.cluster binaries
 
-demo: install ## Show twelve models on a local cluster, a change and a deletion
+demo: install ## Show fifteen models on a local cluster, a change and a deletion
 	@$(BIN)/python -m tests.demo
 
 cluster: install ## Start a local cluster with the operator; it stays up

@@ -201,7 +201,7 @@ async def _plan(
 
 
 async def _new_plan(request: PlanRequest, inventory: InventorySource) -> Plan:
-    """Return a plan; what has no place on the nodes of a minute ago may have one on those of now.
+    """Return a plan for the cached nodes, or if it fails for fresh ones: nodes may have come meanwhile.
 
     Raises:
         NoGpuKnownError: neither the spec nor the cluster says which GPU there will be.

@@ -15,11 +15,18 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from images.stub.lmdeploy_stub.load import Load
 from images.stub.lmdeploy_stub.metrics import Metrics as EngineMetrics
+from internvl_operator.api.parsing import parse
 from internvl_operator.api.reasons import Reason
 from internvl_operator.catalog.engines import engine
+from internvl_operator.catalog.models import INTERNVL2, SERIES
 from internvl_operator.manifests.objects.horizontalpodautoscaler import WAITING_REQUESTS_METRIC
+from internvl_operator.planner.document import plan_document
+from internvl_operator.planner.load.speed_of_plan import with_speed
+from internvl_operator.planner.request import request_of
 from internvl_operator.runtime.monitoring.metrics import Metrics
 from tests.chart.tools import CHART, ROOT, of_kind, rendered, run
+from tests.cluster.specs.table import resource
+from tests.rendering import plan_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,9 +37,10 @@ if TYPE_CHECKING:
 RULES = CHART / "files" / "rules.yaml"
 ALERTS_TEST = ROOT / "tests" / "chart" / "alerts_test.yaml"
 ADAPTER = CHART / "files" / "prometheus-adapter.yaml"
+STATE_METRICS = CHART / "files" / "kube-state-metrics.yaml"
 DASHBOARDS = sorted((CHART / "files" / "dashboards").glob("*.json"))
 
-METRIC = re.compile(r"\b(?:internvl_|lmdeploy:)\w+")
+METRIC = re.compile(r"\b(?:internvl_(?!dev_)|lmdeploy:)\w+")
 SUFFIXES = {
     "counter": ("_total",),
     "gauge": ("",),
@@ -46,14 +54,30 @@ def exported(registry: CollectorRegistry) -> set[str]:
     return {f"{metric.name}{suffix}" for metric in registry.collect() for suffix in SUFFIXES[metric.type]}
 
 
-EXPORTED = exported(Metrics().registry) | exported(EngineMetrics((0, 18, 0), "m", Load()).registry)
+def state_metrics() -> dict[str, list[str]]:
+    """Return where kube-state-metrics finds the value of each series that it exports for the operator."""
+    (resource,) = yaml.safe_load(STATE_METRICS.read_text())["spec"]["resources"]
+    return {
+        f"{resource['metricNamePrefix']}_{metric['name']}": [
+            *metric["each"]["gauge"]["path"],
+            *metric["each"]["gauge"]["valueFrom"],
+        ]
+        for metric in resource["metrics"]
+    }
+
+
+EXPORTED = (
+    exported(Metrics().registry)
+    | exported(EngineMetrics((0, 18, 0), "m", Load()).registry)
+    | set(state_metrics())
+)
 
 
 def expressions() -> Iterator[Any]:
     """Every expression of the rules, the adapter's rule and the dashboards."""
     for group in yaml.safe_load(RULES.read_text())["groups"]:
         for rule in group["rules"]:
-            yield pytest.param(rule["expr"], id=rule["alert"])
+            yield pytest.param(_without_recorded(rule["expr"]), id=rule.get("alert") or rule["record"])
     for rule in yaml.safe_load(ADAPTER.read_text())["rules"]:
         yield pytest.param(rule["seriesQuery"] + rule["metricsQuery"], id=rule["name"]["as"])
     for path in DASHBOARDS:
@@ -64,6 +88,36 @@ def expressions() -> Iterator[Any]:
         for variable in dashboard["templating"]["list"]:
             if variable["type"] == "query":
                 yield pytest.param(variable["query"]["query"], id=f"{path.stem}: ${variable['name']}")
+
+
+def _without_recorded(expression: str) -> str:
+    """Return an expression with those of the recording rules that it names in place of their names."""
+    for group in yaml.safe_load(RULES.read_text())["groups"]:
+        for rule in group["rules"]:
+            if "record" in rule and rule["record"] in expression:
+                expression = _without_recorded(expression.replace(rule["record"], f"({rule['expr']})"))
+    return expression
+
+
+def test_what_kube_state_metrics_exports_is_in_every_resource_with_a_load() -> None:
+    spec = {"size": "8B", "load": {"requestsPerSecond": 2.5}}
+    request = request_of(parse(resource(spec)).spec)
+    document = plan_document(with_speed(plan_of(spec), request))
+    body: Any = {"spec": spec, "status": {"plan": document}}
+    for path in state_metrics().values():
+        value = body
+        for key in path:
+            value = value[key]
+        assert isinstance(value, int | float)
+
+
+def test_the_installed_configuration_of_kube_state_metrics_is_the_checked_one() -> None:
+    (config,) = [
+        config
+        for config in of_kind(rendered(settings=["kubeStateMetrics.enabled=true"]), "ConfigMap")
+        if config["metadata"]["name"].endswith("-kube-state-metrics")
+    ]
+    assert yaml.safe_load(config["data"]["config.yaml"]) == yaml.safe_load(STATE_METRICS.read_text())
 
 
 @pytest.mark.parametrize("expression", list(expressions()))
@@ -99,7 +153,7 @@ def test_the_alerts_fire_when_they_should_and_only_then(tmp_path: Path) -> None:
 
 def test_every_alert_has_a_unit_test_in_which_it_fires() -> None:
     groups = yaml.safe_load(RULES.read_text())["groups"]
-    alerts = {rule["alert"] for group in groups for rule in group["rules"]}
+    alerts = {rule["alert"] for group in groups for rule in group["rules"] if "alert" in rule}
     tests = yaml.safe_load(ALERTS_TEST.read_text())["tests"]
     fired = {case["alertname"] for test in tests for case in test["alert_rule_test"] if case["exp_alerts"]}
     assert fired == alerts
@@ -116,6 +170,15 @@ def test_grafana_loads_a_dashboard_and_loses_nothing_of_it(path: Path) -> None:
     written = json.loads(path.read_text())
     loaded = json.loads(JSONEncoder(sort_keys=True).encode(Dashboard.from_json(written)))
     assert lost(written, loaded) == []
+
+
+def test_the_dashboard_of_the_models_offers_every_series() -> None:
+    dashboard = json.loads((CHART / "files" / "dashboards" / "models.json").read_text())
+    (variable,) = [each for each in dashboard["templating"]["list"] if each["name"] == "series"]
+    # The first series has no label, which an empty text matches.
+    assert variable["query"].replace(f"{INTERNVL2} : ^$", INTERNVL2).split(",") == list(SERIES)
+    label = "internvl_dev_series=~"
+    assert all(label in target["expr"] for panel in dashboard["panels"] for target in panel["targets"])
 
 
 def lost(written: Any, loaded: Any, path: str = "") -> list[str]:

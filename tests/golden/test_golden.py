@@ -7,6 +7,7 @@ import difflib
 import pytest
 
 from tests.golden.cases import DIRECTORY, cases, rendered
+from tests.golden.plan_texts import COMMANDS, PLANS, printed
 
 CASES = cases()
 HOW_TO = "if that is meant, run `python -m tests.golden` and commit what changed"
@@ -22,6 +23,16 @@ def test_the_manifests_are_as_they_were(name: str) -> None:
 
 def test_every_file_has_a_case() -> None:
     assert {path.stem for path in DIRECTORY.glob("*.yaml")} == set(CASES), HOW_TO
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_plan_for_a_load_is_printed_as_it_was(name: str) -> None:
+    was = (PLANS / f"{name}.txt").read_text(encoding="utf-8")
+    assert printed(COMMANDS[name]).splitlines() == was.splitlines(), HOW_TO
+
+
+def test_every_file_of_a_plan_has_a_command() -> None:
+    assert {path.stem for path in PLANS.iterdir()} == set(COMMANDS), HOW_TO
 
 
 def test_every_example_has_a_file() -> None:

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
     from tests.speed_accuracy.cells import Cell
 
-_ROUNDS = 30
+_ROUNDS = 15
 _STEP = 1e-4
+_ENOUGH = 1e-3
+"""Part of a constant below which a step changes no digit that is kept."""
 _TTFT_WEIGHT = 0.3
 """Of a time to the first token, beside a rate's 1: it varies by a quarter between runs of one server."""
 
@@ -95,7 +97,7 @@ def fit(family: Family, cells: Iterable[Cell], base: SpeedConstants | None = Non
         steps = [max(-0.5, min(0.5, step)) for step in _damped(rows, [-value for value in here])]
         for name, step in zip(family.fitted, steps, strict=True):
             constants = _scaled(constants, name, 1 + step)
-        if max(map(abs, steps)) < _STEP:
+        if max(map(abs, steps)) < _ENOUGH:
             break
     return replace(constants, **{name: _rounded(getattr(constants, name)) for name in family.fitted})
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from internvl_operator.planner.nodes.inventory import (
-    GpuPool,
     Inventory,
     NoGpuKnownError,
     inventory_for,
@@ -51,9 +50,9 @@ def inventory(*nodes: dict[str, Any], default: str | None = None, **request: Any
 
 def test_a_product_is_read_from_the_labels_and_pinned_by_them() -> None:
     (pool,) = inventory(node("a", gfd(A100))).pools
-    assert pool == GpuPool(
-        A100, 81920, 8, compute_capability=(8, 0), node_selector={"nvidia.com/gpu.product": A100}
-    )
+    assert (pool.product, pool.memory_mib, pool.count) == (A100, 81920, 8)
+    assert pool.compute_capability == (8, 0)
+    assert pool.node_selector == {"nvidia.com/gpu.product": A100}
 
 
 def test_the_largest_node_of_a_product_says_how_many_there_are() -> None:
@@ -102,8 +101,8 @@ def test_a_node_without_labels_is_spoken_of_and_used_when_the_memory_is_given() 
     found = inventory(node("bare"), node("b", gfd(A100)))
     assert len(found.pools) == 1
     assert found.notes == ("left out, no label that names the GPUs (set spec.gpu.memory to use them): bare",)
-    given = inventory(node("bare"), memory_mib=40960)
-    assert given.pools == (GpuPool("", 40960, 8),)
+    (pool,) = inventory(node("bare"), memory_mib=40960).pools
+    assert (pool.product, pool.memory_mib, pool.count, pool.node_selector) == ("", 40960, 8, {})
 
 
 def test_labels_that_make_no_sense_break_no_plan() -> None:

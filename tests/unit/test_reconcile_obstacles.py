@@ -77,6 +77,26 @@ async def test_what_the_api_server_refuses_is_stalled_with_its_words_and_left_to
     assert world.condition("Stalled") == ("False", "NotStalled")
 
 
+async def test_a_status_that_the_api_server_refuses_is_told_by_an_event(world: World) -> None:
+    world.create()
+    await world.reconcile()
+    world.edit(replicas=2)
+    original = world.cluster.patch_status
+
+    async def refuse(*_: Any) -> KubernetesObject:
+        raise InvalidError("status.plan.nodeSelector: Invalid value: null")
+
+    world.cluster.patch_status = refuse  # type: ignore[method-assign, assignment]
+    with pytest.raises(InvalidError):
+        await world.reconcile()
+    world.cluster.patch_status = original  # type: ignore[method-assign]
+
+    (event,) = [each for each in world.cluster.events if each.reason == "StatusRefused"]
+    assert "status.plan.nodeSelector: Invalid value: null" in event.message
+    await world.reconcile()
+    assert world.status["observedGeneration"] == 2
+
+
 async def test_an_api_that_fails_is_left_to_the_queues_backoff(world: World) -> None:
     world.create()
     world.cluster.failures.append(UnavailableError("503"))

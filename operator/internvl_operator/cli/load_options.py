@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Mapping
 from dataclasses import replace
 
+from internvl_operator.catalog.models import MAX_TILES_PER_IMAGE
 from internvl_operator.cli.options import given, positive, seconds
 from internvl_operator.planner.request import PlanRequest
 from internvl_operator.planner.speed.load import DEFAULT_CONCURRENCY, DEFAULT_LOAD
@@ -46,9 +47,7 @@ def add_load_options(parser: argparse.ArgumentParser) -> None:
     image.add_argument(
         "--image-size", metavar="WxH", type=_tiles_of_size, help="pixels of an image, such as 1344x896"
     )
-    image.add_argument(
-        "--tiles", metavar="N", type=positive, help=f"tiles of an image ({DEFAULT_LOAD.tiles})"
-    )
+    image.add_argument("--tiles", metavar="N", type=_tiles, help=f"tiles of an image ({DEFAULT_LOAD.tiles})")
     load.add_argument(
         "--prompt-tokens",
         metavar="N",
@@ -79,6 +78,13 @@ def with_load_options(request: PlanRequest, options: argparse.Namespace) -> Plan
 
 def _count(text: str) -> int:
     return 0 if text == "0" else positive(text)
+
+
+def _tiles(text: str) -> int:
+    tiles = positive(text)
+    if tiles > MAX_TILES_PER_IMAGE:
+        raise argparse.ArgumentTypeError(f"{text} is not between 1 and {MAX_TILES_PER_IMAGE}")
+    return tiles
 
 
 def _tiles_of_size(text: str) -> int:

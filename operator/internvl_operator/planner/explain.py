@@ -37,8 +37,11 @@ def reason_for(chosen: Candidate, considered: Sequence[Candidate], request: Plan
         return f"{where}: nothing holds {_sessions(request.wanted_sessions)}; this {_holds(chosen)}, the most"
     fewest = "the fewest GPUs that hold" if chosen.tp > 1 else "one GPU holds"
     reason = f"{where}: {fewest} {_sessions(request.wanted_sessions)} {_length(chosen)}"
-    if chosen.awq and any(not candidate.awq for candidate in considered):
+    if chosen.awq and (others := [candidate for candidate in considered if not candidate.awq]):
         reason += "; full precision does not"
+        same = next((each for each in others if (each.pool, each.tp) == (chosen.pool, chosen.tp)), None)
+        if same is not None and same.refusal:
+            reason += f": {same.refusal}"
     return reason
 
 

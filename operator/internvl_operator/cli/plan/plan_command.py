@@ -22,6 +22,7 @@ from internvl_operator.cli.options import (
     with_options,
 )
 from internvl_operator.cli.plan.plan_text import plan_text
+from internvl_operator.cli.plot.plot_option import add_plot_option, drawing
 from internvl_operator.manifests.server_arguments import COMMAND, DEFAULT_PORT, server_arguments
 from internvl_operator.planner.autoscaling import with_autoscaling_warning
 from internvl_operator.planner.document import plan_document
@@ -45,6 +46,9 @@ def main(arguments: Sequence[str]) -> int:
 def _printed(options: argparse.Namespace) -> int:
     asked = _asked(options)
     plans = [_planned(each.request) for each in asked]
+    if options.plot:
+        plot = drawing("plan.plan_picture")
+        plot.draw([plot.PlanPicture(plan) for plan in plans], options.plot)
     print(_formatted(list(zip(plans, asked, strict=True)), options.output))
     return 0 if all(plan.is_ok for plan in plans) else NO_PLAN
 
@@ -91,6 +95,7 @@ def plan_parser() -> argparse.ArgumentParser:
     )
     add_load_options(parser)
     parser.add_argument("-o", "--output", choices=["table", "json", "yaml"], default="table")
+    add_plot_option(parser, "the memory of one GPU")
     return parser
 
 

@@ -28,8 +28,17 @@ def plan_text(plan: Plan, request: PlanRequest, arguments: Sequence[str]) -> str
             *_listed("Warnings", plan.warnings),
             *_listed("Notes", plan.notes),
             *_listed("Alternatives", [_alternative(item) for item in plan.alternatives]),
+            *_listed("Other GPUs that carry the load", _other_gpus(plan, request)),
         ]
     )
+
+
+def _other_gpus(plan: Plan, request: PlanRequest) -> Sequence[str]:
+    if request.load is None or request.load.requests_per_second is None:
+        return ()
+    from internvl_operator.cli.plan.other_gpus import other_gpus  # a load's cost, not a plan's
+
+    return other_gpus(plan, request)
 
 
 def _verdict(plan: Plan) -> Iterator[str]:

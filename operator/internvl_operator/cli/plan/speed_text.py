@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from internvl_operator.planner.load.explanation import LIMITS, carried_by
 from internvl_operator.planner.plan import Plan
 from internvl_operator.planner.request import PlanRequest
 from internvl_operator.planner.speed.speed_estimate import Limit, Speed
+from internvl_operator.planner.speed.words import LIMITS, carried_by
 
 _BAR_WIDTH = 40
 

@@ -31,15 +31,9 @@ class ChoiceForLoad:
 
 
 def choice_for_load(
-    considered: Sequence[Candidate], request: PlanRequest, inventory: Inventory
+    considered: Sequence[Candidate], request: PlanRequest, load: Load, inventory: Inventory
 ) -> ChoiceForLoad | None:
-    """Return the choice for the load of a request, or why nothing carries it.
-
-    None where no load decides: none is asked for, or nothing serves at all.
-    """
-    load = request.load
-    if load is None or not load.is_demand:
-        return None
+    """Return the choice for the load of a request, or why nothing carries it; None where nothing serves at all."""
     able = list(serving(considered, request, load))
     if not able:
         return None

@@ -1,21 +1,10 @@
 """Sentences about a load: why a configuration was chosen for it, why the others were not, and why none carries it."""
 
-from collections.abc import Mapping
-
 from internvl_operator.planner.explain import gpus, precision_of
 from internvl_operator.planner.load.serving import Serving
 from internvl_operator.planner.speed.load import Load
-from internvl_operator.planner.speed.speed_estimate import Limit, Speed
-
-LIMITS: Mapping[Limit, str] = {
-    Limit.PREPROCESSING: "the thread that preprocesses images",
-    Limit.VISION: "the vision encoder",
-    Limit.PREFILL: "the prefill",
-    Limit.DECODE: "the decoding",
-    Limit.KV_CACHE: "the KV cache",
-    Limit.EVENT_LOOP: "the thread that streams tokens",
-}
-"""What each limit is called in a sentence."""
+from internvl_operator.planner.speed.speed_estimate import Speed
+from internvl_operator.planner.speed.words import LIMITS, carried_by
 
 
 def reason_for_load(chosen: Serving, speed: Speed, load: Load) -> str:
@@ -82,11 +71,6 @@ def _asked(load: Load) -> str:
     if load.ttft_seconds is not None:
         parts.append(f"the first token within {load.ttft_seconds:g} s")
     return " with ".join(parts)
-
-
-def carried_by(count: int) -> str:
-    """Return the beginning of "2 replicas carry it"."""
-    return "1 replica carries" if count == 1 else f"{count} replicas carry"
 
 
 def _gpu_count(count: int) -> str:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from internvl_operator.planner.speed.service_times import ServiceTimes
 
-_HALVINGS = 40
-"""Of the interval in which a rate is searched: twelve digits."""
+_HALVINGS = 26
+"""Of the interval in which a rate is searched: eight digits."""
 
 
 @dataclass(frozen=True, slots=True)
