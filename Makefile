@@ -82,6 +82,7 @@ reference: install ## Write docs/api-reference.md, the plans and the failures in
 	$(BIN)/python -m tests.docs.api_reference > docs/api-reference.md
 	$(BIN)/python -m tests.docs.plan_section
 	$(BIN)/python -m tests.docs.failure_section
+	$(BIN)/python -m tests.docs.hardware_section
 	$(BIN)/python -m tests.chart.values_schema
 	$$($(BIN)/python -m tests.cluster path helm-docs) --chart-search-root $(CHART) --log-level error
 
