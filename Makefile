@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock fmt lint types check test test-node binaries demo cluster cluster-down crds reference golden customizations argocd accuracy speed-accuracy speed bench chaos soak lease e2e rbac dist images kubernetes-types fuzz clean
+.PHONY: help install lock fmt lint types check test test-node binaries demo cluster cluster-down crds reference golden customizations argocd accuracy speed-accuracy speed bench chaos soak lease e2e rbac dist images planner-page planner-page-test kubernetes-types fuzz clean
 
 CRD := crds/internvl.dev_internvldeployments.yaml
 # Modules side by side, in the order of tests/lanes.py. Unit tests compute and share nothing. Each lane of the other
@@ -29,6 +29,8 @@ lock: install ## Resolve the dependencies again: versions and hashes, no address
 		--no-emit-index-url --group dev --upgrade --output-file requirements.lock pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		--no-emit-index-url --group stub --upgrade --no-annotate --output-file images/stub/requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-emit-index-url --group page --upgrade --no-annotate --output-file tests/page/requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		--no-emit-index-url --constraint requirements.lock --output-file images/operator/requirements.lock \
 		pyproject.toml
@@ -58,7 +60,7 @@ test-node: install ## Run the tests on real nodes, with the pods of a stub; as r
 binaries: install ## Download or build the programs of the local cluster and of the tests
 	@$(BIN)/python -m tests.cluster binaries
 
-demo: install ## Show twelve models on a local cluster, a change and a deletion
+demo: install ## Show fifteen models on a local cluster, a change and a deletion
 	@$(BIN)/python -m tests.demo
 
 cluster: install ## Start a local cluster with the operator; it stays up
@@ -80,6 +82,7 @@ reference: install ## Write docs/api-reference.md, the plans and the failures in
 	$(BIN)/python -m tests.docs.api_reference > docs/api-reference.md
 	$(BIN)/python -m tests.docs.plan_section
 	$(BIN)/python -m tests.docs.failure_section
+	$(BIN)/python -m tests.docs.hardware_section
 	$(BIN)/python -m tests.chart.values_schema
 	$$($(BIN)/python -m tests.cluster path helm-docs) --chart-search-root $(CHART) --log-level error
 
@@ -128,6 +131,13 @@ dist: install ## Make what a release publishes in dist/: wheel, chart, install.y
 
 images: install ## Build the images for every platform with docker buildx (ONLY=operator, PUSH=1, REGISTRY=registry.example.com/team)
 	@PYTHONPATH=.ci $(BIN)/python -m release.images $(if $(ONLY),--only $(ONLY)) $(if $(REGISTRY),--registry $(REGISTRY)) $(if $(PUSH),--push)
+
+planner-page: install ## Build the planner page in dist/planner, for any web server; needs npm
+	@PYTHONPATH=.ci $(BIN)/python -m release.planner_page
+
+planner-page-test: planner-page ## Ask the planner page in Chromium (CHROMIUM=program), and write pictures to .local/planner-page
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement tests/page/requirements.lock
+	$(BIN)/python -m pytest tests/page -m page -v -rP
 
 clean: ## Remove what the targets made in the checkout
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .local build dist

@@ -94,6 +94,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.line(f"{name:16} {ran[directory]:5} {seconds[directory]:6.0f} s{exempt}")
     if not ran["e2e"]:
         terminalreporter.line("The image and the chart on kind are a command of their own: make e2e")
+    if not ran["page"]:
+        terminalreporter.line("The planner page in Chromium is a command of its own: make planner-page-test")
 
 
 def _reports(terminalreporter: pytest.TerminalReporter) -> Iterator[pytest.TestReport]:

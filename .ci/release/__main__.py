@@ -15,14 +15,13 @@ from internvl_operator import __version__
 from release.changelog import release_notes, require_released, section_of
 from release.chart import install_manifest, package_chart
 from release.errors import ReleaseError
-from release.programs import run
 from release.sbom import bill_of_materials
+from release.wheel import ROOT, build_wheel
 from tests.cluster.binaries import MissingBinariesError, locate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-ROOT = Path(__file__).parents[2]
 CHART = ROOT / "charts" / "internvl-operator"
 LOCK = ROOT / "images" / "operator" / "requirements.lock"
 CHECKSUMS = "SHA256SUMS"
@@ -48,7 +47,7 @@ def make_release(output: Path, environment: Mapping[str, str]) -> None:
     if any(output.iterdir()):
         raise ReleaseError(f"{output} is not empty: the checksums would be of other files too")
     helm = locate(["helm"])["helm"]
-    _build_wheel(output, epoch)
+    build_wheel(output, {"SOURCE_DATE_EPOCH": str(epoch)})
     chart = package_chart(helm, CHART, __version__, output, epoch)
     (output / "install.yaml").write_text(install_manifest(helm, chart, __version__))
     (output / "sbom.cdx.json").write_text(
@@ -57,21 +56,6 @@ def make_release(output: Path, environment: Mapping[str, str]) -> None:
     home = yaml.safe_load((CHART / "Chart.yaml").read_text())["home"]
     (output / "release-notes.md").write_text(release_notes(section, f"{home}/blob/v{__version__}"))
     (output / CHECKSUMS).write_text(_checksums(output))
-
-
-def _build_wheel(output: Path, epoch: int) -> None:
-    # With what is installed here: a build environment of its own would need a package index.
-    command = (
-        sys.executable,
-        "-m",
-        "hatchling",
-        "build",
-        "--target",
-        "wheel",
-        "--directory",
-        output.absolute(),
-    )
-    run(*command, environment={"SOURCE_DATE_EPOCH": str(epoch)}, directory=ROOT)
 
 
 def _checksums(directory: Path) -> str:

@@ -16,12 +16,20 @@ VERBS = {
     "diff": "what a newer operator would change in the pods of a model",
     "chat": "questions to a served model, with images: one, several turns, or a batch",
     "smoke": "whether a served model answers: an image, several, a batch, several turns, streaming",
+    "bench": "how fast a served model answers under a load, measured beside its plan",
     "memory": "the GPU memory that models use, measured on this cluster, beside the plan's",
     "crd": "the CustomResourceDefinition",
     "run": "the controller",
 }
 
-_FOLDERS = {"chat": "chat.", "plan": "plan.", "smoke": "chat.", "status": "status.", "table": "table."}
+_FOLDERS = {
+    "bench": "bench.",
+    "chat": "chat.",
+    "plan": "plan.",
+    "smoke": "chat.",
+    "status": "status.",
+    "table": "table.",
+}
 """Packages of the verbs that are more than one module."""
 
 EXTRA = ("openai", "tqdm")

@@ -26,12 +26,11 @@ from internvl_operator.manifests.record import (
 )
 from internvl_operator.manifests.rollout import terminate_first_revision
 from internvl_operator.observed import Observed
-from internvl_operator.planner.autoscaling import with_autoscaling_warning
 from internvl_operator.planner.load.speed_of_plan import with_speed
 from internvl_operator.planner.nodes.inventory import Inventory, NoGpuKnownError
 from internvl_operator.planner.outcome import Outcome
 from internvl_operator.planner.plan import Plan, make_plan
-from internvl_operator.planner.remote_code import with_branch_warning
+from internvl_operator.planner.remarks.completed_plan import completed
 from internvl_operator.planner.request import GpuRequest, PlanRequest, request_of
 from internvl_operator.planner.sticky_plan import replanned
 from internvl_operator.problem import Problem
@@ -141,9 +140,7 @@ async def desired_state(
         return Desired(resource=resource, plan=plan, problem=problem)
     return Desired(
         resource=resource,
-        plan=with_speed(
-            with_branch_warning(with_autoscaling_warning(children.plan, request), request), request
-        ),
+        plan=completed(children.plan, request),
         children=children.owned_by(observed.body),
         look_again_after=look_again_after,
         unmet=_unmet(given, observed.claim),
@@ -201,7 +198,7 @@ async def _plan(
 
 
 async def _new_plan(request: PlanRequest, inventory: InventorySource) -> Plan:
-    """Return a plan; what has no place on the nodes of a minute ago may have one on those of now.
+    """Return a plan for the cached nodes, or if it fails for fresh ones: nodes may have come meanwhile.
 
     Raises:
         NoGpuKnownError: neither the spec nor the cluster says which GPU there will be.

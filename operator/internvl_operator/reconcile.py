@@ -15,7 +15,15 @@ from internvl_operator.events import events_between
 from internvl_operator.kube.cache import Cache
 from internvl_operator.kube.kinds import RESOURCE
 from internvl_operator.kube.objects import condition_of, key_of
-from internvl_operator.kube.port import Cluster, ClusterEvent, Key, Kind, KubernetesObject, NotFoundError
+from internvl_operator.kube.port import (
+    Cluster,
+    ClusterEvent,
+    InvalidError,
+    Key,
+    Kind,
+    KubernetesObject,
+    NotFoundError,
+)
 from internvl_operator.manifests.children import Children, Wave
 from internvl_operator.observed import Observed, observe
 from internvl_operator.problem import Problem
@@ -26,6 +34,12 @@ _RECORD_DISTRUSTED = ClusterEvent(
     Reason.RECORD_IGNORED,
     "the annotations internvl.dev/* of the Deployment are not what the operator wrote, and nothing of them is applied: "
     "it plans anew from the spec, and writes them again",
+)
+
+
+_STATUS_REFUSED = (
+    "the API server refuses this resource's status, which therefore tells of an earlier state: {}; see whether the CRD "
+    "is of another release than the operator, and report it if it is not"
 )
 
 
@@ -169,9 +183,15 @@ class Reconciler:
         self, body: Mapping[str, Any], previous: Status, status: Status
     ) -> KubernetesObject:
         identity = {field: body["metadata"][field] for field in ("name", "namespace", "uid")}
-        written = await self.cluster.patch_status(
-            {"apiVersion": API_VERSION, "kind": KIND, "metadata": identity, "status": status}
-        )
+        manifest = {"apiVersion": API_VERSION, "kind": KIND, "metadata": identity, "status": status}
+        try:
+            written = await self.cluster.patch_status(manifest)
+        except InvalidError as error:
+            # The status goes on telling of another spec; only an Event can still say so.
+            await self.cluster.record_event(
+                body, ClusterEvent("Warning", Reason.STATUS_REFUSED, _STATUS_REFUSED.format(error))
+            )
+            raise
         self.cache.put(RESOURCE, written)
         for event in events_between(previous, status):
             await self.cluster.record_event(written, event)

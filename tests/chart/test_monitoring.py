@@ -18,6 +18,7 @@ from images.stub.lmdeploy_stub.metrics import Metrics as EngineMetrics
 from internvl_operator.api.parsing import parse
 from internvl_operator.api.reasons import Reason
 from internvl_operator.catalog.engines import engine
+from internvl_operator.catalog.models import INTERNVL2, SERIES
 from internvl_operator.manifests.objects.horizontalpodautoscaler import WAITING_REQUESTS_METRIC
 from internvl_operator.planner.document import plan_document
 from internvl_operator.planner.load.speed_of_plan import with_speed
@@ -39,7 +40,7 @@ ADAPTER = CHART / "files" / "prometheus-adapter.yaml"
 STATE_METRICS = CHART / "files" / "kube-state-metrics.yaml"
 DASHBOARDS = sorted((CHART / "files" / "dashboards").glob("*.json"))
 
-METRIC = re.compile(r"\b(?:internvl_|lmdeploy:)\w+")
+METRIC = re.compile(r"\b(?:internvl_(?!dev_)|lmdeploy:)\w+")
 SUFFIXES = {
     "counter": ("_total",),
     "gauge": ("",),
@@ -170,6 +171,15 @@ def test_grafana_loads_a_dashboard_and_loses_nothing_of_it(path: Path) -> None:
     written = json.loads(path.read_text())
     loaded = json.loads(JSONEncoder(sort_keys=True).encode(Dashboard.from_json(written)))
     assert lost(written, loaded) == []
+
+
+def test_the_dashboard_of_the_models_offers_every_series() -> None:
+    dashboard = json.loads((CHART / "files" / "dashboards" / "models.json").read_text())
+    (variable,) = [each for each in dashboard["templating"]["list"] if each["name"] == "series"]
+    # The first series has no label, which an empty text matches.
+    assert variable["query"].replace(f"{INTERNVL2} : ^$", INTERNVL2).split(",") == list(SERIES)
+    label = "internvl_dev_series=~"
+    assert all(label in target["expr"] for panel in dashboard["panels"] for target in panel["targets"])
 
 
 def lost(written: Any, loaded: Any, path: str = "") -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from internvl_operator.chat.samples import disc
-from internvl_operator.cli.chat.served_model import API_KEY_VARIABLE
+from internvl_operator.cli.chat.target import API_KEY_VARIABLE
 from tests.fake_api import FakeApi
 from tests.stub.server import Stub, Stubs
 

@@ -1,4 +1,4 @@
-"""`python -m tests.demo`: twelve models on a local Kubernetes, a change and a deletion; nothing stays running."""
+"""`python -m tests.demo`: fifteen models on a local Kubernetes, a change and a deletion; nothing stays running."""
 
 from __future__ import annotations
 

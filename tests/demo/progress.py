@@ -35,6 +35,12 @@ class Progress:
         return str(self.body["metadata"]["name"])
 
     @property
+    def size(self) -> str:
+        """spec.size, after the series where there is one."""
+        spec = self.body["spec"]
+        return "-".join(spec[field] for field in ("series", "size") if field in spec)
+
+    @property
     def is_ready(self) -> bool:
         """Whether it is Ready, and the status speaks of the present spec."""
         ready = self._ready
@@ -70,7 +76,7 @@ class Progress:
         derived = (str(plan.get(field, UNKNOWN)) for field in ("quantization", "gpus", "tp"))
         seconds = UNKNOWN if self.seconds is None else f"{self.seconds:.1f}"
         endpoint = status.get("endpoint", UNKNOWN)
-        return (self.name, self.body["spec"]["size"], *derived, self.state, seconds, endpoint)
+        return (self.name, self.size, *derived, self.state, seconds, endpoint)
 
     @property
     def _ready(self) -> Mapping[str, Any]:
@@ -84,4 +90,4 @@ def table(resources: Iterable[Progress]) -> list[str]:
 
 
 def _by_size(resource: Progress) -> tuple[int, str]:
-    return int(resource.body["spec"]["size"].removesuffix("B")), resource.name
+    return int(resource.body["spec"]["size"].partition("B")[0]), resource.name

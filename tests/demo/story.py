@@ -1,4 +1,4 @@
-"""The demo's story: a cluster, the operator, twelve models, one change and one deletion."""
+"""The demo's story: a cluster, the operator, fifteen models, one change and one deletion."""
 
 from __future__ import annotations
 

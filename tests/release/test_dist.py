@@ -14,8 +14,9 @@ import pytest
 import yaml
 
 from internvl_operator import __version__
-from release.__main__ import CHART, LOCK, ROOT, main, make_release
+from release.__main__ import CHART, LOCK, main, make_release
 from release.chart import NAMESPACE
+from release.wheel import ROOT
 from tests.chart.tools import of_kind, rendered
 
 if TYPE_CHECKING:

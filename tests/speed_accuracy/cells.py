@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from internvl_operator.catalog.engine_options import EngineOptions
-from internvl_operator.catalog.gpu_speeds import speed_of
 from internvl_operator.catalog.gpus import find_gpu
+from internvl_operator.catalog.hardware.gpu_speeds import speed_of
 from internvl_operator.catalog.models import INTERNVL2, MODELS, Backend
 from internvl_operator.library import plan
 from internvl_operator.planner.speed.load import Load

@@ -41,6 +41,12 @@ class TestProgress:
         assert not stale.is_ready
         assert stale.seconds is None
 
+    def test_shows_the_series_of_a_model_that_has_one(self) -> None:
+        resource = body("a", "30B-A3B")
+        resource["spec"]["series"] = "InternVL3.5"
+        rows = table([Progress(resource, 0.0), Progress(body("b", "8B"), 0.0)])
+        assert [row.split()[1] for row in rows[1:]] == ["8B", "InternVL3.5-30B-A3B"]
+
     def test_is_new_without_a_status(self) -> None:
         assert Progress(body("a", "1B"), 0.0).cells() == ("a", "1B", "-", "-", "-", "New", "-", "-")
 

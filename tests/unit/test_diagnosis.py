@@ -58,6 +58,49 @@ def test_the_exception_speaks_rather_than_the_advice_behind_it() -> None:
     assert "saying: torch.AcceleratorError: CUDA error: invalid device ordinal;" in result.message
 
 
+NO_KERNEL = "[TM][FATAL][a.cu:8] CUDA error: no kernel image is available for execution on the GPU\n"
+CPP_FRAMES = "*** stacktrace of thread 0x7f75851636c0 ***\n[0] gsignal\n[1] abort\n"
+GLOG_FRAMES = "*** Check failure stack trace: ***\n    @     0x7f0c  google::LogMessage::Fail()\n"
+
+
+@pytest.mark.parametrize(
+    ("log", "words"),
+    [
+        (NO_KERNEL + CPP_FRAMES, "no kernel image is available"),
+        ("[TM][FATAL][x.cc:1] CUDA error: an illegal memory access\n" + CPP_FRAMES, "illegal memory access"),
+        ("F1122 22:02:30.1 12 engine.cc:7] Check failed: n > 0\n" + GLOG_FRAMES, "Check failed: n > 0"),
+        (
+            "terminate called after throwing 'std::runtime_error'\n  what():  [TM] NCCL failure\nAborted\n",
+            "NCCL failure",
+        ),
+        ("the last line that says something\n" + CPP_FRAMES, "the last line that says something"),
+        (
+            'Traceback (most recent call last):\n  File "a.py"\nValueError: no\n' + CPP_FRAMES,
+            "ValueError: no",
+        ),
+    ],
+)
+def test_the_line_that_says_why_speaks_rather_than_the_stack_trace_behind_it(log: str, words: str) -> None:
+    result = found(Case(None, [crashed(134, log)]))
+    assert result is not None
+    said = result.message.partition("saying: ")[2].partition("; ")[0]
+    assert words in said
+
+
+@pytest.mark.parametrize(
+    ("log", "field"),
+    [
+        (NO_KERNEL + CPP_FRAMES, "engine.image"),
+        ("RuntimeError: Found no NVIDIA driver on your system. Please check", "podTemplate.runtimeClassName"),
+        ("ImportError: libcuda.so.1: cannot open shared object file", "podTemplate.runtimeClassName"),
+    ],
+)
+def test_an_image_or_a_runtime_that_does_not_fit_is_told_with_the_field(log: str, field: str) -> None:
+    result = found(Case(None, [crashed(134, log)]))
+    assert result is not None
+    assert field in result.message
+
+
 def test_every_reason_has_a_case() -> None:
     assert {case.reason for case in CASES.values()} - {None} == set(FROM_PODS)
 

@@ -161,9 +161,7 @@ def test_a_flag_that_was_removed_never_comes_back() -> None:
         ("0.18.0", "openmmlab/lmdeploy:v0.18.0-cu12.8"),
     ],
 )
-def test_the_default_image_has_the_oldest_cuda_that_knows_blackwell_once_there_is_one(
-    version: str, image: str
-) -> None:
+def test_the_default_image_is_the_one_that_runs_on_the_most_gpus(version: str, image: str) -> None:
     assert engine(version).image == image
 
 

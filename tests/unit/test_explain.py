@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from internvl_operator.catalog.models import Backend
 from internvl_operator.planner.nodes.inventory import given_gpu
 from internvl_operator.planner.outcome import Outcome
 from internvl_operator.planner.plan import Plan, make_plan
-from internvl_operator.planner.request import GpuRequest
+from internvl_operator.planner.request import GpuRequest, PlanRequest
 from tests.unit.plan_requests import plan_request
 
 ONE_L4 = GpuRequest(product="NVIDIA-L4", max_count=1)
@@ -76,3 +78,41 @@ def test_the_way_out_is_a_plan_that_works() -> None:
     small = plan("40B", GpuRequest(memory_mib=24_576, max_count=1))
     assert "use 2 GPUs of 24576 MiB with AWQ" in ways_out(small)
     assert plan("40B", GpuRequest(memory_mib=24_576, max_count=2), quantized=True).is_ok
+
+
+@pytest.mark.parametrize(
+    ("size", "request_", "said"),
+    [
+        (
+            "26B",
+            {"options": {"cache_max_entry_count": 0.99}},
+            "engine.cacheMaxEntryCount 0.99 is given: without it 1 x NVIDIA-A100-SXM4-80GB with full precision",
+        ),
+        ("8B", {"tp": 2}, "engine.tp 2 is given: without it 1 x NVIDIA-A100-SXM4-80GB with full precision"),
+        ("8B", {"sessions": 500}, "engine.sessions 500 is given: without it 1 x"),
+        ("40B", {"options": {"session_len": 200_000}}, "engine.sessionLen 200000 is given: without it 2 x"),
+        (
+            "8B",
+            {"quantized": True, "backend": Backend.PYTORCH},
+            "quantization AWQ is given: without it 1 x",
+        ),
+        (
+            "8B",
+            {"extra_args": ("--no-such-flag",)},
+            "engine.extraArgs --no-such-flag is given: without it 1 x",
+        ),
+    ],
+)
+def test_an_option_that_makes_the_plan_dearer_or_impossible_is_named(
+    size: str, request_: dict[str, Any], said: str
+) -> None:
+    options = request_.pop("options", {})
+    gpu = GpuRequest(product="A100-80GB")
+    made = make_plan(replace(PlanRequest(size, gpu=gpu), **request_).with_options(**options), given_gpu(gpu))
+    assert said in made.reason
+
+
+def test_an_option_that_costs_nothing_is_not_named() -> None:
+    gpu = GpuRequest(product="A100-80GB")
+    request = PlanRequest("8B", gpu=gpu, sessions=2, backend=Backend.TURBOMIND).with_options(session_len=4096)
+    assert "is given" not in make_plan(request, given_gpu(gpu)).reason

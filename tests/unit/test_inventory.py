@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from internvl_operator.planner.nodes.inventory import (
-    GpuPool,
     Inventory,
     NoGpuKnownError,
     inventory_for,
@@ -51,9 +50,9 @@ def inventory(*nodes: dict[str, Any], default: str | None = None, **request: Any
 
 def test_a_product_is_read_from_the_labels_and_pinned_by_them() -> None:
     (pool,) = inventory(node("a", gfd(A100))).pools
-    assert pool == GpuPool(
-        A100, 81920, 8, compute_capability=(8, 0), node_selector={"nvidia.com/gpu.product": A100}
-    )
+    assert (pool.product, pool.memory_mib, pool.count) == (A100, 81920, 8)
+    assert pool.compute_capability == (8, 0)
+    assert pool.node_selector == {"nvidia.com/gpu.product": A100}
 
 
 def test_the_largest_node_of_a_product_says_how_many_there_are() -> None:
@@ -102,8 +101,8 @@ def test_a_node_without_labels_is_spoken_of_and_used_when_the_memory_is_given() 
     found = inventory(node("bare"), node("b", gfd(A100)))
     assert len(found.pools) == 1
     assert found.notes == ("left out, no label that names the GPUs (set spec.gpu.memory to use them): bare",)
-    given = inventory(node("bare"), memory_mib=40960)
-    assert given.pools == (GpuPool("", 40960, 8),)
+    (pool,) = inventory(node("bare"), memory_mib=40960).pools
+    assert (pool.product, pool.memory_mib, pool.count, pool.node_selector) == ("", 40960, 8, {})
 
 
 def test_labels_that_make_no_sense_break_no_plan() -> None:
@@ -302,3 +301,53 @@ def test_the_notes_on_labels_stay_few() -> None:
         node(f"n{number:03}", gfd(A100) | {"nvidia.com/gpu.memory": f"{number + 1}"}) for number in range(600)
     ]
     assert inventory(*nodes).notes[-1] == "and 592 more such labels"
+
+
+def test_nodes_that_offer_gpus_under_another_name_are_told_with_the_field() -> None:
+    slices = node("mig", gfd(A100), "2", "nvidia.com/mig-3g.40gb")
+    with pytest.raises(
+        NoGpuKnownError, match=r"offers nvidia\.com/mig-3g\.40gb \(spec\.gpu\.resource is nvidia\.com/gpu\)"
+    ):
+        inventory(slices)
+    found = inventory(slices, node("b", gfd(A100)), resource="nvidia.com/mig-1g.10gb")
+    assert "left out, offers nvidia.com/gpu (spec.gpu.resource is nvidia.com/mig-1g.10gb): b" in found.notes
+
+
+def test_a_node_with_gpus_that_it_does_not_offer_is_told() -> None:
+    with pytest.raises(
+        NoGpuKnownError, match=r"has GPUs and offers no nvidia\.com/gpu .*device plugin.*: idle"
+    ):
+        inventory(node("idle", gfd(A100), count="0"))
+
+
+def test_a_node_beside_another_processor_is_left_out_unless_the_image_is_the_users_own() -> None:
+    grace = node("grace", gfd("NVIDIA-GH200-480GB", "97871") | {"kubernetes.io/arch": "arm64"})
+    found = inventory(grace, node("b", gfd("NVIDIA-H200", "143771")))
+    assert [pool.product for pool in found.pools] == ["NVIDIA-H200"]
+    assert any("processor arm64" in note and "spec.engine.image" in note for note in found.notes)
+    own = inventory(grace, processor=None)
+    assert [pool.product for pool in own.pools] == ["NVIDIA-GH200-480GB"]
+
+
+def test_the_products_that_nodes_have_are_told_beside_the_one_that_none_has() -> None:
+    found = inventory(node("a", gfd(A100)), product="NVIDIA-H200")
+    assert f"spec.gpu.product is NVIDIA-H200; the nodes have {A100}" in found.notes
+
+
+@pytest.mark.parametrize(
+    ("name", "labels"),
+    [
+        (
+            "a100",
+            {"karpenter.k8s.aws/instance-gpu-name": "a100", "karpenter.k8s.aws/instance-gpu-memory": "81920"},
+        ),
+        ("A100-80GB", {"node.kubernetes.io/instance-type": "p4de.24xlarge"}),
+        (
+            "A100-80GB",
+            {"eks.amazonaws.com/instance-gpu-name": "a100", "eks.amazonaws.com/instance-gpu-memory": "81920"},
+        ),
+    ],
+)
+def test_a_product_is_found_by_the_name_that_its_node_gives_it(name: str, labels: dict[str, str]) -> None:
+    (pool,) = inventory(node("a", labels), product=name).pools
+    assert pool.product == A100

@@ -38,6 +38,12 @@ DEFAULTS: dict[str, Any] = {
     "caBundle": {"configMapName": "authorities", "key": "bundle.pem"},
     "nodeSelector": {"pool": "gpu"},
     "tolerations": [{"key": "dedicated", "operator": "Exists"}],
+    "identity": "ClusterAssigned",
+    "runtimeClassName": "nvidia",
+    "schedulerName": "volcano",
+    "priorityClassName": "models",
+    "podLabels": {"sidecar.istio.io/inject": "false", "team": "platform"},
+    "podAnnotations": {"linkerd.io/inject": "disabled"},
     "networkPolicy": {"from": [{"namespaceSelector": {"matchLabels": {"name": "monitoring"}}}]},
 }
 PLATFORM = PlatformDefaults.model_validate(DEFAULTS)
@@ -102,6 +108,29 @@ class TestWhatTheyAdd:
         (rule,) = rendered["NetworkPolicy"]["spec"]["ingress"]
         assert {"namespaceSelector": {"matchLabels": {"name": "monitoring"}}} in rule["from"]
 
+    async def test_what_kind_of_pods_the_platform_wants(self) -> None:
+        template = (await children({"size": "8B"}))["Deployment"]["spec"]["template"]
+        assert template["spec"]["runtimeClassName"] == "nvidia"
+        assert template["spec"]["schedulerName"] == "volcano"
+        assert template["spec"]["priorityClassName"] == "models"
+        assert template["metadata"]["labels"]["sidecar.istio.io/inject"] == "false"
+        assert template["metadata"]["annotations"]["linkerd.io/inject"] == "disabled"
+
+    async def test_a_user_and_groups_that_the_cluster_assigns(self) -> None:
+        assert pod_of(await children({"size": "8B"}))["securityContext"] == {
+            "runAsNonRoot": True,
+            "fsGroupChangePolicy": "OnRootMismatch",
+            "seccompProfile": {"type": "RuntimeDefault"},
+        }
+
+    @pytest.mark.parametrize("field", ["podLabels", "podAnnotations"])
+    @pytest.mark.parametrize("key", ["internvl.dev/name", "app.kubernetes.io/name"])
+    def test_keys_of_the_operator_are_refused_by_name(self, field: str, key: str, tmp_path: Path) -> None:
+        file = tmp_path / "defaults.yaml"
+        file.write_text(yaml.safe_dump({field: {key: "x"}}))
+        with pytest.raises(ValueError, match=rf"{field}: .*choose another prefix"):
+            read_platform_defaults(str(file))
+
     def test_nodes_that_they_select_and_tolerate_are_planned_for(self) -> None:
         nodes = [
             gpu_node("a100", labels={"pool": "gpu"}, taints=[{"key": "spot", "effect": "NoSchedule"}]),
@@ -143,6 +172,27 @@ class TestWhatAResourceSaysItself:
         assert pod["containers"][0]["image"] == "example.com/own:1"
         assert environment(pod["containers"][0])["NO_PROXY"] == "none"
         assert environment(pod["initContainers"][0])["HF_ENDPOINT"] == "https://own.example.com"
+
+    async def test_wins_over_what_kind_of_pods_the_platform_wants(self) -> None:
+        own = {
+            "identity": "Fixed",
+            "runtimeClassName": "kata",
+            "labels": {"team": "own"},
+            "annotations": {"linkerd.io/inject": "enabled"},
+        }
+        template = (await children({"size": "8B", "podTemplate": own}))["Deployment"]["spec"]["template"]
+        pod = template["spec"]
+        assert pod["securityContext"]["runAsUser"] == pod["securityContext"]["fsGroup"] == 1000
+        assert (pod["runtimeClassName"], pod["schedulerName"]) == ("kata", "volcano")
+        assert template["metadata"]["labels"]["team"] == "own"
+        assert template["metadata"]["labels"]["sidecar.istio.io/inject"] == "false"
+        assert template["metadata"]["annotations"]["linkerd.io/inject"] == "enabled"
+
+    async def test_a_security_context_is_added_to_the_identity(self) -> None:
+        own = {"identity": "ClusterAssigned", "securityContext": {"supplementalGroups": [5000]}}
+        pod = pod_of(await children({"size": "8B", "podTemplate": own}, NO_DEFAULTS))
+        assert pod["securityContext"]["supplementalGroups"] == [5000]
+        assert not {"runAsUser", "runAsGroup", "fsGroup"} & set(pod["securityContext"])
 
     def test_a_pull_secret_is_named_once(self) -> None:
         given = resource({"size": "8B", "podTemplate": {"imagePullSecrets": [{"name": "registry"}]}})

@@ -123,7 +123,7 @@ async def test_a_template_that_another_operator_would_render_restarts_nothing(
     world.serve()
     before = world.cluster.objects["Deployment", KEY]["spec"]["template"]
 
-    monkeypatch.setattr("internvl_operator.manifests.host_cpu._CPUS_PER_GPU", 6)
+    monkeypatch.setattr("internvl_operator.manifests.host_cpu.CPU_MILLIS_PER_GPU", 6000)
     world.edit(replicas=3)
     await world.reconcile()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,6 +16,9 @@ from internvl_operator.kube.port import (
     UnavailableError,
 )
 from tests.unit.world import KEY, World
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 async def test_an_object_of_a_deleted_namesake_is_waited_for(world: World) -> None:
@@ -75,6 +78,26 @@ async def test_what_the_api_server_refuses_is_stalled_with_its_words_and_left_to
     assert str(error) in (condition_of(world.status, "Stalled") or {})["message"]
     assert await world.reconcile() is None
     assert world.condition("Stalled") == ("False", "NotStalled")
+
+
+async def test_a_status_that_the_api_server_refuses_is_told_by_an_event(world: World) -> None:
+    world.create()
+    await world.reconcile()
+    world.edit(replicas=2)
+    original = world.cluster.patch_status
+
+    async def refuse(manifest: Mapping[str, Any]) -> KubernetesObject:  # noqa: ARG001
+        raise InvalidError("status.plan.nodeSelector: Invalid value: null")
+
+    world.cluster.patch_status = refuse  # type: ignore[method-assign]
+    with pytest.raises(InvalidError):
+        await world.reconcile()
+    world.cluster.patch_status = original  # type: ignore[method-assign]
+
+    (event,) = [each for each in world.cluster.events if each.reason == "StatusRefused"]
+    assert "status.plan.nodeSelector: Invalid value: null" in event.message
+    await world.reconcile()
+    assert world.status["observedGeneration"] == 2
 
 
 async def test_an_api_that_fails_is_left_to_the_queues_backoff(world: World) -> None:

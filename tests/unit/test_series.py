@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+import yaml
 
 from internvl_operator.api.parsing import parse
 from internvl_operator.catalog.engines import DEFAULT_VERSION, SUPPORTED_VERSIONS, engine, oldest_version
@@ -27,6 +28,7 @@ from internvl_operator.planner.repository import check_repository
 from internvl_operator.planner.request import request_of
 from tests.accuracy.cells import TABLES, read_cells
 from tests.cluster.specs.table import Spec, resource
+from tests.golden.cases import EXAMPLES
 from tests.rendering import children_of
 from tests.unit.plan_requests import plan_request
 
@@ -256,3 +258,16 @@ def test_the_series_is_a_label_of_every_child_and_in_no_selector() -> None:
     for child in children:
         for field in ("selector", "podSelector"):
             assert SERIES_LABEL not in json.dumps(child["spec"].get(field, {}))
+
+
+def test_the_example_of_a_fine_tune_is_served_from_its_repository() -> None:
+    body = yaml.safe_load((EXAMPLES / "fine-tune" / "internvl3.5-8b-captions.yaml").read_text())
+    chosen = make_plan(request_of(parse(body).spec), H200)
+    assert (chosen.outcome, chosen.repository) == (Outcome.OK, "example/photo-captions")
+    assert chosen.memory.weights_mib == 17_056_636_928 >> 20
+
+
+def test_there_is_an_example_of_every_series_and_the_demo_applies_fifteen() -> None:
+    specs = [yaml.safe_load(path.read_text())["spec"] for path in EXAMPLES.glob("*.yaml")]
+    assert {spec.get("series", INTERNVL2) for spec in specs} == set(SERIES)
+    assert len(specs) == 15

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from images.stub.lmdeploy_stub.tiles import tile_count
-from internvl_operator.catalog.gpu_speeds import speed_of
 from internvl_operator.catalog.gpus import GPUS, find_gpu
+from internvl_operator.catalog.hardware.gpu_speeds import speed_of
 from internvl_operator.catalog.models import INTERNVL2, MODELS, Backend
 from internvl_operator.library import plan
 from internvl_operator.planner.load.speed_of_plan import speed_of_plan

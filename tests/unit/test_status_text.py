@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -65,6 +66,14 @@ def test_a_resource_that_nobody_has_seen_is_said_to_be_so() -> None:
         "captions  40B   -      Unseen  -    -         -",
         "  no operator has seen it yet",
     ]
+
+
+def test_a_spec_that_is_applied_is_not_said_to_be_unseen() -> None:
+    late = row(observedGeneration=1)
+    assert "has not seen the present spec yet" in text(late)
+    applied = text(replace(late, is_applied=True))
+    assert "has not seen" not in applied
+    assert "act: the present spec is applied" in applied
 
 
 def test_what_it_waits_for_and_for_how_long_is_said() -> None:

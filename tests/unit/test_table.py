@@ -7,8 +7,7 @@ import io
 import re
 import subprocess
 import sys
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -143,7 +142,6 @@ def test_given_memory_needs_no_product(table: Table) -> None:
         ((), "no GPU is known to plan for: give --gpu or --gpu-memory"),
         ((*ON_A100, "--sizes", "8B,9B"), "size of InternVL2 (the series where none is written) is 1B, 2B"),
         ((*ON_A100, "--ratios", "0.2,1"), "1 is not between 0 and 1"),
-        ((*ON_A100, "--plans", "--plot", "x.png"), "not allowed with argument"),
     ],
 )
 def test_wrong_usage_says_what_to_write(
@@ -167,49 +165,3 @@ def test_a_table_loads_nothing_that_is_slow_to_load() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-
-
-def test_without_matplotlib_a_plot_says_how_to_get_it(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    monkeypatch.delitem(sys.modules, "internvl_operator.cli.table.memory_plot", raising=False)
-    assert main(["table", *ON_A100, "--plot", "x.png"]) == 2
-    assert "pip install '.[plot]' in a checkout" in capsys.readouterr().err
-
-
-class Drawing:
-    """Stands for a figure and its axes: keeps the calls."""
-
-    calls: list[tuple[str, tuple[Any, ...]]]
-
-    def __init__(self, **_: object) -> None:
-        type(self).calls = []
-
-    def add_subplot(self) -> Drawing:
-        return self
-
-    def __getattr__(self, name: str) -> Callable[..., None]:
-        return lambda *arguments, **_: self.calls.append((name, arguments))
-
-
-def test_a_plot_has_a_bar_for_each_cell(
-    table: Table, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    figure = ModuleType("matplotlib.figure")
-    figure.__dict__["Figure"] = Drawing
-    monkeypatch.setitem(sys.modules, "matplotlib", ModuleType("matplotlib"))
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", figure)
-    monkeypatch.delitem(sys.modules, "internvl_operator.cli.table.memory_plot", raising=False)
-    path = str(tmp_path / "plot.png")
-    arguments = (*ON_A100, "--sizes", "40B", "--max-gpus", "1", "--ratios", "0.8,0.2")
-    table(*arguments, "--plot", path)
-    drawn = dict(Drawing.calls)
-    used = [row["used_mib"] for row in rows(table(*arguments, "-o", "csv"))]
-    assert drawn["barh"][1] == [int(mib or 0) for mib in used] == [0, 0, *map(int, used[2:])]
-    assert drawn["set_yticks"][1][:2] == ["40B, tp 1, 0.8", "40B, tp 1, 0.2"]
-    assert [call[0] for name, call in Drawing.calls if name == "annotate"][:2] == [
-        " oom",
-        " no_kv_for_session",
-    ]
-    assert drawn["savefig"] == (path,)

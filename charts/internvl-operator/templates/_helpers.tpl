@@ -74,8 +74,9 @@ subjects:
 {{- end }}
 {{- with $proxy }}{{ $_ := set $given "proxy" . }}{{ end }}
 {{- if $defaults.caBundle.configMapName }}{{ $_ := set $given "caBundle" $defaults.caBundle }}{{ end }}
-{{- with $defaults.nodeSelector }}{{ $_ := set $given "nodeSelector" . }}{{ end }}
-{{- with $defaults.tolerations }}{{ $_ := set $given "tolerations" . }}{{ end }}
+{{- range $field := list "nodeSelector" "tolerations" "identity" "runtimeClassName" "schedulerName" "priorityClassName" "podLabels" "podAnnotations" }}
+{{- with index $defaults $field }}{{ $_ := set $given $field . }}{{ end }}
+{{- end }}
 {{- with $defaults.networkPolicy.from }}{{ $_ := set $given "networkPolicy" (dict "from" .) }}{{ end }}
 {{- toYaml $given }}
 {{- end }}

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
 
-from internvl_operator.catalog.engine import Release
+from internvl_operator.catalog.hardware.image_variants import Release
 
 from .load import Load
 

@@ -6,7 +6,8 @@ The sources are LMDeploy's own files at the release's tag, named at each field.
 import re
 from dataclasses import dataclass
 
-from internvl_operator.catalog.engine import Engine, Release
+from internvl_operator.catalog.engine import Engine
+from internvl_operator.catalog.hardware.image_variants import Release
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ and serve/anthropic/endpoints/*.py.
 import sys
 from dataclasses import dataclass
 
-from internvl_operator.catalog.engine import Release
+from internvl_operator.catalog.hardware.image_variants import Release
 
 _NEVER: Release = (sys.maxsize,)
 

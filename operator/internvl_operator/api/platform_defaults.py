@@ -7,20 +7,37 @@ next change of the model's spec, or when a user accepts the model's update.
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError, field_validator
 
 from internvl_operator.api.base import ApiModel
 from internvl_operator.api.kubernetes.kubernetes_types import NetworkPolicyPeer, Toleration
 from internvl_operator.api.pod_template import (
+    Identity,
     LabelMap,
     LocalObjectReference,
     Name,
     PodTemplate,
+    StringMap,
+    own_keys_only,
 )
 from internvl_operator.api.source import HuggingFaceSource, ModelSpec
 from internvl_operator.api.spec import Engine, EngineVersion
 from internvl_operator.api.v1alpha1 import InternVLDeployment
+from internvl_operator.catalog.engines import engine
 from internvl_operator.text.yaml_documents import read_document
+
+
+def _known_image(name: str) -> str:
+    version, _, variant = name.partition("-")
+    if variant and variant not in (each.name for each in engine(version).variants):
+        raise ValueError(f"LMDeploy {version} has no image {variant}")
+    return engine(version).version + (f"-{variant}" if variant else "")
+
+
+ImageName = Annotated[str, AfterValidator(_known_image)]
+
+_ONE_VALUE = ("identity", "runtime_class_name", "scheduler_name", "priority_class_name")
+"""Defaults that count where ``spec.podTemplate`` has no value under the same name."""
 
 Digest = Annotated[str, Field(pattern=r"^sha256:[a-f0-9]{64}$")]
 
@@ -32,22 +49,22 @@ class EngineDefaults(ApiModel):
     """Release for resources that name none."""
     registry: str = ""
     """Registry, and path in it, put before the names of the published images."""
-    digests: dict[EngineVersion, Digest] = {}
-    """Digest of the published image by release."""
+    digests: dict[ImageName, Digest] = {}
+    """Digest of the published image by release, or by release and variant, such as 0.18.0-cu13.0."""
     images: dict[EngineVersion, str] = {}
     """Whole image reference by release, in place of the published one."""
 
-    def image_of(self, version: str, published: str) -> str:
+    def image_of(self, version: str, published: str, variant: str = "") -> str:
         """Return the image of a release.
 
         Args:
             version: the release.
             published: the image's name as the project publishes it.
+            variant: the suffix of its tag; empty for the release's default.
         """
-        if version in self.images:
-            return self.images[version]
         image = f"{self.registry.rstrip('/')}/{published}" if self.registry else published
-        return f"{image}@{self.digests[version]}" if version in self.digests else image
+        digest = self.digests.get(f"{version}-{variant}" if variant else version)
+        return f"{image}@{digest}" if digest else image
 
 
 class HuggingFaceDefaults(ApiModel):
@@ -110,8 +127,29 @@ class PlatformDefaults(ApiModel):
     """Node labels that the pods need; those of the resource win."""
     tolerations: list[Toleration] = []
     """Tolerations of the pods, beside those of the resource."""
+    identity: Identity | None = None
+    """User and groups of pods whose resource names none."""
+    runtime_class_name: Name | None = None
+    """RuntimeClass of pods whose resource names none."""
+    scheduler_name: Name | None = None
+    """Scheduler of pods whose resource names none."""
+    priority_class_name: Name | None = None
+    """PriorityClass of pods whose resource names none."""
+    pod_labels: LabelMap = {}
+    """Labels of the pods; those of the resource win."""
+    pod_annotations: StringMap = {}
+    """Annotations of the pods; those of the resource win."""
     network_policy: NetworkPolicyDefaults = NetworkPolicyDefaults()
     """Who may reach every model, beside who may by its resource."""
+
+    @field_validator("pod_labels", "pod_annotations")
+    @classmethod
+    def _are_not_the_operators(cls, mapping: dict[str, str]) -> dict[str, str]:
+        if not own_keys_only(mapping):
+            raise ValueError(
+                "keys of internvl.dev/ and app.kubernetes.io/ are the operator's: choose another prefix"
+            )
+        return mapping
 
     def applied_to(self, resource: InternVLDeployment) -> InternVLDeployment:
         """Return the resource with the defaults in the fields that it leaves out.
@@ -129,9 +167,10 @@ class PlatformDefaults(ApiModel):
         return resource.model_copy(update={"spec": spec.model_copy(update=filled)})
 
     def _engine(self, engine: Engine) -> Engine:
-        if self.engine.version is None or "version" in engine.model_fields_set:
-            return engine
-        return engine.model_copy(update={"version": self.engine.version})
+        if self.engine.version is not None and "version" not in engine.model_fields_set:
+            engine = engine.model_copy(update={"version": self.engine.version})
+        own = self.engine.images.get(engine.version)
+        return engine.model_copy(update={"image": own}) if own and engine.image is None else engine
 
     def _model(self, model: ModelSpec) -> ModelSpec:
         model = self._cached(model)
@@ -152,8 +191,12 @@ class PlatformDefaults(ApiModel):
     def _pod_template(self, template: PodTemplate) -> PodTemplate:
         given = {secret.name for secret in template.image_pull_secrets}
         added = [secret for secret in self.image_pull_secrets if secret.name not in given]
+        unset = {name: getattr(self, name) for name in _ONE_VALUE if getattr(template, name) is None}
         return template.model_copy(
             update={
+                **unset,
+                "labels": {**self.pod_labels, **template.labels},
+                "annotations": {**self.pod_annotations, **template.annotations},
                 "node_selector": {**self.node_selector, **template.node_selector},
                 "tolerations": [*self.tolerations, *template.tolerations],
                 "image_pull_secrets": [*added, *template.image_pull_secrets],

@@ -1,6 +1,6 @@
 """``spec.podTemplate``: what a user adds to the pods that serve the model."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -27,10 +27,13 @@ Quantity = Annotated[str, Field(pattern=PATTERN, max_length=32)]
 Amounts = Annotated[dict[str, Quantity], Field(max_length=8, json_schema_extra=_ATOMIC)]
 Name = Annotated[str, Field(max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
 
+Identity = Literal["Fixed", "ClusterAssigned"]
+
 _RESERVED_PREFIXES = ("internvl.dev/", "app.kubernetes.io/")
 
 
-def _own_keys_only(mapping: dict[str, str]) -> bool:
+def own_keys_only(mapping: dict[str, str]) -> bool:
+    """Return whether none of some labels or annotations is one that the operator sets."""
     return not any(key.startswith(_RESERVED_PREFIXES) for key in mapping)
 
 
@@ -75,8 +78,11 @@ class PodTemplate(ApiModel):
     """Scheduling constraints (a Kubernetes Affinity)."""
     resources: ComputeResources = ComputeResources()
     """Compute resources of the serving container."""
+    identity: Identity | None = None
+    """User and groups of the pods. Fixed: uid, gid and fsGroup 1000. ClusterAssigned: the cluster gives them, as
+    OpenShift does to each namespace. Default: Fixed, unless the installation says otherwise."""
     security_context: PodSecurityContext | None = None
-    """A Kubernetes PodSecurityContext whose fields replace the default's (uid 1000, fsGroup 1000)."""
+    """A Kubernetes PodSecurityContext whose fields replace those of the identity."""
     image_pull_secrets: Annotated[list[LocalObjectReference], Field(max_length=16)] = []
     """Secrets with which the images are pulled."""
     priority_class_name: Name | None = None
@@ -96,14 +102,14 @@ class PodTemplate(ApiModel):
             "!k.startsWith('app.kubernetes.io/'))",
             "podTemplate.labels must not begin with internvl.dev/ or app.kubernetes.io/: "
             "the operator sets those; choose another prefix",
-            lambda p: _own_keys_only(p.labels),
+            lambda p: own_keys_only(p.labels),
         ),
         Rule(
             "!has(self.annotations) || self.annotations.all(k, !k.startsWith('internvl.dev/') && "
             "!k.startsWith('app.kubernetes.io/'))",
             "podTemplate.annotations must not begin with internvl.dev/ or app.kubernetes.io/: "
             "the operator sets those; choose another prefix",
-            lambda p: _own_keys_only(p.annotations),
+            lambda p: own_keys_only(p.annotations),
         ),
         Rule(
             f"!has(self.nodeSelector) || !('{PRODUCT_LABEL}' in self.nodeSelector)",

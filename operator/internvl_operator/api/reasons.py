@@ -175,6 +175,8 @@ class Reason(StrEnum):
     """Event: a resource that served does not any more."""
     RECORD_IGNORED = "RecordIgnored", CONDITION, DONE
     """Event: the Deployment's record is not what the operator wrote, and is not used."""
+    STATUS_REFUSED = "StatusRefused", CONDITION, DONE
+    """Event: the API server refuses the status, which tells of an earlier state; the children are as the spec says."""
     TERMINATE_FIRST = "TerminateFirst", CONDITION, DONE
     """Event: no GPU is free beside the old pods, so that they stop before new ones start."""
     UPDATE_AVAILABLE = "UpdateAvailable", CONDITION, DONE

@@ -10,6 +10,9 @@ from pydantic import Field
 
 from internvl_operator.api.base import ApiModel
 
+_ATOMIC = {"x-kubernetes-map-type": "atomic"}
+"""One value to server-side apply, which otherwise stores null for a map or an object that is emptied."""
+
 OutcomeName = Literal["ok", "oom", "no_kv_for_session", "session_exceeds_kv", "load_not_carried", "rejected"]
 
 
@@ -109,6 +112,26 @@ class SpeedStatus(ApiModel):
     """Whether GPUs of this generation, this backend and this release were measured; else a roofline."""
 
 
+class LabelRequirement(ApiModel):
+    """A Kubernetes NodeSelectorRequirement."""
+
+    key: str
+    """Key of the label."""
+    operator: str
+    """In, NotIn, DoesNotExist, Gt or Lt."""
+    values: list[str] | None = None
+    """Values that the operator compares with."""
+
+
+class TolerationStatus(ApiModel):
+    """A Kubernetes Toleration."""
+
+    key: str
+    """Key of the taint."""
+    operator: str
+    """Exists."""
+
+
 class PlanStatus(ApiModel):
     """What follows from the spec and the GPUs, with the reason."""
 
@@ -138,7 +161,7 @@ class PlanStatus(ApiModel):
     """GPU product; empty when only its memory is known."""
     gpu_memory_mib: int
     """Total memory of one GPU in MiB."""
-    node_selector: dict[str, str]
+    node_selector: Annotated[dict[str, str], Field(json_schema_extra=_ATOMIC)]
     """Node labels that pin the GPU product."""
     dtype: str
     """auto, or float16 where the GPU has no bfloat16."""
@@ -170,6 +193,14 @@ class PlanStatus(ApiModel):
     """What could not be read of the nodes."""
     alternatives: list[AlternativeStatus] = []
     """At most three other plans with their numbers, the cheapest first."""
+    image_variant: str | None = None
+    """Suffix of the published image's tag; absent for the release's default."""
+    node_terms: list[list[LabelRequirement]] | None = None
+    """What else the nodes' labels must be: one list of requirements per alternative."""
+    tolerations: list[TolerationStatus] | None = None
+    """Taints of nodes with GPUs that the pods tolerate."""
+    cpu_millis: int | None = None
+    """Thousandths of a core that a replica requests where the nodes leave fewer than serve fastest."""
     speed: SpeedStatus | None = None
     """How fast one replica is; absent where the GPU's speed is not known."""
 
@@ -191,6 +222,81 @@ class Condition(ApiModel):
     """When the condition's status last changed."""
 
 
+class MeasuredLoadForm(ApiModel):
+    """The requests of a measurement, in the words of spec.load."""
+
+    images: int
+    """Images of each request."""
+    image_size: str | None = None
+    """Width and height of an image in pixels, when they were made for the measurement."""
+    tiles: int | None = None
+    """Tiles of one such image."""
+    prompt_tokens: int
+    """Tokens of the text beside the images, about."""
+    output_tokens: int
+    """Tokens of each answer."""
+    requests_per_second: float | None = None
+    """Rate at which requests arrived at random (open loop)."""
+    concurrency: int | None = None
+    """Requests that were kept in flight (closed loop)."""
+
+
+class PercentilesStatus(ApiModel):
+    """The median and the slow end of a time, in seconds."""
+
+    p50: float
+    """Half of the requests were at least as fast."""
+    p95: float
+    """95 of 100 requests were at least as fast."""
+    p99: float
+    """99 of 100 requests were at least as fast."""
+
+
+class PerformanceStatus(ApiModel):
+    """What internvl bench --save measured last; the operator leaves it alone."""
+
+    date: Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+    """When it was measured."""
+    revision: str
+    """Hash of the pod template that was measured."""
+    gpu: str
+    """GPUs of one replica, as 2 x NVIDIA-H100-80GB-HBM3."""
+    engine: str
+    """LMDeploy release."""
+    via: str
+    """How the model was reached: port-forward, service or in-cluster."""
+    replicas: int
+    """Replicas that answered."""
+    model: str
+    """Served name."""
+    load: MeasuredLoadForm
+    """What was asked."""
+    seconds: float
+    """Length of the measured part."""
+    warm_up_seconds: float
+    """Length of the part before it, which does not count."""
+    requests: int
+    """Answered requests of the measured part."""
+    requests_per_second: float
+    """Requests that were answered."""
+    output_tokens_per_second: float
+    """Tokens of all answers together."""
+    in_flight: float
+    """Requests at a time, on average."""
+    prompt_tokens: int | None = None
+    """Tokens of one prompt with its images, as the engine counts them."""
+    ttft_seconds: PercentilesStatus
+    """From a request to the first text of its answer."""
+    seconds_per_token: PercentilesStatus
+    """Between two tokens of an answer."""
+    request_seconds: PercentilesStatus
+    """From a request to the last text of its answer."""
+    failures: dict[str, int]
+    """Requests without an answer, by what went wrong."""
+    client_late_seconds: float
+    """How late the slowest hundredth of the requests was sent; the client was the limit where it is not small."""
+
+
 class InternVLDeploymentStatus(ApiModel):
     """What was derived and what was observed."""
 
@@ -201,7 +307,7 @@ class InternVLDeploymentStatus(ApiModel):
         Field(json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}),
     ] = []
     """Ready, Reconciling and Stalled as kstatus has them, Planned, Available, and UpdateAvailable."""
-    plan: PlanStatus | None = None
+    plan: Annotated[PlanStatus | None, Field(json_schema_extra=_ATOMIC)] = None
     """What follows from the spec and the GPUs."""
     replicas: int | None = None
     """Pods of the Deployment."""
@@ -223,3 +329,7 @@ class InternVLDeploymentStatus(ApiModel):
     """Hash of the pod template that this operator would apply, when it is another one."""
     update_changes: list[str] | None = None
     """What differs between the two, a line per field; internvl diff shows it."""
+    performance: Annotated[
+        PerformanceStatus | None, Field(json_schema_extra={"x-kubernetes-map-type": "atomic"})
+    ] = None
+    """What internvl bench measured."""

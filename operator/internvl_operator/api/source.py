@@ -107,7 +107,8 @@ class ModelCache(ApiModel):
         ),
         Rule(
             "!has(self.size) || !isQuantity(self.size) || quantity(self.size).isGreaterThan(quantity('1Gi'))",
-            "model.cache.size is the size of a claim for the model's files: write for example 100Gi",
+            "model.cache.size is the size of a claim for the model's files: write for example 100Gi, "
+            "in any case more than 1Gi",
             lambda c: c.size is None or parse_quantity(c.size) > 2**30,
         ),
         Rule(

@@ -16,9 +16,9 @@ from internvl_operator.api.pod_template import Quantity
 from internvl_operator.catalog.engine_options import DEFAULT_OPTIONS, TENSOR_PARALLELISM
 from internvl_operator.catalog.engines import DEFAULT_VERSION, SUPPORTED_VERSIONS, engine
 from internvl_operator.catalog.flags import flag_of
-from internvl_operator.catalog.model_limits import SIZES
 from internvl_operator.catalog.models import SERIES
 from internvl_operator.catalog.nvidia import GPU_RESOURCE, SHARED_SUFFIX
+from internvl_operator.catalog.series.model_limits import SIZES
 from internvl_operator.catalog.spec_flags import OPERATOR_FLAGS
 from internvl_operator.text.quantity import parse_quantity
 from internvl_operator.text.sentences import in_words

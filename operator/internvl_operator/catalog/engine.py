@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from internvl_operator.catalog.engine_options import EngineOptions
+from internvl_operator.catalog.hardware.image_variants import Capability, ImageVariant, Release
 from internvl_operator.catalog.models import Backend, Model
-
-Release = tuple[int, ...]
-"""A version as its numbers, so that 0.6.5 < 0.10.2."""
 
 
 class FlagGroup(StrEnum):
@@ -71,7 +69,8 @@ class Engine:
 
     Attributes:
         version: the release.
-        images: the published images, the default first.
+        variants: the published images, the default first.
+        awq_capability: the oldest compute capability of TurboMind's AWQ kernels.
         flags: the flags of ``lmdeploy serve api_server`` by name.
         accepts_underscores: ``--session_len`` is read as ``--session-len``.
         max_batch_sizes: default of ``--max-batch-size`` by a part of the GPU's lower-case name.
@@ -98,7 +97,8 @@ class Engine:
     """
 
     version: str
-    images: tuple[str, ...]
+    variants: tuple[ImageVariant, ...]
+    awq_capability: Capability
     flags: Mapping[str, Flag]
     accepts_underscores: bool
     max_batch_sizes: Mapping[str, int]
@@ -124,7 +124,16 @@ class Engine:
     @property
     def image(self) -> str:
         """The image to run unless another is asked for."""
-        return self.images[0]
+        return self.image_of("")
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """The published images, the default first."""
+        return tuple(self.image_of(variant.name) for variant in self.variants)
+
+    def image_of(self, variant: str) -> str:
+        """Return the published image of a variant, or of the default one for an empty name."""
+        return f"openmmlab/lmdeploy:v{self.version}-{variant or self.variants[0].name}"
 
     def supports(self, flag: str) -> bool:
         """Return whether ``lmdeploy serve api_server`` has the flag, given with its two dashes."""

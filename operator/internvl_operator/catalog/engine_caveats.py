@@ -1,7 +1,8 @@
 """Known faults and needs of LMDeploy releases, and the models that each concerns: a table of sentences."""
 
-from internvl_operator.catalog.engine import Caveat, Release
+from internvl_operator.catalog.engine import Caveat
 from internvl_operator.catalog.engine_options import EngineOptions
+from internvl_operator.catalog.hardware.image_variants import Release
 from internvl_operator.catalog.models import INTERNVL3_5, Backend, Model
 
 _THINKING_TOKENS = 32768

@@ -14,8 +14,9 @@ from pkgutil import get_data
 from types import MappingProxyType
 from typing import Any
 
-from internvl_operator.catalog.engine import Engine, Flag, FlagGroup, Release
+from internvl_operator.catalog.engine import Engine, Flag, FlagGroup
 from internvl_operator.catalog.engine_caveats import caveats_of
+from internvl_operator.catalog.hardware.image_variants import Release, awq_capability, variants_of
 from internvl_operator.catalog.models import PUBLISHED, Backend
 
 __all__ = ["DEFAULT_VERSION", "SUPPORTED_VERSIONS", "Engine", "UnknownEngineError", "engine", "has_metrics"]
@@ -94,7 +95,8 @@ def _engine(version: str, data: dict[str, Any]) -> Engine:
     flags = {name: _flag(name, declared) for name, declared in data["flags"].items()}
     return Engine(
         version=version,
-        images=tuple(f"openmmlab/lmdeploy:v{version}-{variant}" for variant in _cuda_variants(release)),
+        variants=variants_of(release),
+        awq_capability=awq_capability(release),
         flags=MappingProxyType(flags),
         accepts_underscores=data["underscores"],
         max_batch_sizes=MappingProxyType(data["max_batch_sizes"]),
@@ -132,20 +134,6 @@ def _flag(name: str, declared: dict[str, Any]) -> Flag:
         choices=tuple(declared.get("choices", ())),
         default=tuple(default) if isinstance(default, list) else default,
     )
-
-
-def _cuda_variants(release: Release) -> tuple[str, ...]:
-    """Return the suffixes of the published images (.github/workflows/docker.yml), the default first.
-
-    CUDA 12.8 is the default where it exists: it is the oldest that knows Blackwell GPUs.
-    """
-    if release >= (0, 16):
-        return ("cu12.8", "cu13.0")
-    if release >= (0, 12):
-        return ("cu12.8", "cu12")
-    if release >= (0, 10):
-        return ("cu12.8", "cu12", "cu11")
-    return ("cu12", "cu11")
 
 
 def _turbomind_architectures(release: Release) -> frozenset[str]:

@@ -27,12 +27,14 @@ class Gpu:
         memory_mib: total memory as nvidia-smi shows it, MiB.
         compute_capability: CUDA compute capability, (major, minor).
         aliases: other names of it: short ones, GKE's and Karpenter's.
+        processor: of the machines that have it, as the node label ``kubernetes.io/arch`` names it.
     """
 
     product: str
     memory_mib: int
     compute_capability: tuple[int, int]
     aliases: tuple[str, ...] = ()
+    processor: str = "amd64"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -62,7 +64,7 @@ class MigProfile:
 
 GPUS = (
     Gpu("Tesla-T4", 15360, _TURING, ("NVIDIA-T4", "nvidia-tesla-t4")),
-    Gpu("NVIDIA-T4G", 15360, _TURING),
+    Gpu("NVIDIA-T4G", 15360, _TURING, processor="arm64"),
     Gpu("Tesla-V100-SXM2-16GB", 16384, _VOLTA, ("V100", "V100-16GB", "nvidia-tesla-v100")),
     Gpu("Tesla-V100-PCIE-16GB", 16384, _VOLTA),
     Gpu("Tesla-V100-SXM2-32GB", 32768, _VOLTA, ("V100-32GB",)),
@@ -96,9 +98,9 @@ GPUS = (
     Gpu("NVIDIA-H20-3e", 143771, _HOPPER, ("H20-141GB",)),
     Gpu("NVIDIA-H200", 143771, _HOPPER, ("H200-141GB", "H200-SXM5-141GB", "nvidia-h200-141gb")),
     Gpu("NVIDIA-H200-NVL", 143771, _HOPPER),
-    Gpu("NVIDIA-GH200-480GB", 97871, _HOPPER, ("GH200", "GH200-96GB", "NVIDIA-GH200-120GB")),
+    Gpu("NVIDIA-GH200-480GB", 97871, _HOPPER, ("GH200", "GH200-96GB", "NVIDIA-GH200-120GB"), "arm64"),
     Gpu("NVIDIA-B200", 183359, _BLACKWELL),
-    Gpu("NVIDIA-GB200", 189471, _BLACKWELL),
+    Gpu("NVIDIA-GB200", 189471, _BLACKWELL, processor="arm64"),
     Gpu("NVIDIA-B300-SXM6-AC", 275040, _BLACKWELL_ULTRA, ("B300", "nvidia-b300")),
     Gpu("NVIDIA-RTX-A4000", 16376, _AMPERE_RTX, ("A4000",)),
     Gpu("NVIDIA-RTX-A4500", 20470, _AMPERE_RTX, ("A4500",)),

@@ -18,6 +18,15 @@ REPLICAS_LABEL = "nvidia.com/gpu.replicas"
 COMPUTE_CAPABILITY_LABELS = ("nvidia.com/gpu.compute.major", "nvidia.com/gpu.compute.minor")
 """The two numbers of the CUDA compute capability."""
 
+VGPU_LABEL = "nvidia.com/vgpu.present"
+"""Whether the GPUs are virtual ones, ``true`` or ``false``."""
+
+DRIVER_LABELS = (
+    ("nvidia.com/cuda.driver-version.major", "nvidia.com/cuda.driver-version.minor"),
+    ("nvidia.com/cuda.driver.major", "nvidia.com/cuda.driver.minor"),
+)
+"""The two numbers of the driver's version that count, by new and by old releases."""
+
 SHARED_SUFFIX = "-SHARED"
 """How the product ends of a GPU that pods share in time."""
 

@@ -3,10 +3,7 @@
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
-
-import openai
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,31 +30,14 @@ class Endpoint:
     server_name: str | None = None
     obstacle: Callable[[], str | None] = lambda: None
 
-    def open(self, timeout_seconds: float) -> openai.AsyncOpenAI:
-        """Return a client, to be used as an asynchronous context manager; it does not retry.
-
-        Args:
-            timeout_seconds: longest wait for the next part of an answer.
+    def tls(self) -> ssl.SSLContext:
+        """Return how the server's certificate is checked.
 
         Raises:
             OSError: the file of the certificate authority cannot be read, or holds none.
         """
-        hooks = {"request": [self._name_server]} if self.server_name else None
-        return openai.AsyncOpenAI(
-            base_url=self.base_url,
-            # The client refuses to do without one; a server without keys ignores it.
-            api_key=self.api_key or "none",
-            timeout=timeout_seconds,
-            max_retries=0,
-            http_client=openai.DefaultAsyncHttpxClient(verify=self._tls(), event_hooks=hooks),
-        )
-
-    async def _name_server(self, request: Any) -> None:
-        request.extensions["sni_hostname"] = self.server_name
-
-    def _tls(self) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=self.ca_file, cadata=self.ca_data)
-        if self.ca_data is not None:
+        if self.ca_data is not None or self.ca_file is not None:
             # They may be the server's own, without those above it.
             context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         if self.insecure:

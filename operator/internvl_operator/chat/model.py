@@ -116,7 +116,7 @@ async def opened(
         ModelError: the endpoint cannot be reached or does not let in, or has no model of that name.
         OSError: the file of the certificate authority cannot be read.
     """
-    async with endpoint.open(timeout_seconds) as client:
+    async with _client(endpoint, timeout_seconds) as client:
         with explained(endpoint, timeout_seconds):
             served = [model.id for model in (await client.models.list()).data]
         if not served:
@@ -125,6 +125,21 @@ async def opened(
         if name not in served:
             raise ModelError(f"the server has no model {name!r}; it has {', '.join(served)}")
         yield Model(name, client, endpoint, timeout_seconds, sampling or {})
+
+
+def _client(endpoint: Endpoint, timeout_seconds: float) -> openai.AsyncOpenAI:
+    async def name_server(request: Any) -> None:
+        request.extensions["sni_hostname"] = endpoint.server_name
+
+    hooks = {"request": [name_server]} if endpoint.server_name else None
+    return openai.AsyncOpenAI(
+        base_url=endpoint.base_url,
+        # The client refuses to do without one; a server without keys ignores it.
+        api_key=endpoint.api_key or "none",
+        timeout=timeout_seconds,
+        max_retries=0,
+        http_client=openai.DefaultAsyncHttpxClient(verify=endpoint.tls(), event_hooks=hooks),
+    )
 
 
 def _typed(messages: Sequence[Message]) -> Any:

@@ -9,6 +9,8 @@ from internvl_operator.diagnosis.finding import Finding, finding
 from internvl_operator.diagnosis.log_lines import (
     DOWNLOAD_ERRORS,
     ENGINE_PROCESS_DIED,
+    NO_CODE_FOR_GPU,
+    NO_DRIVER,
     OUT_OF_GPU_MEMORY,
     REJECTED_FLAGS,
     last_words,
@@ -75,7 +77,9 @@ def why_download_failed(pod: Pod, container: Container, end: Termination, expect
     """Return why an init container ended with an error: it fetches the model."""
     if end.reason == "OOMKilled":
         return finding(
-            Reason.OOM_KILLED, f"init container {container.name} of {pod.name} was killed for its host memory"
+            Reason.OOM_KILLED,
+            f"init container {container.name} of {pod.name} was killed for its host memory: raise or remove the memory "
+            "limit in podTemplate.resources.limits, which bounds the download too",
         )
     what = f"{expected.plan.repository} cannot be fetched"
     for error in DOWNLOAD_ERRORS:
@@ -136,10 +140,17 @@ def _hung(pod: Pod, expected: Expectation, log: str) -> Finding:
 
 
 def _crash(pod: Pod, container: Container, end: Termination) -> str:
-    words = last_words(end.message)
+    words = line_with(end.message, (*NO_CODE_FOR_GPU, *NO_DRIVER)) or last_words(end.message)
     said = f", saying: {quote(words)}" if words else ""
     hint = ""
-    if end.exit_code in _ABORTED:
+    if line_with(end.message, NO_CODE_FOR_GPU):
+        hint = "the image has no code for this GPU: choose another spec.gpu, engine.version or engine.image; "
+    elif line_with(end.message, NO_DRIVER):
+        hint = (
+            "the container sees no GPU driver: set podTemplate.runtimeClassName (nvidia on k3s and RKE2; "
+            f"platformDefaults.runtimeClassName for all), or update the driver of {pod.node}; "
+        )
+    elif end.exit_code in _ABORTED:
         hint = "this exit code often means that GPU memory ran out or a CUDA call failed; "
     elif ENGINE_PROCESS_DIED in end.message:
         hint = "its own error, often GPU memory that ran out, is further up in the log; "

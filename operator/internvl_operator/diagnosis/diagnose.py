@@ -11,7 +11,7 @@ from internvl_operator.diagnosis.containers import findings_of
 from internvl_operator.diagnosis.finding import Finding, finding
 from internvl_operator.diagnosis.lost_pods import findings_of_lost, is_lost
 from internvl_operator.diagnosis.pods import Pod, pods_of
-from internvl_operator.diagnosis.scheduling import Obstacle, scheduling_of
+from internvl_operator.diagnosis.scheduling import Obstacle, absence_of, advice_on, scheduling_of
 from internvl_operator.manifests.labels import ENGINE_CONTAINER
 from internvl_operator.planner.plan import Plan
 
@@ -62,7 +62,11 @@ def _unscheduled(pods: Iterable[Pod], plan: Plan) -> Iterator[Finding]:
     where = f"{waiting.pod} is scheduled nowhere since {waiting.since}: {waiting.message}"
     if waiting.obstacle is Obstacle.GPU:
         what = f"{plan.gpus} x {plan.product or plan.resource}"
-        yield finding(Reason.WAITING_FOR_GPU, f"{what} on one node must become free; {where}")
+        absent = absence_of(plan)
+        yield finding(
+            Reason.WAITING_FOR_GPU,
+            f"{what} on one node must become free{f' ({absent})' if absent else ''}; {where}",
+        )
     elif waiting.obstacle is Obstacle.VOLUME:
         is_missing = re.search(r'persistentvolumeclaim "[^"]*" not found', waiting.message)
         yield Finding(
@@ -71,20 +75,47 @@ def _unscheduled(pods: Iterable[Pod], plan: Plan) -> Iterator[Finding]:
             Outlook.STALLED if is_missing else Outlook.WAITING,
         )
     else:
-        yield finding(
-            Reason.UNSCHEDULABLE,
-            f"{where}; compare the nodes' labels, taints and free resources with spec.podTemplate",
-        )
+        yield finding(Reason.UNSCHEDULABLE, f"{where}; {advice_on(waiting.message, plan)}")
 
 
 def _refused(deployment: Mapping[str, Any]) -> Iterator[Finding]:
     for condition in deployment.get("status", {}).get("conditions", ()):
         if (condition["type"], condition["status"]) == ("ReplicaFailure", "True"):
+            message = condition.get("message", "")
             yield finding(
                 Reason.PODS_REFUSED,
-                f"the API server refuses the pods: {condition.get('message', '')}; raise the quota, or satisfy the "
-                "policy with spec.podTemplate",
+                f"the API server refuses the pods: {message}; {_refusal_advice(message)}",
             )
+
+
+_REFUSALS = (
+    ("exceeded quota", "raise the quota of the namespace, or lower podTemplate.resources"),
+    ("failed quota", "the ResourceQuota asks for values in podTemplate.resources: give them"),
+    ("per Container", "keep podTemplate.resources within the namespace's LimitRange, or change that"),
+    ("per Pod", "keep podTemplate.resources within the namespace's LimitRange, or change that"),
+    (
+        "security context constraint",
+        "OpenShift gives the user and groups itself: set podTemplate.identity to ClusterAssigned",
+    ),
+    (
+        "violates PodSecurity",
+        "satisfy the Pod Security Standard of the namespace with podTemplate.securityContext",
+    ),
+    ("no PriorityClass", "correct podTemplate.priorityClassName"),
+    ("serviceaccount", "correct podTemplate.serviceAccountName"),
+    ("RuntimeClass", "correct podTemplate.runtimeClassName"),
+    ("admission webhook", "satisfy the policy with spec.podTemplate, or ask its owner for an exception"),
+    (
+        "ValidatingAdmissionPolicy",
+        "satisfy the policy with spec.podTemplate, or ask its owner for an exception",
+    ),
+)
+"""What the API server's admission plugins say, and the next step, the surest first."""
+
+
+def _refusal_advice(message: str) -> str:
+    advice = (step for words, step in _REFUSALS if words in message)
+    return next(advice, "satisfy what refuses them with spec.podTemplate")
 
 
 def _while_old_pods_serve(found: Finding, serving: int) -> Finding:

@@ -10,6 +10,30 @@ from dataclasses import dataclass
 
 _EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(Error|Exception): ")
 
+_FATAL = re.compile(
+    r"\[(FATAL|F)\]|^F\d{4} |CUDA( runtime)? error|terminate called|what\(\):|NCCL (error|failure)", re.I
+)
+"""How TurboMind, glog and the C++ runtime begin the line that says why they end."""
+
+_STACK_FRAME = re.compile(
+    r"^(\*\*\*|@ +0x|#\d+ |\[ *\d+\] |\[[^\]]*:\d+\] \*\*\*|File \"|Traceback|Aborted|Segmentation fault|[\^~ ]+$)"
+)
+"""What a stack trace is made of, of C++ (backward-cpp, glog, gdb, Open MPI) and of Python."""
+
+NO_CODE_FOR_GPU = (
+    # CUDA, where an image has no code for a GPU's architecture.
+    "no kernel image is available",
+    "is not compatible with the current PyTorch installation",
+)
+
+NO_DRIVER = (
+    # PyTorch and CUDA in a container that the NVIDIA runtime did not prepare.
+    "Found no NVIDIA driver on your system",
+    "CUDA driver version is insufficient for CUDA runtime version",
+    "no CUDA-capable device is detected",
+    "libcuda.so.1: cannot open shared object file",
+)
+
 OUT_OF_GPU_MEMORY = (
     # TurboMind, while it loads weights and in its warm-up (exit code 134):
     # [TM][FATAL][...][allocator.cc:49] CUDA error: out of memory
@@ -90,7 +114,8 @@ DOWNLOAD_ERRORS = (
     ),
     DownloadError(
         ("SSLError", "CERTIFICATE_VERIFY_FAILED", "SSLCertVerificationError"),
-        "the hub's certificate is not trusted: an intercepting proxy needs its authority in the image",
+        "the hub's certificate is not trusted: name an intercepting proxy's authority in the installation's "
+        "platformDefaults.caBundle",
     ),
     DownloadError(
         (
@@ -124,10 +149,16 @@ def line_with(log: str, texts: tuple[str, ...]) -> str | None:
 
 
 def last_words(log: str) -> str:
-    """Return the line of a log that best explains its end: the last Python exception, else the last line."""
+    """Return the line of a log that best explains its end.
+
+    That is the last Python exception, else the last line that C++ calls fatal, else the last that is no part of a stack
+    trace.
+    """
     said = lines(log)
     exceptions = [line for line in said if _EXCEPTION.match(line)]
-    return next(reversed(exceptions or said), "")
+    fatal = [line for line in said if _FATAL.search(line) and not _STACK_FRAME.match(line)]
+    others = [line for line in said if not _STACK_FRAME.match(line)]
+    return next((each[-1] for each in (exceptions, fatal, others, said) if each), "")
 
 
 def lines(log: str) -> list[str]:

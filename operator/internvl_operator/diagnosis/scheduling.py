@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from internvl_operator.diagnosis.pods import Pod
+from internvl_operator.planner.nodes.inventory import NO_USABLE_NODE
+from internvl_operator.planner.plan import Plan
 
 
 class Obstacle(Enum):
@@ -47,6 +49,56 @@ _VOLUME_WORDS = (
 """What the scheduler's volume plugins say: ``pkg/scheduler/framework/plugins/volume*`` of Kubernetes 1.30 to 1.37."""
 
 
+_GPU_TAINT = "untolerated taint {nvidia.com/"
+
+_ADVICE = (
+    ("untolerated taint", "tolerate the taint in podTemplate.tolerations, if these nodes are meant"),
+    ("Insufficient cpu", "lower podTemplate.resources.requests.cpu, or use larger nodes"),
+    ("Insufficient memory", "lower podTemplate.resources.requests.memory, or use larger nodes"),
+    (
+        "Insufficient ephemeral-storage",
+        "keep the files in a claim with model.cache, lower podTemplate.resources.requests.ephemeral-storage, or use "
+        "nodes with a larger disk",
+    ),
+    ("topology spread", "compare the nodes with podTemplate.topologySpreadConstraints"),
+    ("anti-affinity rules", "compare what runs on the nodes with podTemplate.affinity"),
+)
+"""What the scheduler's plugins say (``pkg/scheduler/framework/plugins`` of Kubernetes), and the next step."""
+
+_OTHER_NODES = "node affinity/selector"
+
+
+def advice_on(message: str, plan: Plan) -> str:
+    """Return the next step about a pod that is placed nowhere, with the fields that are in the way.
+
+    Args:
+        message: the scheduler's own words about the nodes.
+        plan: how the pod is run.
+    """
+    steps = [step for words, step in _ADVICE if words in message]
+    if _OTHER_NODES in message and not any(
+        words.startswith("Insufficient") and words in message for words, _ in _ADVICE
+    ):
+        steps.append(_on_other_nodes(plan))
+    return "; ".join(steps) or "compare the nodes' labels, taints and free resources with spec.podTemplate"
+
+
+def absence_of(plan: Plan) -> str | None:
+    """Return what the plan noted of GPUs that no node had when it was made, or None where some had."""
+    noted = [note.partition(": planned")[0] for note in plan.notes if note.startswith(NO_USABLE_NODE)]
+    told = [note for note in plan.notes if "; the nodes have " in note]
+    return "; ".join((*noted, *told)).replace(" now", " when it was planned") if noted else None
+
+
+def _on_other_nodes(plan: Plan) -> str:
+    pins = " and ".join(f"{key}={value}" for key, value in plan.node_selector.items())
+    if absent := absence_of(plan):
+        return f"{absent}: correct spec.gpu, or add such nodes" + (f" (labelled {pins})" if pins else "")
+    if pins:
+        return f"the plan holds the pods to nodes labelled {pins}; see spec.gpu and spec.podTemplate"
+    return "compare the nodes' labels with spec.gpu and spec.podTemplate"
+
+
 def scheduling_of(pods: Iterable[Pod], gpu_resource: str) -> Unscheduled | None:
     """Return the pod that has waited longest to be scheduled, with its obstacle, or None when all are scheduled.
 
@@ -67,7 +119,8 @@ def _unscheduled(pod: Pod, gpu_resource: str) -> Unscheduled | None:
 
 
 def _obstacle(message: str, gpu_resource: str) -> Obstacle:
-    if f"Insufficient {gpu_resource}" in message:
+    # A node without GPUs lacks the resource too: where a taint of GPUs is in the way, those behind it may be free.
+    if f"Insufficient {gpu_resource}" in message and _GPU_TAINT not in message:
         return Obstacle.GPU
     if any(word in message.lower() for word in _VOLUME_WORDS):
         return Obstacle.VOLUME

@@ -14,7 +14,7 @@ from typing import Any, Self
 from internvl_operator.kube.connection import Connection
 from internvl_operator.kube.credentials import Credentials
 from internvl_operator.kube.event import FIELD_MANAGER, event_body
-from internvl_operator.kube.kinds import CHILDREN, EVENT, RESOURCE
+from internvl_operator.kube.kinds import CHILDREN, EVENT, JOB, RESOURCE
 from internvl_operator.kube.leader_election.fence import Fence, open_fence
 from internvl_operator.kube.port import (
     ClusterError,
@@ -42,7 +42,7 @@ _NO_VERSION = "1"
 The first revision that etcd gives to a key is 2. Where there is no object, there is nothing to compare, and it is
 created (Kubernetes: ``registry.Store.Update``).
 """
-_KINDS = {(kind.api_version, kind.kind): kind for kind in (RESOURCE, EVENT, *CHILDREN.values())}
+_KINDS = {(kind.api_version, kind.kind): kind for kind in (RESOURCE, EVENT, JOB, *CHILDREN.values())}
 
 _log = logging.getLogger(__name__)
 
@@ -173,11 +173,14 @@ class KubernetesClient:
         path = _path(kind, Key(manifest["metadata"]["namespace"], ""))
         return await self._connection.request("POST", kind, path, {"fieldManager": manager}, manifest)
 
-    async def patch_status(self, manifest: Mapping[str, Any]) -> KubernetesObject:
-        """Apply the status of an existing object of the same uid."""
+    async def patch_status(
+        self, manifest: Mapping[str, Any], manager: str = FIELD_MANAGER
+    ) -> KubernetesObject:
+        """Apply the status of an existing object of the same uid; only fields of this manager are changed."""
         kind = _kind_of(manifest)
         path = f"{_path_of(kind, manifest)}/status"
-        return await self._connection.request("PATCH", kind, path, _APPLY_PARAMETERS, manifest, _APPLY)
+        parameters = {**_APPLY_PARAMETERS, "fieldManager": manager}
+        return await self._connection.request("PATCH", kind, path, parameters, manifest, _APPLY)
 
     async def record_event(self, subject: Mapping[str, Any], event: ClusterEvent) -> None:
         """Record an Event beside what goes on; a failure is logged and forgotten, as Events are for people only."""

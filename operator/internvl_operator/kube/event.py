@@ -12,7 +12,7 @@ FIELD_MANAGER = "internvl-operator"
 
 
 def event_body(subject: Mapping[str, Any], event: ClusterEvent, now: datetime) -> KubernetesObject:
-    """Return the Event object about a resource, of this moment."""
+    """Return the Event object about a resource, with the present time."""
     metadata = subject["metadata"]
     time = now.strftime("%Y-%m-%dT%H:%M:%SZ")
     identity = f"{metadata['uid']} {event.reason} {event.message} {now.isoformat()}"

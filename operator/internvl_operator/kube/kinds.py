@@ -21,6 +21,7 @@ POD_DISRUPTION_BUDGET = CHILDREN["PodDisruptionBudget"]
 HORIZONTAL_POD_AUTOSCALER = CHILDREN["HorizontalPodAutoscaler"]
 POD_MONITOR = CHILDREN["PodMonitor"]
 RESOURCE = Kind(API_VERSION, KIND, PLURAL)
+JOB = Kind("batch/v1", "Job", "jobs")
 EVENT = Kind("v1", "Event", "events")
 LEASE = Kind("coordination.k8s.io/v1", "Lease", "leases")
 POD = Kind("v1", "Pod", "pods")

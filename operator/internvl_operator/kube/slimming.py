@@ -6,7 +6,7 @@ A Pod is some 8 KB of JSON, of which a small part says what is wrong with it.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from internvl_operator.kube.kinds import POD
+from internvl_operator.kube.kinds import POD, RESOURCE
 from internvl_operator.kube.port import Kind, KubernetesObject
 from internvl_operator.manifests.labels import NAME_LABEL, PLACEMENT_ANNOTATION, REVISION_LABEL
 
@@ -32,10 +32,15 @@ _POD_STATUS = ("phase", "reason", "message")
 _CONDITION = ("type", "status", "reason", "message", "lastTransitionTime")
 _CONTAINER = ("name", "ready", "started", "restartCount", "state", "lastState")
 
+_STATUS_OF_OTHERS = ("performance",)
+"""Of a resource's status, what others write: the operator neither compares nor writes it."""
+
 
 def kept(kind: Kind, body: Mapping[str, Any]) -> KubernetesObject:
     """Return an object without the fields that nobody compares; what is kept already stays as it is."""
-    return _pod(body) if kind == POD else _object(body)
+    if kind == POD:
+        return _pod(body)
+    return _resource(body) if kind == RESOURCE else _object(body)
 
 
 def identity(body: Mapping[str, Any]) -> KubernetesObject:
@@ -46,6 +51,14 @@ def identity(body: Mapping[str, Any]) -> KubernetesObject:
 def _object(body: Mapping[str, Any]) -> KubernetesObject:
     sections = {section: body[section] for section in ("spec", "status") if section in body}
     return {"metadata": _fields(body["metadata"], _METADATA), **sections}
+
+
+def _resource(body: Mapping[str, Any]) -> KubernetesObject:
+    found = _object(body)
+    status = found.get("status")
+    if isinstance(status, dict):
+        found["status"] = {name: status[name] for name in status if name not in _STATUS_OF_OTHERS}
+    return found
 
 
 def _pod(body: Mapping[str, Any]) -> KubernetesObject:

@@ -3,13 +3,8 @@
 Measured with LMDeploy 0.18.0 on an H100: docs/serving-speed.md
 """
 
+from internvl_operator.planner.memory.host_needs import CPU_MILLIS_PER_GPU
 from internvl_operator.text.quantity import parse_quantity
-
-_CPUS_PER_GPU = 3
-"""With 3 cores 8B serves 98 % of what it serves with 8, and 1B 86 % of what it serves with 4.
-
-A node of 4 vCPUs and one GPU offers 3920m, of which system pods take some: 4 would not fit.
-"""
 
 _OPENMP_THREADS = 2
 """Not set, PyTorch starts a thread for each core of the node: 8B then serves 40 % of the images, and 1B 16 %.
@@ -18,13 +13,14 @@ One thread serves as many images of 8B and 18 % fewer of 1B, which waits for the
 """
 
 
-def cpu_request(gpus: int) -> str:
+def cpu_request(gpus: int, offered_millis: int | None = None) -> str:
     """Return the cores that a replica requests, as a Kubernetes quantity.
 
     Args:
         gpus: the number of GPUs of one replica.
+        offered_millis: thousandths of a core that the nodes leave to it, where that is less than serves fastest.
     """
-    return str(_CPUS_PER_GPU * gpus)
+    return str(CPU_MILLIS_PER_GPU * gpus // 1000) if offered_millis is None else f"{offered_millis}m"
 
 
 def thread_variables(cpu: str, gpus: int) -> dict[str, str]:
@@ -51,7 +47,7 @@ def thread_variables(cpu: str, gpus: int) -> dict[str, str]:
 
 def _is_enough(cpu: str, gpus: int) -> bool:
     try:
-        return parse_quantity(cpu) >= _CPUS_PER_GPU * gpus
+        return parse_quantity(cpu) >= CPU_MILLIS_PER_GPU * gpus / 1000
     except ValueError:
         # The API server refuses a text that is no quantity, and names the field.
         return False

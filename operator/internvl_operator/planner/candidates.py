@@ -1,15 +1,19 @@
 """Every configuration that a request allows, each with its outcome and its memory."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from internvl_operator.catalog.engine import Engine
 from internvl_operator.catalog.engine_options import TENSOR_PARALLELISM, EngineOptions
 from internvl_operator.catalog.engines import engine, oldest_version
 from internvl_operator.catalog.flags import check_extra_args, check_plain_flags
+from internvl_operator.catalog.hardware.image_variants import dotted
 from internvl_operator.catalog.models import IMAGE_TOKENS, Backend
+from internvl_operator.planner.images import has_code, image_for
 from internvl_operator.planner.memory.estimate import MemoryEstimate, MemoryRequest, estimate
+from internvl_operator.planner.memory.host_needs import host_needs
 from internvl_operator.planner.nodes.inventory import GpuPool, Inventory
+from internvl_operator.planner.nodes.node_room import cpu_that_fits, why_no_room
 from internvl_operator.planner.outcome import Outcome
 from internvl_operator.planner.parallelism import check_parallelism
 from internvl_operator.planner.repository import check_repository, is_awq
@@ -20,17 +24,16 @@ Cost = tuple[int, bool, int, bool, str]
 IMAGE_REQUEST_TOKENS = IMAGE_TOKENS + 512
 """Tokens of a typical request: one image at the default number of tiles, and 512 tokens of text."""
 
-_AWQ_CAPABILITY = (7, 5)
-"""Oldest compute capability of TurboMind's AWQ kernels, as the AWQ models' cards state it."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """One configuration on one pool.
 
     Args:
-        refusal: why the engine or the GPU rules it out; None when memory alone decides.
+        refusal: why the engine, the GPU or its node rules it out; None when memory alone decides.
         memory: the memory of one GPU.
+        variant: the suffix of the published image that it runs in; empty for the release's default.
+        cpu_millis: thousandths of a core that it requests where the nodes leave less than it would like, else None.
     """
 
     pool: GpuPool
@@ -40,6 +43,8 @@ class Candidate:
     options: EngineOptions
     refusal: str | None
     memory: MemoryEstimate
+    variant: str = ""
+    cpu_millis: int | None = None
 
     @property
     def outcome(self) -> Outcome:
@@ -60,7 +65,7 @@ class Candidate:
     def cost(self) -> Cost:
         """Orders configurations: fewest GPUs, then those that can be pinned, the smallest card, no AWQ."""
         pool = self.pool
-        return (self.tp, not pool.node_selector, pool.memory_mib, self.awq, pool.product)
+        return (self.tp, not pool.is_pinned, pool.memory_mib, self.awq, pool.product)
 
     @property
     def quantization(self) -> str:
@@ -85,7 +90,8 @@ def candidates(request: PlanRequest, inventory: Inventory) -> Iterator[Candidate
 def evaluate(request: PlanRequest, release: Engine, pool: GpuPool, awq: bool, tp: int) -> Candidate:
     """Return what one configuration would do."""
     model = request.model
-    backend = request.backend or _preferred_backend(request, release)
+    backend = request.backend or _preferred_backend(request, release, pool)
+    image = image_for(request, release, pool, backend)
     memory = estimate(
         MemoryRequest(
             language=model.language,
@@ -101,14 +107,19 @@ def evaluate(request: PlanRequest, release: Engine, pool: GpuPool, awq: bool, tp
             replicates_vocabulary=release.replicates_vocabulary,
         )
     )
+    needs = host_needs(request, backend, tp, memory.weights_mib)
     return Candidate(
         pool=pool,
         awq=awq,
         backend=backend,
         tp=tp,
         options=request.options,
-        refusal=_refusal(request, release, pool, awq, backend, tp),
+        refusal=_refusal(request, release, pool, awq, backend, tp)
+        or image.refusal
+        or why_no_room(pool.rooms, tp, needs),
         memory=memory,
+        variant=image.variant,
+        cpu_millis=cpu_that_fits(pool.rooms, tp, needs),
     )
 
 
@@ -128,9 +139,10 @@ def _parallelism(request: PlanRequest, pool: GpuPool) -> tuple[int, ...]:
     return tuple(tp for tp in TENSOR_PARALLELISM if tp <= most) or (1,)
 
 
-def _preferred_backend(request: PlanRequest, release: Engine) -> Backend:
+def _preferred_backend(request: PlanRequest, release: Engine, pool: GpuPool) -> Backend:
+    """Return the first backend that has code for the GPUs, or the first of all where none has."""
     supported = release.backends_for(request.model.language.architecture)
-    return supported[0]
+    return next((each for each in supported if has_code(request, release, pool, each)), supported[0])
 
 
 def _refusal(
@@ -139,7 +151,7 @@ def _refusal(
     return (
         _check_weights(request, release, awq)
         or check_parallelism(request.model.language, request.model.vision, awq, backend, tp, release)
-        or _check_gpus(request, pool, awq, tp)
+        or _check_gpus(request, release, pool, awq, tp)
         or _check_options(request, release, backend)
     )
 
@@ -159,15 +171,19 @@ def _check_weights(request: PlanRequest, release: Engine, awq: bool) -> str | No
     return None
 
 
-def _check_gpus(request: PlanRequest, pool: GpuPool, awq: bool, tp: int) -> str | None:
+def _check_gpus(request: PlanRequest, release: Engine, pool: GpuPool, awq: bool, tp: int) -> str | None:
     if tp > 1 and pool.is_mig:
         return f"tp {tp}: MIG slices cannot work together on one model"
     if tp > pool.count:
         return f"tp {tp} is more than the {pool.count} GPUs of one node"
     if tp > request.gpu.max_count:
         return f"tp {tp} is more than the {request.gpu.max_count} GPUs that gpu.maxCount allows"
-    if awq and pool.compute_capability is not None and pool.compute_capability < _AWQ_CAPABILITY:
-        return f"{pool.product}: AWQ needs compute capability 7.5, this GPU has {_dotted(pool.compute_capability)}"
+    least = release.awq_capability
+    if awq and pool.compute_capability is not None and pool.compute_capability < least:
+        return (
+            f"{pool.product}: AWQ needs compute capability {dotted(least)} in LMDeploy {release.version}, "
+            f"this GPU has {dotted(pool.compute_capability)}"
+        )
     return None
 
 
@@ -188,5 +204,20 @@ def _quantizes_kv_in_vain(request: PlanRequest, backend: Backend) -> bool:
     return quantizes and backend is Backend.TURBOMIND and not language.has_quantized_kv_on_turbomind
 
 
-def _dotted(capability: tuple[int, int]) -> str:
-    return f"{capability[0]}.{capability[1]}"
+def choose(considered: Sequence[Candidate], wanted_sessions: int) -> Candidate:
+    """Return the best of some configurations, which are ordered by cost."""
+    possible = [candidate for candidate in considered if candidate.outcome is Outcome.OK]
+    for awq in (False, True):
+        for candidate in possible:
+            if candidate.awq is awq and candidate.sessions >= wanted_sessions:
+                return candidate
+    if possible:
+        return max(possible, key=lambda candidate: candidate.sessions)
+    return max(considered, key=_how_near)
+
+
+def _how_near(candidate: Candidate) -> tuple[int, int]:
+    """Return the order of configurations that fail: the nearer to running, the larger."""
+    order = (Outcome.REJECTED, Outcome.OOM, Outcome.NO_KV_FOR_SESSION, Outcome.SESSION_EXCEEDS_KV)
+    missing = 0 if candidate.refusal else candidate.memory.shortfall_mib
+    return (order.index(candidate.outcome), -missing)

@@ -43,8 +43,13 @@ _WRITERS: Mapping[str, Callable[[Any], Any]] = {
     "alternatives": lambda items: list(map(_alternative_document, items)),
     "limit": lambda limit: limit.value,
     "utilization": lambda utilization: _written(utilization, _UTILIZATION),
+    "node_terms": lambda terms: [list(map(dict, term)) for term in terms],
+    "tolerations": lambda items: list(map(dict, items)),
 }
 """How a field's value is written, where it is not JSON already."""
+
+_LATER = ("image_variant", "node_terms", "tolerations", "cpu_millis")
+"""Fields that plans had not from the beginning: their defaults are left out, so that older plans read back the same."""
 
 _READERS: Mapping[str, Callable[[Any], Any]] = {
     "outcome": Outcome,
@@ -52,6 +57,8 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "warnings": tuple,
     "notes": tuple,
     "alternatives": lambda items: tuple(map(_alternative, items)),
+    "node_terms": lambda terms: tuple(map(tuple, terms)),
+    "tolerations": tuple,
 }
 """How it is read again."""
 
@@ -119,12 +126,19 @@ def plan_from_document(document: Document) -> Plan:
     options = {name: document.get(key, _DEFAULTS[name]) for name, key in _OPTIONS.items()}
     values: dict[str, Any] = {"memory": MemoryEstimate(**memory), "options": EngineOptions(**options)}
     values |= {name: document[key] == words[True] for name, (key, words) in _FLAGS.items()}
-    return Plan(**values, **_read(document, {name: _PLAN[name] for name in _PLAN if name not in values}))
+    keys = {
+        name: key
+        for name, key in _PLAN.items()
+        if name not in values and (name not in _LATER or key in document)
+    }
+    return Plan(**values, **_read(document, keys))
 
 
 def _entries(plan: Plan) -> Iterator[tuple[str, Any]]:
     for name, key in _PLAN.items():
         value = getattr(plan, name)
+        if name in _LATER and value in ("", (), None):
+            continue
         if name in _FLAGS:
             flag, words = _FLAGS[name]
             yield flag, words[value]

@@ -1,12 +1,15 @@
 """Sentences about plans: why one was chosen, why the others were not, and what would help."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
-from internvl_operator.planner.candidates import Candidate, candidates
+from internvl_operator.catalog.engine_options import DEFAULT_OPTIONS
+from internvl_operator.catalog.engines import DEFAULT_VERSION
+from internvl_operator.planner.candidates import Candidate, candidates, choose
 from internvl_operator.planner.nodes.inventory import Inventory
 from internvl_operator.planner.outcome import Outcome
 from internvl_operator.planner.request import PlanRequest
+from internvl_operator.text.spelling import to_kubernetes
 
 MOST_ALTERNATIVES = 3
 
@@ -37,9 +40,56 @@ def reason_for(chosen: Candidate, considered: Sequence[Candidate], request: Plan
         return f"{where}: nothing holds {_sessions(request.wanted_sessions)}; this {_holds(chosen)}, the most"
     fewest = "the fewest GPUs that hold" if chosen.tp > 1 else "one GPU holds"
     reason = f"{where}: {fewest} {_sessions(request.wanted_sessions)} {_length(chosen)}"
-    if chosen.awq and any(not candidate.awq for candidate in considered):
+    if chosen.awq and (others := [candidate for candidate in considered if not candidate.awq]):
         reason += "; full precision does not"
+        same = next((each for each in others if (each.pool, each.tp) == (chosen.pool, chosen.tp)), None)
+        if same is not None and same.refusal:
+            reason += f": {same.refusal}"
     return reason
+
+
+def dearer_by(chosen: Candidate, request: PlanRequest, inventory: Inventory) -> str:
+    """Return what a given option costs: more GPUs, quantized weights, or any plan at all; empty where none does.
+
+    Of several options the one without which the plan would be cheapest is named.
+    """
+    cheaper: list[tuple[tuple[bool, int, bool], str]] = []
+    for option, relaxed in _without_options(request):
+        considered = sorted(candidates(relaxed, inventory), key=lambda candidate: candidate.cost)
+        other = choose(considered, relaxed.wanted_sessions)
+        if _price(other) < _price(chosen):
+            without = f"{gpus(other)} with {precision_of(other)} would do"
+            cheaper.append((_price(other), f"; {option} is given: without it {without}"))
+    return min(cheaper)[1] if cheaper else ""
+
+
+def _price(candidate: Candidate) -> tuple[bool, int, bool]:
+    """Return the order in which plans are dear: none at all, more GPUs, quantized weights."""
+    return (candidate.outcome is not Outcome.OK, candidate.tp, candidate.awq)
+
+
+def _without_options(request: PlanRequest) -> list[tuple[str, PlanRequest]]:
+    """Return each given option, as the spec names it, with the request that leaves it out."""
+    given: list[tuple[str, PlanRequest]] = []
+    for option in fields(request.options):
+        value, default = (getattr(options, option.name) for options in (request.options, DEFAULT_OPTIONS))
+        if value != default:
+            name = f"engine.{to_kubernetes(option.name)} {value}"
+            given.append((name, request.with_options(**{option.name: default})))
+    if request.tp is not None:
+        given.append((f"engine.tp {request.tp}", replace(request, tp=None)))
+    if request.sessions is not None:
+        given.append((f"engine.sessions {request.sessions}", replace(request, sessions=None)))
+    if request.backend is not None:
+        given.append((f"engine.backend {request.backend}", replace(request, backend=None)))
+    if request.quantized is not None:
+        weights = "AWQ" if request.quantized else "None"
+        given.append((f"quantization {weights}", replace(request, quantized=None)))
+    if request.engine != DEFAULT_VERSION:
+        given.append((f"engine.version {request.engine}", replace(request, engine=DEFAULT_VERSION)))
+    if request.extra_args:
+        given.append((f"engine.extraArgs {' '.join(request.extra_args)}", replace(request, extra_args=())))
+    return given
 
 
 def problem_of(candidate: Candidate) -> str:

@@ -13,12 +13,22 @@ from typing import TYPE_CHECKING
 from internvl_operator.catalog.engine_options import EngineOptions
 from internvl_operator.catalog.engines import engine
 from internvl_operator.catalog.models import INTERNVL2, MODELS, Backend, Model
-from internvl_operator.planner.candidates import Candidate, candidates
-from internvl_operator.planner.explain import Alternative, alternatives_to, reason_for, ways_out_of
+from internvl_operator.planner.candidates import Candidate, candidates, choose
+from internvl_operator.planner.explain import (
+    Alternative,
+    alternatives_to,
+    dearer_by,
+    reason_for,
+    ways_out_of,
+)
+from internvl_operator.planner.images import variant_named
 from internvl_operator.planner.memory.constants import MEASURED_ARCHITECTURES
 from internvl_operator.planner.memory.estimate import MemoryEstimate
 from internvl_operator.planner.memory.host_memory import expected_start_seconds
+from internvl_operator.planner.memory.host_needs import CPU_MILLIS_PER_GPU
 from internvl_operator.planner.nodes.inventory import GpuPool, Inventory
+from internvl_operator.planner.nodes.pins import Term, with_code
+from internvl_operator.planner.nodes.placement import gpu_tolerations
 from internvl_operator.planner.outcome import Outcome
 from internvl_operator.planner.request import PlanRequest
 from internvl_operator.planner.speed.speed_estimate import Speed
@@ -28,10 +38,6 @@ if TYPE_CHECKING:
 
 _BFLOAT16_CAPABILITY = (8, 0)
 """Oldest compute capability with bfloat16 (NVIDIA's CUDA programming guide, arithmetic throughput)."""
-
-
-_BLACKWELL_CAPABILITY = (10, 0)
-"""First compute capability that needs CUDA 12.8 (NVIDIA's CUDA toolkit release notes)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +51,12 @@ class Plan:
         float16: whether the GPU lacks bfloat16, so that float16 is asked for.
         options: the engine's options as it gets them: none of them is None.
         notes: what the inventory could not read of the nodes.
-        speed: what one replica does (``speed_of_plan.py``). It is worked out anew each time and never stored, so that
-            better constants restart nothing.
+        image_variant: suffix of the published image's tag; empty for the release's default.
+        node_terms: requirements of node labels, one list per alternative, beside ``node_selector``.
+        tolerations: of the taints of nodes with GPUs; none in plans of operators that did not write them down.
+        cpu_millis: thousandths of a core to request where the nodes leave fewer than serve fast; None: those.
+        speed: what one replica does (``load/speed_of_plan.py``). It is worked out anew each time and never stored, so
+            that better constants restart nothing.
 
     Example:
         >>> from internvl_operator import plan
@@ -77,6 +87,10 @@ class Plan:
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     alternatives: tuple[Alternative, ...] = ()
+    image_variant: str = ""
+    node_terms: tuple[Term, ...] = ()
+    tolerations: tuple[Mapping[str, str], ...] = ()
+    cpu_millis: int | None = None
     speed: Speed | None = None
 
     @property
@@ -105,22 +119,29 @@ class Plan:
         return self.outcome is Outcome.OK
 
 
-def make_plan(request: PlanRequest, inventory: Inventory) -> Plan:
-    """Return the plan for a request, or, with an outcome other than ok, why there is none and the way out."""
+def make_plan(request: PlanRequest, inventory: Inventory, *, explains_options: bool = True) -> Plan:
+    """Return the plan for a request, or, with an outcome other than ok, why there is none and the way out.
+
+    Args:
+        request: what is asked for.
+        inventory: the GPUs that it may use.
+        explains_options: whether the reason names a given option that makes the plan dearer, quantized or impossible.
+    """
     considered = sorted(candidates(request, inventory), key=lambda candidate: candidate.cost)
     if choice := _choice_for_load(considered, request, inventory):
         return _plan(
             choice.candidate, request, choice.outcome, choice.reason, choice.alternatives, inventory.notes
         )
     chosen = choose(considered, request.wanted_sessions)
+    reason = reason_for(chosen, considered, request)
     if chosen.outcome is Outcome.OK:
-        reason = reason_for(chosen, considered, request)
         alternatives = alternatives_to(chosen, considered, request)
     else:
         alternatives = ways_out_of(request, inventory)
-        reason = reason_for(chosen, considered, request)
         if alternatives:
             reason += "; " + " or ".join(alternative.reason for alternative in alternatives)
+    if explains_options:
+        reason += dearer_by(chosen, request, inventory)
     return _plan(chosen, request, chosen.outcome, reason, alternatives, inventory.notes)
 
 
@@ -132,25 +153,6 @@ def _choice_for_load(
     from internvl_operator.planner.load.choice import choice_for_load  # a load's cost, not every plan's
 
     return choice_for_load(considered, request, request.load, inventory)
-
-
-def choose(considered: Sequence[Candidate], wanted_sessions: int) -> Candidate:
-    """Return the best of some configurations, which are ordered by cost; one that fails where none runs."""
-    possible = [candidate for candidate in considered if candidate.outcome is Outcome.OK]
-    for awq in (False, True):
-        for candidate in possible:
-            if candidate.awq is awq and candidate.sessions >= wanted_sessions:
-                return candidate
-    if possible:
-        return max(possible, key=lambda candidate: candidate.sessions)
-    return max(considered, key=_how_near)
-
-
-def _how_near(candidate: Candidate) -> tuple[int, int]:
-    """Return a sort key of configurations that fail: the one that lacks least to run has the largest."""
-    order = (Outcome.REJECTED, Outcome.OOM, Outcome.NO_KV_FOR_SESSION, Outcome.SESSION_EXCEEDS_KV)
-    missing = 0 if candidate.refusal else candidate.memory.shortfall_mib
-    return (order.index(candidate.outcome), -missing)
 
 
 def _plan(
@@ -188,27 +190,45 @@ def _plan(
         warnings=_warnings(chosen, request, float16),
         notes=notes,
         alternatives=alternatives,
+        image_variant=chosen.variant,
+        node_terms=_node_terms(chosen, request),
+        tolerations=gpu_tolerations(chosen.pool.resource),
+        cpu_millis=chosen.cpu_millis,
     )
+
+
+def _node_terms(chosen: Candidate, request: PlanRequest) -> tuple[Term, ...]:
+    """Return the pool's terms; where its GPUs are not known, those without code for them are kept out too."""
+    pool = chosen.pool
+    if pool.product or request.has_own_image:
+        return pool.node_terms
+    variant = variant_named(engine(request.engine), chosen.variant)
+    return with_code(pool.node_terms, variant, chosen.backend)
 
 
 def _warnings(chosen: Candidate, request: PlanRequest, float16: bool) -> tuple[str, ...]:
     """Return the warnings of a plan: what the numbers of the plan do not say."""
     model, release, pool = request.model, engine(request.engine), chosen.pool
-    warnings = list(release.warnings_for(model, chosen.backend, chosen.tp, request.options))
+    warnings: list[str] = []
     if float16:
         warnings.append(_float16_warning(model, pool))
     if model.language.architecture not in MEASURED_ARCHITECTURES:
         warnings.append(_unmeasured_warning(model))
-    is_blackwell = pool.compute_capability is not None and pool.compute_capability >= _BLACKWELL_CAPABILITY
-    if is_blackwell and not any("cu12.8" in image or "cu13" in image for image in release.images):
+    if pool.is_virtual:
         warnings.append(
-            f"The images of LMDeploy {request.engine} are older than {pool.product}: use a later release, "
-            "or name an image of your own in spec.engine.image."
+            f"{pool.product or 'The GPU'} is a virtual GPU: the engine allocates from CUDA memory pools, which a vGPU "
+            "has only where its unified memory is turned on (NVIDIA's vGPU guide); this was not tried."
+        )
+    if chosen.cpu_millis is not None:
+        warnings.append(
+            f"The nodes leave {chosen.cpu_millis}m of cpu beside the system's pods, fewer than the "
+            f"{CPU_MILLIS_PER_GPU * chosen.tp}m that serve fastest: larger nodes answer more requests. "
+            "podTemplate.resources.requests.cpu says another number."
         )
     known = model.language.max_position_embeddings
     if request.options.session_len > known:
         warnings.append(f"The model knows {known} tokens: answers get worse beyond, whatever fits.")
-    return tuple(warnings)
+    return (*warnings, *release.warnings_for(model, chosen.backend, chosen.tp, request.options))
 
 
 def _float16_warning(model: Model, pool: GpuPool) -> str:

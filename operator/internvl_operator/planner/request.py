@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from internvl_operator.catalog.engine_options import DEFAULT_OPTIONS, EngineOptions
 from internvl_operator.catalog.engines import DEFAULT_VERSION
+from internvl_operator.catalog.hardware.image_variants import PROCESSOR
 from internvl_operator.catalog.models import INTERNVL2, MODELS, Backend, Model
 from internvl_operator.catalog.nvidia import GPU_RESOURCE
 from internvl_operator.catalog.spec_flags import plain_arguments
@@ -29,6 +30,8 @@ class GpuRequest:
         node_selector: labels that the nodes must have.
         node_affinity: alternatives, of which the nodes must meet one; None when any node will do.
         tolerations: as in a PodSpec, beside that of the GPU resource's own taint.
+        processor: the one that the image is for, by the node label ``kubernetes.io/arch``; None with an image of the
+            user's own, which may be for any.
     """
 
     resource: str = GPU_RESOURCE
@@ -38,6 +41,7 @@ class GpuRequest:
     node_selector: Mapping[str, str] = field(default_factory=dict)
     node_affinity: tuple[NodeTerm, ...] | None = None
     tolerations: tuple[Mapping[str, Any], ...] = ()
+    processor: str | None = PROCESSOR
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,12 @@ class PlanRequest:
         plain_args: flags that the spec's fields write as they are; they change no memory.
         extra_args: further arguments as the spec gives them.
         keeps_files: whether the files come from a claim or an image, or are kept in a claim: all pods have the same.
+        has_own_image: whether ``spec.engine.image`` names an image, which may be built for any hardware.
+        given_requests: the resources, such as ``cpu``, that the spec requests itself.
+        limits: the most that the container may take of a resource, as Kubernetes quantities.
+        variables: names in ``engine.env``.
+        replicas: as given, and the fewest of the autoscaler; they change no plan.
+        least_replicas: None without an autoscaler.
         autoscaled: whether the replicas follow the requests that wait; it changes no plan.
         sessions: full-length sessions to hold at once; None asks for DEFAULT_SESSIONS, or for one with a given tp.
         options: the engine's options, of which those that are None are derived.
@@ -71,6 +81,12 @@ class PlanRequest:
     revision: str | None = None
     keeps_files: bool = False
     extra_args: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
+    replicas: int | None = None
+    least_replicas: int | None = None
+    has_own_image: bool = False
+    given_requests: frozenset[str] = frozenset()
+    limits: Mapping[str, str] = field(default_factory=dict)
     autoscaled: bool = False
     gpu: GpuRequest = GpuRequest()
     load: Load | None = None
@@ -136,6 +152,12 @@ def request_of(spec: "InternVLDeploymentSpec") -> PlanRequest:
             spec.model.source.persistent_volume_claim or spec.model.source.image or spec.model.cache.is_given
         ),
         extra_args=tuple(engine.extra_args),
+        variables=tuple(variable.name for variable in engine.env),
+        replicas=spec.replicas if "replicas" in spec.model_fields_set else None,
+        least_replicas=spec.autoscaling.min_replicas if spec.autoscaling.max_replicas is not None else None,
+        has_own_image=engine.image is not None,
+        given_requests=frozenset(spec.pod_template.resources.requests),
+        limits=spec.pod_template.resources.limits,
         autoscaled=spec.autoscaling.max_replicas is not None,
         gpu=GpuRequest(
             resource=spec.gpu.resource,
@@ -145,6 +167,7 @@ def request_of(spec: "InternVLDeploymentSpec") -> PlanRequest:
             node_selector=spec.pod_template.node_selector,
             node_affinity=required_terms(spec.pod_template.affinity),
             tolerations=tuple(spec.pod_template.tolerations),
+            processor=None if engine.image else PROCESSOR,
         ),
         load=_load_of(spec),
         most_replicas=spec.autoscaling.max_replicas or spec.replicas,

@@ -26,7 +26,17 @@ def replanned(plan: Plan, request: PlanRequest) -> Plan:
     pool = GpuPool(
         plan.product, plan.gpu_memory_mib, plan.gpus, plan.resource, _capability(plan), plan.node_selector
     )
-    fresh = make_plan(replace(request, tp=plan.tp, quantized=plan.awq), Inventory((pool,)))
+    fresh = make_plan(
+        replace(request, tp=plan.tp, quantized=plan.awq), Inventory((pool,)), explains_options=False
+    )
+    # What the nodes of then decided stays: where the pods may land, and what they request there.
+    fresh = replace(
+        fresh,
+        image_variant=plan.image_variant or fresh.image_variant,
+        node_terms=plan.node_terms,
+        tolerations=plan.tolerations,
+        cpu_millis=plan.cpu_millis,
+    )
     return plan if not fresh.is_ok or _without_words(fresh) == _without_words(plan) else fresh
 
 

@@ -1,4 +1,4 @@
-"""The way of watched objects into the cache, each by itself: what one of them is harms none of the others."""
+"""Puts watched objects into the cache one by one: an object that cannot be read does not stop the others."""
 
 import logging
 from collections.abc import Callable, Mapping

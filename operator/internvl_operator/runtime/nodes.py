@@ -16,7 +16,7 @@ from internvl_operator.planner.request import GpuRequest
 from internvl_operator.settings import Settings
 
 FRESH_SECONDS = 10.0
-"""A list of the nodes that is younger is one of now: thousands of plans may fail at once."""
+"""A younger list of the nodes counts as fresh: thousands of plans may fail and ask for a fresh list at once."""
 
 _CONDITIONS_AT_ONCE = 20_000
 """Conditions of all nodes that are looked at on the event loop: some 5 ms."""

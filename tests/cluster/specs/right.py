@@ -56,6 +56,7 @@ _EGRESS = [
 ]
 
 _POD_TEMPLATE: Spec = {
+    "identity": "Fixed",
     "labels": {"team": "vision", "cost-centre": "42"},
     "annotations": {"example.com/note": 'a "quoted" note: yes\nand a second line #1'},
     "nodeSelector": {"pool": "gpu"},

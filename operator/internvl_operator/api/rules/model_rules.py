@@ -6,15 +6,6 @@ No rule names a series or a size of its own: a further model is a row of the cat
 from internvl_operator.api.base import Rule
 from internvl_operator.catalog.engine_options import TENSOR_PARALLELISM
 from internvl_operator.catalog.engines import oldest_version
-from internvl_operator.catalog.model_limits import (
-    MAX_TP,
-    NARROW_HEADS,
-    PYTORCH_ONLY,
-    TOO_OLD,
-    WITH_HEADS,
-    WITHOUT_AWQ,
-    WITHOUT_QUANTIZED_KV,
-)
 from internvl_operator.catalog.models import (
     HELD_BACK,
     INTERNVL2,
@@ -22,6 +13,15 @@ from internvl_operator.catalog.models import (
     SERIES,
     held_back_advice,
     size_advice,
+)
+from internvl_operator.catalog.series.model_limits import (
+    MAX_TP,
+    NARROW_HEADS,
+    PYTORCH_ONLY,
+    TOO_OLD,
+    WITH_HEADS,
+    WITHOUT_AWQ,
+    WITHOUT_QUANTIZED_KV,
 )
 from internvl_operator.text.sentences import in_words
 

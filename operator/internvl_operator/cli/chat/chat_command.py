@@ -13,7 +13,8 @@ from internvl_operator.chat.batch import Question, answers, read_questions
 from internvl_operator.chat.model import Answer, Model
 from internvl_operator.chat.problems import ModelError
 from internvl_operator.cli.chat.chat_turns import Turns
-from internvl_operator.cli.chat.served_model import FAILURES, add_target_options, reached
+from internvl_operator.cli.chat.served_model import FAILURES, reached
+from internvl_operator.cli.chat.target import add_target_options
 from internvl_operator.cli.exit_codes import NOT_READY, exit_code_of, failed
 from internvl_operator.cli.options import positive
 from internvl_operator.text.printable import printable

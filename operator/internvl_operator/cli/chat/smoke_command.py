@@ -6,7 +6,8 @@ import json
 from collections.abc import Sequence
 
 from internvl_operator.chat.checks import CHECKS, Result, run_checks
-from internvl_operator.cli.chat.served_model import FAILURES, add_target_options, reached
+from internvl_operator.cli.chat.served_model import FAILURES, reached
+from internvl_operator.cli.chat.target import add_target_options
 from internvl_operator.cli.exit_codes import NOT_READY, exit_code_of
 from internvl_operator.cli.text_table import line
 from internvl_operator.text.printable import printable

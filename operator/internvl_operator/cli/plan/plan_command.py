@@ -22,18 +22,17 @@ from internvl_operator.cli.options import (
     with_options,
 )
 from internvl_operator.cli.plan.plan_text import plan_text
+from internvl_operator.cli.plot.plot_option import add_plot_option, drawing
 from internvl_operator.manifests.server_arguments import COMMAND, DEFAULT_PORT, server_arguments
-from internvl_operator.planner.autoscaling import with_autoscaling_warning
 from internvl_operator.planner.document import plan_document
-from internvl_operator.planner.load.speed_of_plan import with_speed
 from internvl_operator.planner.plan import Plan, make_plan
-from internvl_operator.planner.remote_code import with_branch_warning
+from internvl_operator.planner.remarks.completed_plan import completed
 from internvl_operator.planner.request import QUANTIZATIONS, PlanRequest, quantized, request_of
 
 
 def main(arguments: Sequence[str]) -> int:
     """Print the plan; return 0 for a plan, 2 for wrong usage or no GPU known, 3 for any outcome but ok."""
-    parser = _parser()
+    parser = plan_parser()
     options = parser.parse_args(arguments)
     if (options.size is None) == (options.file is None):
         parser.error("give either a size or -f FILE")
@@ -45,6 +44,9 @@ def main(arguments: Sequence[str]) -> int:
 def _printed(options: argparse.Namespace) -> int:
     asked = _asked(options)
     plans = [_planned(each.request) for each in asked]
+    if options.plot:
+        plot = drawing("plan.plan_picture")
+        plot.draw([plot.PlanPicture(plan) for plan in plans], options.plot)
     print(_formatted(list(zip(plans, asked, strict=True)), options.output))
     return 0 if all(plan.is_ok for plan in plans) else NO_PLAN
 
@@ -58,7 +60,8 @@ class _Asked:
     port: int = DEFAULT_PORT
 
 
-def _parser() -> argparse.ArgumentParser:
+def plan_parser() -> argparse.ArgumentParser:
+    """Return the parser of the verb's arguments, from which the planner page takes choices and words."""
     parser = argparse.ArgumentParser(
         prog="internvl plan",
         description="Says what a model needs: GPUs, tp, quantization, memory, and the command line. "
@@ -90,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_load_options(parser)
     parser.add_argument("-o", "--output", choices=["table", "json", "yaml"], default="table")
+    add_plot_option(parser, "the memory of one GPU")
     return parser
 
 
@@ -115,8 +119,7 @@ def _with_all(request: PlanRequest, options: argparse.Namespace, changes: dict[s
 
 
 def _planned(request: PlanRequest) -> Plan:
-    plan = make_plan(request, gpus_of(request.gpu))
-    return with_speed(with_branch_warning(with_autoscaling_warning(plan, request), request), request)
+    return completed(make_plan(request, gpus_of(request.gpu)), request)
 
 
 def _formatted(planned: list[tuple[Plan, _Asked]], output: str) -> str:

@@ -3,9 +3,12 @@
 import shlex
 from collections.abc import Iterator, Sequence
 
+from internvl_operator.catalog.engines import engine
 from internvl_operator.cli.plan.speed_text import speed_lines
 from internvl_operator.cli.text_table import aligned
 from internvl_operator.planner.explain import Alternative
+from internvl_operator.planner.images import variant_named
+from internvl_operator.planner.memory.estimate import MemoryEstimate
 from internvl_operator.planner.plan import Plan
 from internvl_operator.planner.request import PlanRequest
 
@@ -47,7 +50,7 @@ def _verdict(plan: Plan) -> Iterator[str]:
 
 
 def _derived(plan: Plan, request: PlanRequest) -> Iterator[str]:
-    memory = plan.memory
+    memory, variant = plan.memory, variant_named(engine(plan.engine), plan.image_variant)
     rows = [
         (
             "weights",
@@ -59,6 +62,7 @@ def _derived(plan: Plan, request: PlanRequest) -> Iterator[str]:
             f"LMDeploy {plan.engine}",
             "backend " + _origin(request.backend is not None, plan.backend),
         ),
+        ("image", variant.name, f"needs NVIDIA's driver {variant.driver[0]}.{variant.driver[1]} or later"),
         ("gpus", str(plan.gpus), "tp " + _origin(request.tp is not None, str(plan.tp))),
         (
             "kv cache",
@@ -87,15 +91,20 @@ def _origin(given: bool, value: str) -> str:
     return f"{value} ({'given' if given else 'derived'})"
 
 
-def _memory(plan: Plan) -> Iterator[str]:
-    memory = plan.memory
-    parts = [
+def memory_parts(memory: MemoryEstimate) -> list[tuple[str, int, str]]:
+    """Return what one GPU's memory holds, from the bottom: name, MiB, and mark in the bar."""
+    return [
         ("weights", memory.weights_mib, "█"),
         ("overhead", memory.overhead_mib, "▓"),
         ("kv cache", memory.kv_cache_mib, "▒"),
         ("working", memory.working_mib, "░"),
         ("free", memory.free_mib, "·"),
     ]
+
+
+def _memory(plan: Plan) -> Iterator[str]:
+    memory = plan.memory
+    parts = memory_parts(memory)
     yield f"  memory of one GPU, {plan.gpu_memory_mib} MiB, {memory.used_mib} MiB of it used"
     yield "  " + _bar([(amount, mark) for _, amount, mark in parts], plan.gpu_memory_mib)
     for name, amount, mark in parts:

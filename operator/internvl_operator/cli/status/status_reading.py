@@ -20,7 +20,10 @@ from internvl_operator.cli.status.capacity import Capacity, capacities, gpu_requ
 from internvl_operator.cli.status.status_row import Row
 from internvl_operator.kube.client import KubernetesClient
 from internvl_operator.kube.kinds import CONFIG_MAP, DEPLOYMENT, NODE, POD, RESOURCE
+from internvl_operator.kube.objects import key_of
 from internvl_operator.kube.port import ForbiddenError, Key, Kind, NotFoundError
+from internvl_operator.manifests.labels import CHILDREN_SELECTOR, INPUTS_ANNOTATION
+from internvl_operator.manifests.record import inputs_of
 from internvl_operator.planner.nodes.inventory import NoGpuKnownError, inventory_for
 from internvl_operator.planner.plan import Plan, make_plan
 from internvl_operator.planner.request import request_of
@@ -82,9 +85,39 @@ async def read_rows(
     """
     async with cluster_of(options, [] if namespace is None else [namespace]) as cluster:
         bodies = (await cluster.list(RESOURCE)).items
+        late = {key_of(body) for body in bodies if _is_late(body)}
+        deployments = await _listed(cluster, DEPLOYMENT, selector=CHILDREN_SELECTOR) if late else None
+    made_from = {key_of(each): _made_from(each) for each in deployments or ()}
     now = datetime.now(UTC)
-    rows = [Row(body, _fresh_plan(body, surroundings), now) for body in bodies]
+    rows = [
+        Row(
+            body,
+            _fresh_plan(body, surroundings),
+            now,
+            is_applied=key_of(body) in late and _inputs(body) == made_from.get(key_of(body), ""),
+        )
+        for body in bodies
+    ]
     return sorted(rows, key=lambda row: (row.namespace, row.name))
+
+
+def _is_late(body: Mapping[str, Any]) -> bool:
+    """Return whether the status tells of another spec than the present one."""
+    return bool(body.get("status", {}).get("observedGeneration") != body["metadata"].get("generation"))
+
+
+def _made_from(deployment: Mapping[str, Any]) -> str | None:
+    """Return the hash of what a Deployment's pods follow from."""
+    annotations = deployment["metadata"].get("annotations") or {}
+    return annotations.get(INPUTS_ANNOTATION)
+
+
+def _inputs(body: Mapping[str, Any]) -> str | None:
+    """Return the hash of what the pods of a resource follow from, or None where it cannot be read."""
+    try:
+        return inputs_of(parse(dict(body)).spec)
+    except InvalidSpecError:
+        return None
 
 
 def _fresh_plan(body: Mapping[str, Any], surroundings: Surroundings) -> Plan | None:

@@ -14,6 +14,12 @@ from internvl_operator.planner.plan import Plan
 _COMPARED = ("gpus", "product", "quantization", "engine", "sessionLen")
 
 
+_REFUSED = (
+    "act: the present spec is applied, and the status tells of an earlier one: the operator could not write it; see: "
+    "kubectl events --for internvldeployment/{}"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """A resource, and the plan that it would get if it were new.
@@ -22,11 +28,13 @@ class Row:
         body: the resource as the API server has it.
         fresh: the plan that it would get now; None when that is unknown.
         now: the time, from which the row computes how long ago something was.
+        is_applied: whether the Deployment is made from the present spec, whatever the status says.
     """
 
     body: Mapping[str, Any]
     fresh: Plan | None
     now: datetime
+    is_applied: bool = False
 
     @property
     def name(self) -> str:
@@ -91,7 +99,11 @@ class Row:
         if ready is None:
             yield "no operator has seen it yet"
         elif seen != self.body["metadata"].get("generation"):
-            yield "the operator has not seen the present spec yet"
+            yield (
+                _REFUSED.format(self.name)
+                if self.is_applied
+                else "the operator has not seen the present spec yet"
+            )
         if ready is not None and ready["message"] and not self.is_ready:
             message = with_elapsed(ready["message"], self.now)
             yield f"{'act: ' if self.is_stalled else ''}{message}{self._expected()}"

@@ -37,7 +37,7 @@ def plan_rows(cells: Sequence[PlanCell]) -> list[list[str]]:
     """Return a table for people: a column for each choice of quantization."""
     rows = [["size", "GPU", "MiB", *QUANTIZATIONS]]
     for (size, gpu, memory_mib), row in groupby(cells, key=_row):
-        rows.append([size, gpu, str(memory_mib), *(_text(cell.plan) for cell in row)])
+        rows.append([size, gpu, str(memory_mib), *(summary(cell.plan) for cell in row)])
     return rows
 
 
@@ -61,7 +61,8 @@ def _row(cell: PlanCell) -> tuple[str, str, int]:
     return (cell.plan.model.short_name, cell.gpu, cell.plan.gpu_memory_mib)
 
 
-def _text(plan: Plan) -> str:
+def summary(plan: Plan) -> str:
+    """Return a plan in a few words, or its outcome where it does not run."""
     if not plan.is_ok:
         return str(plan.outcome)
     gpus = "1 GPU" if plan.gpus == 1 else f"{plan.gpus} GPUs"

@@ -16,14 +16,11 @@ from internvl_operator.cli.options import (
     ratio,
     with_options,
 )
+from internvl_operator.cli.plot.plot_option import add_plot_option, drawing
 from internvl_operator.cli.table.memory_table import memory_cells, memory_csv, memory_rows
 from internvl_operator.cli.table.plan_table import USUAL_GPUS, plan_cells, plan_csv, plan_rows
 from internvl_operator.cli.text_table import Table, markdown, write_csv
 from internvl_operator.planner.request import PlanRequest
-
-
-class PlotError(ValueError):
-    """The plot cannot be drawn; the message says what to do."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -60,9 +57,8 @@ def _parser() -> argparse.ArgumentParser:
     add_engine_options(parser)
     add_load_options(parser)
     parser.add_argument("-o", "--output", choices=["markdown", "csv"], default="markdown")
-    other = parser.add_mutually_exclusive_group()
-    other.add_argument("--plot", metavar="FILE", help="draw the table too: .png, .svg or .pdf")
-    other.add_argument(
+    add_plot_option(parser, "the table as a map too")
+    parser.add_argument(
         "--plans",
         action="store_true",
         help=f"print the plan of each size and quantization instead, for the usual GPUs unless one is given: "
@@ -81,16 +77,12 @@ def _requests(options: argparse.Namespace) -> list[PlanRequest]:
 def _memory(options: argparse.Namespace) -> Table:
     cells = [cell for request in _requests(options) for cell in memory_cells(request, options.ratios)]
     if options.plot:
-        try:
-            from internvl_operator.cli.table.memory_plot import draw
-        except ImportError:
-            raise PlotError(
-                "a plot needs matplotlib: pip install '.[plot]' in a checkout of the operator"
-            ) from None
-        draw(cells, options.plot)
+        drawing("table.memory_map").draw(cells, options.plot)
     return memory_csv(cells) if options.output == "csv" else memory_rows(cells)
 
 
 def _plans(options: argparse.Namespace) -> Table:
     cells = [cell for request in _requests(options) for cell in plan_cells(request)]
+    if options.plot:
+        drawing("table.plan_map").draw(cells, options.plot)
     return plan_csv(cells) if options.output == "csv" else plan_rows(cells)

@@ -23,10 +23,16 @@ from internvl_operator.manifests.objects.model_files import (
     model_volume,
 )
 from internvl_operator.manifests.objects.platform import certificate_authorities, platform_environment
+from internvl_operator.manifests.objects.security_context import (
+    CONTAINER_SECURITY_CONTEXT,
+    pod_security_context,
+)
 from internvl_operator.manifests.server_arguments import COMMAND, server_arguments
 from internvl_operator.manifests.template import KubernetesObject, render
 from internvl_operator.planner.memory.host_memory import host_memory_mib, shared_memory_mib
-from internvl_operator.planner.nodes.placement import gpu_toleration
+from internvl_operator.planner.memory.host_needs import disk_mib
+from internvl_operator.planner.nodes.pins import affinity_with
+from internvl_operator.planner.nodes.placement import recorded_toleration
 from internvl_operator.planner.plan import Plan
 from internvl_operator.text.quantity import parse_quantity
 
@@ -58,14 +64,20 @@ def deployment(
             "replicas": 0 if spec.suspend else spec.replicas,
             "pod_labels": spec.pod_template.labels | child_labels(name, resource.spec.given_series),
             "pod_annotations": _pod_annotations(resource),
-            "pod_fields": _pod_fields(resource),
-            "pod_security_context": _POD_SECURITY_CONTEXT | (spec.pod_template.security_context or {}),
-            "container_security_context": _CONTAINER_SECURITY_CONTEXT,
-            "tolerations": [gpu_toleration(plan.resource), *spec.pod_template.tolerations],
+            "pod_fields": _pod_fields(resource, plan),
+            "pod_security_context": pod_security_context(spec.pod_template),
+            "container_security_context": CONTAINER_SECURITY_CONTEXT,
+            "tolerations": [
+                *(plan.tolerations or (recorded_toleration(plan.resource),)),
+                *spec.pod_template.tolerations,
+            ],
             "node_selector": {**plan.node_selector, **spec.pod_template.node_selector},
             "engine_container": ENGINE_CONTAINER,
             "download_container": DOWNLOAD_CONTAINER,
-            "image": spec.engine.image or platform.engine.image_of(plan.engine, release.image),
+            "image": spec.engine.image
+            or platform.engine.image_of(
+                plan.engine, release.image_of(plan.image_variant), plan.image_variant
+            ),
             "command": list(COMMAND),
             "args": server_arguments(
                 plan,
@@ -120,9 +132,10 @@ def _pod_annotations(resource: InternVLDeployment) -> dict[str, str]:
     )
 
 
-def _pod_fields(resource: InternVLDeployment) -> dict[str, Any]:
-    """Return the fields that ``spec.podTemplate`` adds to the PodSpec, under Kubernetes's own names."""
+def _pod_fields(resource: InternVLDeployment, plan: Plan) -> dict[str, Any]:
+    """Return the fields that ``spec.podTemplate`` and the plan add to the PodSpec, under Kubernetes's own names."""
     given = resource.spec.pod_template.to_object()
+    given["affinity"] = affinity_with(given.get("affinity"), plan.node_terms)
     names = (
         "affinity",
         "imagePullSecrets",
@@ -197,13 +210,13 @@ def _server_variables(resource: InternVLDeployment) -> dict[str, dict[str, Any]]
 
 def _requests(resource: InternVLDeployment, plan: Plan) -> dict[str, str]:
     requests = {
-        "cpu": cpu_request(plan.gpus),
+        "cpu": cpu_request(plan.gpus, plan.cpu_millis),
         "memory": f"{host_memory_mib(plan.backend, plan.tp, plan.engine, plan.options.max_batch_size)}Mi",
         plan.resource: str(plan.gpus),
     }
     if keeps_files_in_pod(resource):
-        # The weights lie on an emptyDir; a twentieth more for the tokenizer and unfinished files.
-        requests["ephemeral-storage"] = f"{_weights_mib(plan) * 21 // 20}Mi"
+        # The weights lie on an emptyDir.
+        requests["ephemeral-storage"] = f"{disk_mib(_weights_mib(plan))}Mi"
     given = resource.spec.pod_template.resources
     return {
         name: _at_most(amount, given.limits.get(name)) for name, amount in requests.items()
@@ -228,15 +241,3 @@ def _at_most(derived: str, limit: str | None) -> str:
     except ValueError:
         # No quantity: the API server says so, with the field's name.
         return derived
-
-
-_POD_SECURITY_CONTEXT = {
-    "runAsUser": 1000,
-    "runAsGroup": 1000,
-    "runAsNonRoot": True,
-    "fsGroup": 1000,
-    "fsGroupChangePolicy": "OnRootMismatch",
-    "seccompProfile": {"type": "RuntimeDefault"},
-}
-
-_CONTAINER_SECURITY_CONTEXT = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}

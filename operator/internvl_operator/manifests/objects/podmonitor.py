@@ -2,7 +2,8 @@
 
 from internvl_operator.api.v1alpha1 import InternVLDeployment
 from internvl_operator.catalog.engines import has_metrics
-from internvl_operator.manifests.labels import child_labels, selector
+from internvl_operator.catalog.models import INTERNVL2
+from internvl_operator.manifests.labels import SERIES_LABEL, child_labels, selector
 from internvl_operator.manifests.template import KubernetesObject, render
 from internvl_operator.planner.plan import Plan
 
@@ -22,6 +23,8 @@ def pod_monitor(resource: InternVLDeployment) -> KubernetesObject:
             "namespace": resource.metadata.namespace,
             "labels": child_labels(name, resource.spec.given_series),
             "selector": selector(name),
+            # An InternVL2's pods lack the label, and their PodMonitors stay as they are.
+            "series_label": None if resource.spec.given_series == INTERNVL2 else SERIES_LABEL,
             "scheme": "https" if server.tls_secret_ref else "http",
             "api_key": server.api_key_secret_ref.to_object() if server.api_key_secret_ref else None,
         },

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from internvl_operator.catalog.nvidia import GPU_RESOURCE
 from internvl_operator.planner.request import GpuRequest
 
 _KEEPS_PODS_OUT = ("NoSchedule", "NoExecute")
@@ -18,8 +19,16 @@ _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}", re.ASCII)
 _INT64 = 1 << 63
 
 
-def gpu_toleration(resource: str) -> dict[str, str]:
-    """Return the toleration that all pods have: of the taint that keeps a resource's nodes for who requests it."""
+def gpu_tolerations(resource: str) -> tuple[dict[str, str], ...]:
+    """Return what all pods tolerate: the taints that keep nodes with GPUs for who requests them, whatever the effect.
+
+    Nodes with MIG slices have the taint of whole GPUs as a rule, and may have one of their own.
+    """
+    return tuple({"key": key, "operator": "Exists"} for key in dict.fromkeys((GPU_RESOURCE, resource)))
+
+
+def recorded_toleration(resource: str) -> dict[str, str]:
+    """Return what the pods tolerate whose plan does not say it: an operator wrote it that had this rule."""
     return {"key": resource, "operator": "Exists", "effect": "NoSchedule"}
 
 
@@ -30,7 +39,7 @@ def why_not_placeable(node: Mapping[str, Any], request: GpuRequest) -> str | Non
         return "not selected by podTemplate.nodeSelector"
     if request.node_affinity is not None and not any(term.selects(node) for term in request.node_affinity):
         return "not selected by podTemplate.affinity"
-    tolerations = (gpu_toleration(request.resource), *request.tolerations)
+    tolerations = (*gpu_tolerations(request.resource), *request.tolerations)
     for taint in node.get("spec", {}).get("taints") or ():
         if taint["effect"] in _KEEPS_PODS_OUT and not any(tolerates(each, taint) for each in tolerations):
             return f"taint {_shown(taint)} is not tolerated by podTemplate.tolerations"

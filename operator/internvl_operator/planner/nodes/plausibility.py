@@ -7,9 +7,15 @@ MOST_GPUS = 1024
 
 _MEMORY_MIB = range(1024, 16 * 1024 * 1024)
 _CAPABILITY = range(100)
+_DRIVER = range(10_000)
 _NUMBERS = {
     "nvidia.com/gpu.memory": _MEMORY_MIB,
     "karpenter.k8s.aws/instance-gpu-memory": _MEMORY_MIB,
+    "eks.amazonaws.com/instance-gpu-memory": _MEMORY_MIB,
+    "nvidia.com/cuda.driver-version.major": _DRIVER,
+    "nvidia.com/cuda.driver-version.minor": _DRIVER,
+    "nvidia.com/cuda.driver.major": _DRIVER,
+    "nvidia.com/cuda.driver.minor": _DRIVER,
     "nvidia.com/gpu.compute.major": _CAPABILITY,
     "nvidia.com/gpu.compute.minor": _CAPABILITY,
 }

@@ -5,8 +5,8 @@ from typing import Self
 
 from internvl_operator.catalog.architecture import LanguageModel, VisionModel
 from internvl_operator.catalog.engine_options import EngineOptions
-from internvl_operator.catalog.gpu_speeds import GpuSpeed, speed_of
 from internvl_operator.catalog.gpus import UnknownGpuError, find_gpu
+from internvl_operator.catalog.hardware.gpu_speeds import GpuSpeed, speed_of
 from internvl_operator.catalog.models import Backend, Model
 from internvl_operator.planner.speed.speed_constants import MEASURED, Scope
 

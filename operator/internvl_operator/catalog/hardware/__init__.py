@@ -1,0 +1,1 @@
+"""What the published images run on, and how clusters name GPUs."""

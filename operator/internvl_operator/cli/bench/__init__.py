@@ -1,0 +1,1 @@
+"""``internvl bench``: how fast a served model answers, measured beside its plan."""

@@ -1,0 +1,1 @@
+"""What the verbs with an option ``--plot`` share."""

@@ -1,0 +1,24 @@
+"""As whom the containers run, and with which rights: those of the restricted Pod Security Standard."""
+
+from typing import Any
+
+from internvl_operator.api.pod_template import PodTemplate
+
+CONTAINER_SECURITY_CONTEXT = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+
+_POD_SECURITY_CONTEXT = {
+    "runAsUser": 1000,
+    "runAsGroup": 1000,
+    "runAsNonRoot": True,
+    "fsGroup": 1000,
+    "fsGroupChangePolicy": "OnRootMismatch",
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+_IDENTITY = ("runAsUser", "runAsGroup", "fsGroup")
+
+
+def pod_security_context(template: PodTemplate) -> dict[str, Any]:
+    """Return the security context of the pods: without user and groups where the cluster assigns them."""
+    assigned = _IDENTITY if template.identity == "ClusterAssigned" else ()
+    default = {name: value for name, value in _POD_SECURITY_CONTEXT.items() if name not in assigned}
+    return default | (template.security_context or {})

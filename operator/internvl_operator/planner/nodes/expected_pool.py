@@ -1,0 +1,95 @@
+"""The GPUs to plan for while no node has them: those that are named, or the installation's default."""
+
+from internvl_operator.catalog.gpus import Gpu, UnknownGpuError, find_gpu, mig_profile
+from internvl_operator.catalog.hardware.node_names import label_of_name
+from internvl_operator.catalog.nvidia import GPU_RESOURCE, PRODUCT_LABEL
+from internvl_operator.planner.nodes.gpu_pool import GpuPool, products_with
+from internvl_operator.planner.nodes.pins import (
+    Term,
+    beside_processor,
+    by_label,
+    by_memory,
+    by_product,
+    not_shared,
+    without_named,
+)
+from internvl_operator.planner.request import GpuRequest
+
+UNREADABLE = ("the nodes cannot be read",)
+
+
+class NoGpuKnownError(ValueError):
+    """No GPU is known to plan for; the message names the field to fill in."""
+
+
+def pool_without_nodes(request: GpuRequest, default_gpu: str | None, notes: tuple[str, ...]) -> GpuPool:
+    """Return the pool that the request names, or else the installation's default."""
+    if request.resource != GPU_RESOURCE:
+        return mig_pool(request, request.max_count)
+    product = request.product or (default_gpu if request.memory_mib is None else None)
+    if product is None and request.memory_mib is not None:
+        terms = by_memory(request.memory_mib, products_with(request.memory_mib))
+        return GpuPool(
+            product="",
+            memory_mib=request.memory_mib,
+            count=request.max_count,
+            node_terms=beside_processor(terms, request.processor),
+        )
+    if product is None:
+        seen = f" ({'; '.join(notes)})" if notes else ""
+        nearer = "let the pods use one of these nodes, or " if notes not in ((), UNREADABLE) else ""
+        raise NoGpuKnownError(
+            f"no GPU is known to plan for{seen}: {nearer}set spec.gpu.product or spec.gpu.memory"
+        )
+    try:
+        gpu = find_gpu(product)
+    except UnknownGpuError as error:
+        if request.memory_mib is None:
+            raise NoGpuKnownError(f"{error}; or set spec.gpu.memory to the memory of one GPU") from None
+        terms = without_named(by_label(PRODUCT_LABEL, (product,), request.memory_mib), PRODUCT_LABEL)
+        return GpuPool(
+            product,
+            request.memory_mib,
+            request.max_count,
+            node_selector={PRODUCT_LABEL: product},
+            node_terms=beside_processor(terms, request.processor),
+        )
+    memory = request.memory_mib or gpu.memory_mib
+    selector, terms = _pinned_by_name(product, gpu, memory)
+    return GpuPool(
+        product=gpu.product,
+        memory_mib=memory,
+        count=request.max_count,
+        compute_capability=gpu.compute_capability,
+        node_selector=selector,
+        node_terms=beside_processor(terms, request.processor),
+        processor=gpu.processor,
+    )
+
+
+def _pinned_by_name(name: str, gpu: Gpu, memory_mib: int) -> tuple[dict[str, str], tuple[Term, ...]]:
+    """Return what holds a pod to nodes that are to come: the label that a name belongs to, or any of them."""
+    label = PRODUCT_LABEL if name == gpu.product else label_of_name(name)
+    if label is None:
+        return {}, by_product(gpu.product, memory_mib)
+    return {label: name}, without_named(by_label(label, (name,), memory_mib), label)
+
+
+def mig_pool(request: GpuRequest, count: int) -> GpuPool:
+    """Return the slices that a MIG resource names.
+
+    Raises:
+        NoGpuKnownError: it names no MIG profile.
+    """
+    try:
+        profile = mig_profile(request.resource)
+    except UnknownGpuError as error:
+        raise NoGpuKnownError(str(error)) from None
+    return GpuPool(
+        product=profile.product,
+        memory_mib=request.memory_mib or profile.memory_mib,
+        count=count,
+        resource=request.resource,
+        compute_capability=profile.compute_capability,
+        node_terms=beside_processor(not_shared(f"{request.resource}.replicas"), request.processor),
+    )

@@ -1,0 +1,67 @@
+"""GPUs of one kind, as the planner counts with them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from internvl_operator.catalog.gpus import GPUS
+from internvl_operator.catalog.nvidia import GPU_RESOURCE, is_mig
+from internvl_operator.planner.nodes.node_room import Room
+from internvl_operator.planner.nodes.pins import Term, is_same_size
+
+
+@dataclass(frozen=True, slots=True)
+class GpuPool:
+    """GPUs of one kind, as many as the largest node has of them.
+
+    Args:
+        product: empty when it is not known.
+        memory_mib: of one GPU, in MiB.
+        count: on the largest node.
+        resource: the extended resource.
+        compute_capability: None when it is not known.
+        node_selector: labels that the nodes have and others have not.
+        node_terms: alternatives of node affinity beside it, which keep pods away from the nodes that were left out.
+        rooms: what the nodes leave to a model beside the GPUs; empty when no node is known.
+        driver: the oldest version of NVIDIA's driver on these nodes, if labels tell it.
+        processor: of the machines that have it, by the GPU catalogue.
+        is_virtual: whether they are vGPUs.
+    """
+
+    product: str
+    memory_mib: int
+    count: int
+    resource: str = GPU_RESOURCE
+    compute_capability: tuple[int, int] | None = None
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    node_terms: tuple[Term, ...] = ()
+    rooms: frozenset[Room] = frozenset()
+    driver: tuple[int, int] | None = None
+    processor: str | None = None
+    is_virtual: bool = False
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether pods are held to these GPUs by a name."""
+        return bool(self.node_selector) or bool(self.product and self.node_terms)
+
+    @property
+    def is_mig(self) -> bool:
+        """Whether these are slices of GPUs, which cannot work together on one model."""
+        return is_mig(self.resource) or "-MIG-" in self.product
+
+
+def merged(known: GpuPool, pool: GpuPool) -> GpuPool:
+    """Return the pool of two nodes: with the GPUs of the larger, and the older driver."""
+    larger = pool if known.count < pool.count else known
+    drivers = [each.driver for each in (known, pool) if each.driver is not None]
+    return replace(
+        larger,
+        rooms=known.rooms | pool.rooms,
+        driver=min(drivers, default=None),
+        is_virtual=known.is_virtual or pool.is_virtual,
+    )
+
+
+def products_with(memory_mib: int) -> list[str]:
+    """Return the products of the catalogue that have a memory, or a little less of the same nominal size."""
+    return [gpu.product for gpu in GPUS if is_same_size(gpu.memory_mib, memory_mib)]
