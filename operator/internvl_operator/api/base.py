@@ -12,6 +12,10 @@ from pydantic_core import CoreSchema
 
 from internvl_operator.text.spelling import to_kubernetes
 
+ATOMIC = {"x-kubernetes-map-type": "atomic"}
+"""Server-side apply replaces such an object as a whole: whoever sets a key owns all of it. Of another object it stores
+null once the object's last field is removed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:

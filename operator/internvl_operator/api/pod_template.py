@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from internvl_operator.api.base import ApiModel, Rule
+from internvl_operator.api.base import ATOMIC, ApiModel, Rule
 from internvl_operator.api.kubernetes.kubernetes_types import (
     Affinity,
     PodSecurityContext,
@@ -14,17 +14,14 @@ from internvl_operator.api.kubernetes.kubernetes_types import (
 from internvl_operator.catalog.nvidia import PRODUCT_LABEL
 from internvl_operator.text.quantity import PATTERN
 
-_ATOMIC = {"x-kubernetes-map-type": "atomic"}
-"""Server-side apply replaces the map as a whole: whoever sets a key owns all of it. An empty map stays a map."""
-
 StringMap = Annotated[
-    dict[str, Annotated[str, Field(max_length=4096)]], Field(max_length=64, json_schema_extra=_ATOMIC)
+    dict[str, Annotated[str, Field(max_length=4096)]], Field(max_length=64, json_schema_extra=ATOMIC)
 ]
 LabelMap = Annotated[
-    dict[str, Annotated[str, Field(max_length=63)]], Field(max_length=32, json_schema_extra=_ATOMIC)
+    dict[str, Annotated[str, Field(max_length=63)]], Field(max_length=32, json_schema_extra=ATOMIC)
 ]
 Quantity = Annotated[str, Field(pattern=PATTERN, max_length=32)]
-Amounts = Annotated[dict[str, Quantity], Field(max_length=8, json_schema_extra=_ATOMIC)]
+Amounts = Annotated[dict[str, Quantity], Field(max_length=8, json_schema_extra=ATOMIC)]
 Name = Annotated[str, Field(max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
 
 Identity = Literal["Fixed", "ClusterAssigned"]

@@ -1,9 +1,8 @@
 """The plan: which configuration serves a request, with its numbers and its reason.
 
 Where the spec leaves the choice, the plan is the first of these that exists: full precision on the fewest GPUs of one
-node that hold the wanted sessions; AWQ on the fewest such GPUs; the configuration that holds most sessions, if it holds
-one. Of several GPU products, the plan takes the one of which it needs fewest, then the one with the least memory. With
-a load to carry the choice is another one (``load/choice.py``).
+node that hold the wanted sessions; AWQ on the fewest such GPUs; what holds most sessions, if it holds one. Of several
+GPU products: the one of which it needs fewest, then the one with the least memory. See ``load/choice.py`` for a load.
 """
 
 from collections.abc import Mapping, Sequence
