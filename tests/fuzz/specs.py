@@ -74,7 +74,7 @@ def random_spec(random: Random) -> dict[str, Any]:
 
 def _plausible(spec: dict[str, Any]) -> dict[str, Any]:
     """The spec without the sections in which most random values break a rule over several fields."""
-    for section in ("autoscaling", "model", "gpu", "service", "networkPolicy"):
+    for section in ("autoscaling", "load", "model", "gpu", "service", "networkPolicy"):
         spec.pop(section, None)
     spec.setdefault("engine", {}).pop("tp", None)
     for field in ("extraArgs", "backend", "sessionLen", "cacheMaxEntryCount"):

@@ -69,8 +69,10 @@ def landing(spec: dict[str, Any], *nodes: dict[str, Any], then: tuple[dict[str, 
 
 def may_land(pod: dict[str, Any], node: dict[str, Any]) -> bool:
     labels, terms = node["metadata"]["labels"], required_terms(pod.get("affinity"))
+    wanted = pod["containers"][0]["resources"]["limits"]
     return (
-        pod.get("nodeSelector", {}).items() <= labels.items()
+        all(int(node["status"]["allocatable"].get(name, "0")) >= int(count) for name, count in wanted.items())
+        and pod.get("nodeSelector", {}).items() <= labels.items()
         and (terms is None or any(term.selects(node) for term in terms))
         and all(
             any(tolerates(each, taint) for each in pod["tolerations"])

@@ -14,6 +14,10 @@ from internvl_operator.chat.endpoint import Endpoint
 GIVE_KEY = "give --api-key or set INTERNVL_API_KEY"
 
 _CONNECT_SECONDS = 30.0
+_IDLE_SECONDS = 2.0
+"""After which a connection is not used again. LMDeploy's server closes it after 5 s, and a request that is sent at that
+moment fails."""
+
 _SHOWN = 300
 """Characters of an answer that is shown in an error."""
 
@@ -67,7 +71,7 @@ class CompletionClient:
     async def __aenter__(self) -> Self:
         key = self._endpoint.api_key
         # No limit: a request that waits here would not be seen by the server.
-        connector = aiohttp.TCPConnector(limit=0, ssl=self._endpoint.tls())
+        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE_SECONDS, ssl=self._endpoint.tls())
         self._session = aiohttp.ClientSession(
             connector=connector,
             timeout=self._timeout,

@@ -31,7 +31,10 @@ _REPLICAS = "autoscaling.minReplicas is more than autoscaling.maxReplicas: lower
 _ONE_CLAIM = (
     "model.cache takes claimName for a claim that exists or size for one that is made: remove one of them"
 )
-_CACHE_SIZE = "model.cache.size is the size of a claim for the model's files: write for example 100Gi, in any case more than 1Gi"
+_CACHE_SIZE = (
+    "model.cache.size is the size of a claim for the model's files: write for example 100Gi, "
+    "in any case more than 1Gi"
+)
 _CACHE_CLASS = "model.cache.storageClassName is for a claim that is made: write model.cache.size too"
 _CACHE_MODE = "model.cache.accessMode is a claim's: write model.cache.size or model.cache.claimName too"
 _NOTHING_TO_CACHE = "model.cache keeps what is downloaded from a Hugging Face source: remove it"

@@ -113,7 +113,8 @@ async def _from_here(options: argparse.Namespace, wanted: Sequence[OfferedLoad])
         model = await client.model()
         measured = []
         for load in wanted:
-            bodies = request_bodies(load, model, options.seed, given)
+            # Making images takes seconds, in which the connections go on.
+            bodies = await asyncio.to_thread(request_bodies, load, model, options.seed, given)
             # One request alone tells in a second what a minute of failing ones would.
             await client.ask(bodies[0])
             run = LoadRun(

@@ -1,25 +1,14 @@
-"""The nodes of GKE, EKS with Karpenter, AKS, OpenShift, k3s and the GPU Operator, as each labels and taints them.
+"""How GKE, EKS, Karpenter, AKS, OpenShift, k3s and the GPU Operator label and taint nodes with GPUs.
 
-A model is made while the pool is at zero: one sentence says what is missing. Then a node comes, and it is ready; so is
-a model that is made beside it. Sources: the documentation of each, which docs/platforms.md tells of.
+Sources: the documentation of each, which docs/platforms.md tells of.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import pytest
-
-from tests.cluster.conftest import CRD_DIRECTORY
-from tests.cluster.control_plane import LocalCluster
-from tests.cluster.custom_resources import install_crds
-from tests.cluster.operator_process import grant_rights, resource, spawn_operator
-from tests.cluster.simulated_nodes import add_nodes, gpu_node
-from tests.cluster.waiting import apply, condition, create_namespace, delete, eventually, get, wait_ready
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.cluster.simulated_nodes import gpu_node
 
 NO_SCHEDULE = {"effect": "NoSchedule"}
 
@@ -138,26 +127,8 @@ PLATFORMS = {
 }
 
 
-@pytest.fixture(scope="module")
-def clouds() -> Iterator[LocalCluster]:
-    """A control plane, one node without GPUs, and an operator that looks at the nodes each time."""
-    with LocalCluster() as cluster:
-        add_nodes(cluster, [_node("cpu", Platform({}, {}, ()), offers=False)])
-        install_crds(cluster, *CRD_DIRECTORY.glob("*.yaml"))
-        cluster.kubectl("get", "internvldeployments", "--all-namespaces")
-        grant_rights(cluster)
-        runtime = {
-            "apiVersion": "node.k8s.io/v1",
-            "kind": "RuntimeClass",
-            "metadata": {"name": "nvidia"},
-            "handler": "nvidia",
-        }
-        cluster.api.request("POST", "/apis/node.k8s.io/v1/runtimeclasses", runtime).granted()
-        spawn_operator(cluster, environment={"INTERNVL_NODES_TTL_SECONDS": "0"})
-        yield cluster
-
-
-def _node(name: str, platform: Platform, *, offers: bool = True) -> dict[str, Any]:
+def platform_node(name: str, platform: Platform, *, offers: bool = True) -> dict[str, Any]:
+    """A node of a platform; one without GPUs has all but them."""
     node = gpu_node(name, count=2, taints=platform.taints)
     labels = {
         key: value for key, value in node["metadata"]["labels"].items() if not key.startswith("nvidia.com/")
@@ -169,32 +140,3 @@ def _node(name: str, platform: Platform, *, offers: bool = True) -> dict[str, An
         "metadata": {**node["metadata"], "labels": {**labels, **platform.labels}},
         "status": {"capacity": offered, "allocatable": offered},
     }
-
-
-@pytest.mark.timeout(180)
-@pytest.mark.parametrize("name", PLATFORMS)
-def test_a_pool_at_zero_and_one_that_is_up(clouds: LocalCluster, name: str) -> None:
-    platform = PLATFORMS[name]
-    create_namespace(clouds, name)
-    model = {"size": "2B", "podTemplate": platform.pods}
-    apply(clouds, resource("at-zero", name, gpu=platform.gpu, **model))
-
-    def waits() -> str | None:
-        ready = condition(get(clouds, "internvldeployment", "at-zero", name), "Ready")
-        waiting = ready.get("reason") in ("Unschedulable", "WaitingForGPU")
-        return str(ready["message"]) if waiting else None
-
-    message = eventually(waits, "the scheduler's word", 60)
-    assert all(words in message for words in platform.missing), message
-
-    node = f"{name}-1"
-    add_nodes(clouds, [_node(node, platform)])
-    wait_ready(clouds, "at-zero", name, timeout=90)
-
-    without_a_name = {key: value for key, value in platform.gpu.items() if key != "product"}
-    apply(clouds, resource("up", name, gpu=without_a_name, **model))
-    up = wait_ready(clouds, "up", name, timeout=60)
-    assert up["status"]["plan"]["outcome"] == "ok"
-    assert not any("no usable node" in note for note in up["status"]["plan"].get("notes", ()))
-    delete(clouds, "namespace", name)
-    delete(clouds, "node", node)
