@@ -36,4 +36,4 @@ def test_every_file_of_a_plan_has_a_command() -> None:
 
 
 def test_every_example_has_a_file() -> None:
-    assert sum(name.startswith("example-") for name in CASES) == 12
+    assert sum(name.startswith("example-") for name in CASES) == 15

@@ -206,6 +206,14 @@ def test_the_measured_architectures_are_those_of_the_measured_cells() -> None:
     assert measured == MEASURED_ARCHITECTURES
 
 
+def test_the_speed_of_an_architecture_that_was_not_measured_is_not_called_calibrated() -> None:
+    speeds = {series: plan("8B", series=series, gpu="H100").speed for series in (INTERNVL2, "InternVL3.5")}
+    assert {series: speed and speed.calibrated for series, speed in speeds.items()} == {
+        INTERNVL2: True,
+        "InternVL3.5": False,
+    }
+
+
 def test_float16_of_qwen_is_warned_of_where_the_gpu_has_no_bfloat16() -> None:
     assert any(
         "overflow in float16" in warning for warning in plan("2B", series="InternVL3", gpu="T4").warnings

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from internvl_operator.catalog.engine_options import EngineOptions
 from internvl_operator.catalog.engines import engine
-from internvl_operator.catalog.models import INTERNVL2, MODELS, Backend, Model
+from internvl_operator.catalog.models import MODELS, Backend, Model
 from internvl_operator.planner.candidates import Candidate, candidates, choose
 from internvl_operator.planner.explain import (
     Alternative,
@@ -21,14 +21,13 @@ from internvl_operator.planner.explain import (
     ways_out_of,
 )
 from internvl_operator.planner.images import variant_named
-from internvl_operator.planner.memory.constants import MEASURED_ARCHITECTURES
 from internvl_operator.planner.memory.estimate import MemoryEstimate
 from internvl_operator.planner.memory.host_memory import expected_start_seconds
-from internvl_operator.planner.memory.host_needs import CPU_MILLIS_PER_GPU
-from internvl_operator.planner.nodes.inventory import GpuPool, Inventory
+from internvl_operator.planner.nodes.inventory import Inventory
 from internvl_operator.planner.nodes.pins import Term, with_code
 from internvl_operator.planner.nodes.placement import gpu_tolerations
 from internvl_operator.planner.outcome import Outcome
+from internvl_operator.planner.remarks.plan_warnings import warnings_of
 from internvl_operator.planner.request import PlanRequest
 from internvl_operator.planner.speed.speed_estimate import Speed
 
@@ -186,7 +185,7 @@ def _plan(
         concurrent_sessions=chosen.sessions,
         concurrent_image_requests=chosen.image_requests,
         expected_start_seconds=expected_start_seconds(chosen.memory.weights_mib, chosen.backend),
-        warnings=_warnings(chosen, request, float16),
+        warnings=warnings_of(chosen, request, float16),
         notes=notes,
         alternatives=alternatives,
         image_variant=chosen.variant,
@@ -203,48 +202,3 @@ def _node_terms(chosen: Candidate, request: PlanRequest) -> tuple[Term, ...]:
         return pool.node_terms
     variant = variant_named(engine(request.engine), chosen.variant)
     return with_code(pool.node_terms, variant, chosen.backend)
-
-
-def _warnings(chosen: Candidate, request: PlanRequest, float16: bool) -> tuple[str, ...]:
-    """Return the warnings of a plan: what the numbers of the plan do not say."""
-    model, release, pool = request.model, engine(request.engine), chosen.pool
-    warnings: list[str] = []
-    if float16:
-        warnings.append(_float16_warning(model, pool))
-    if model.language.architecture not in MEASURED_ARCHITECTURES:
-        warnings.append(_unmeasured_warning(model))
-    if pool.is_virtual:
-        warnings.append(
-            f"{pool.product or 'The GPU'} is a virtual GPU: the engine allocates from CUDA memory pools, which a vGPU "
-            "has only where its unified memory is turned on (NVIDIA's vGPU guide); this was not tried."
-        )
-    if chosen.cpu_millis is not None:
-        warnings.append(
-            f"The nodes leave {chosen.cpu_millis}m of cpu beside the system's pods, fewer than the "
-            f"{CPU_MILLIS_PER_GPU * chosen.tp}m that serve fastest: larger nodes answer more requests. "
-            "podTemplate.resources.requests.cpu says another number."
-        )
-    known = model.language.max_position_embeddings
-    if request.options.session_len > known:
-        warnings.append(f"The model knows {known} tokens: answers get worse beyond, whatever fits.")
-    return (*warnings, *release.warnings_for(model, chosen.backend, chosen.tp, request.options))
-
-
-def _float16_warning(model: Model, pool: GpuPool) -> str:
-    warning = f"{pool.product} has no bfloat16: the model runs in float16, which was not measured."
-    if model.language.architecture.startswith("Qwen") and model.series != INTERNVL2:
-        # lmdeploy issues 3563, 3576, 4285
-        warning += (
-            " Language models of Qwen2.5 and Qwen3 were trained in bfloat16, and their numbers have been seen to "
-            "overflow in float16: check the answers, or use a GPU of compute capability 8.0 or later."
-        )
-    return warning
-
-
-def _unmeasured_warning(model: Model) -> str:
-    what = "its experts and all else" if model.language.experts else "its parts"
-    return (
-        f"The memory of {model.name} was not measured: what {what} take is computed from the shapes of "
-        f"{model.language.architecture}, with the constants of models that were. Leave some of the GPU free, and "
-        "compare with internvl memory."
-    )

@@ -8,6 +8,7 @@ from internvl_operator.catalog.engine_options import EngineOptions
 from internvl_operator.catalog.gpus import UnknownGpuError, find_gpu
 from internvl_operator.catalog.hardware.gpu_speeds import GpuSpeed, speed_of
 from internvl_operator.catalog.models import Backend, Model
+from internvl_operator.planner.memory.constants import MEASURED_ARCHITECTURES
 from internvl_operator.planner.speed.speed_constants import MEASURED, Scope
 
 
@@ -77,5 +78,5 @@ class Replica:
 
     @property
     def is_measured(self) -> bool:
-        """Whether the constants were fitted to configurations of this kind; no model with experts was measured."""
-        return self.scope in MEASURED and self.language.experts is None
+        """Whether the constants were fitted to configurations of this kind, of such a language model."""
+        return self.scope in MEASURED and self.language.architecture in MEASURED_ARCHITECTURES
