@@ -53,6 +53,8 @@ def dearer_by(chosen: Candidate, request: PlanRequest, inventory: Inventory) -> 
 
     Of several options the one without which the plan would be cheapest is named.
     """
+    if _price(chosen) == (False, 1, False):
+        return ""
     cheaper: list[tuple[tuple[bool, int, bool], str]] = []
     for option, relaxed in _without_options(request):
         considered = sorted(candidates(relaxed, inventory), key=lambda candidate: candidate.cost)
