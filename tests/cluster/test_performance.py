@@ -57,7 +57,7 @@ def test_the_operators_next_status_keeps_the_performance(cluster: LocalCluster, 
     apply(cluster, resource("fast", namespace, replicas=2))
 
     def scaled() -> dict[str, Any] | None:
-        status: dict[str, Any] = get(cluster, "ivl", "fast", namespace)["status"]
+        status: dict[str, Any] = (get(cluster, "ivl", "fast", namespace) or {}).get("status", {})
         return status if status.get("ready") == "2/2" else None
 
     assert eventually(scaled, "the operator writes the status")["performance"] == performance

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import sys
 from pathlib import Path
 from random import Random
 
@@ -12,15 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from images.stub.lmdeploy_stub import tiles as stub_tiles
 from internvl_operator.bench.generated_images import generated_image, png
 from internvl_operator.bench.offered_load import OfferedLoad
 from internvl_operator.bench.request_bodies import DIFFERENT, request_bodies
 from internvl_operator.catalog.tiling import image_size, tile_count
-from tests.stub.server import PACKAGE
-
-sys.path.append(str(PACKAGE))
-
-from lmdeploy_stub import tiles as stub_tiles
 
 SMALL = OfferedLoad(images=2, width=40, height=30, prompt_tokens=7, output_tokens=5, concurrency=1)
 side = st.integers(min_value=1, max_value=8000)
