@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from internvl_operator.api.resource_status import PerformanceStatus
+from internvl_operator.api.status.resource_status import PerformanceStatus
 from internvl_operator.bench.latency_figures import Figures, Percentiles
 from internvl_operator.bench.measured_load import MeasuredLoad, performance_patch
 from internvl_operator.bench.offered_load import OfferedLoad

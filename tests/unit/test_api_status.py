@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from internvl_operator.api.parsing import parse
-from internvl_operator.api.plan_status import (
+from internvl_operator.api.spec import Engine
+from internvl_operator.api.status.plan_status import (
     AlternativeStatus,
     Memory,
     PlanStatus,
     SpeedStatus,
     UtilizationStatus,
 )
-from internvl_operator.api.resource_status import InternVLDeploymentStatus
-from internvl_operator.api.spec import Engine
+from internvl_operator.api.status.resource_status import InternVLDeploymentStatus
 from internvl_operator.catalog.engine_options import EngineOptions
 from internvl_operator.planner.document import plan_document
 from internvl_operator.planner.load.speed_of_plan import with_speed

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from internvl_operator.api.base import validations_of
-from internvl_operator.api.resource_status import InternVLDeploymentStatus
+from internvl_operator.api.status.resource_status import InternVLDeploymentStatus
 from internvl_operator.api.v1alpha1 import (
     GROUP,
     KIND,

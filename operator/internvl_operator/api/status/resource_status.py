@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from internvl_operator.api.base import ATOMIC, ApiModel
-from internvl_operator.api.plan_status import PlanStatus
+from internvl_operator.api.status.plan_status import PlanStatus
 
 
 class Condition(ApiModel):

@@ -1,0 +1,1 @@
+"""``status`` of a resource, as the CRD describes it."""
