@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from internvl_operator.api.crd import custom_resource_definition
+from internvl_operator.catalog.models import MODELS
 from tests.cluster.specs.schema import spec_schema
 from tests.hostile import HOSTILE_TEXTS
 
@@ -63,7 +64,9 @@ _WRONG: tuple[Any, ...] = (None, True, 5, 1.5, "text", [], {}, [None], {"a": {"a
 def random_spec(random: Random) -> dict[str, Any]:
     """A spec with some of the schema's fields; one in eight has a value that the schema refuses."""
     spec: dict[str, Any] = _object(SCHEMA, random, random.choice((0.1, 0.3, 0.6)))
-    spec["size"] = random.choice(SCHEMA["properties"]["size"]["enum"])
+    spec["series"], spec["size"] = random.choice(list(MODELS))
+    if random.random() < 0.125:
+        spec["size"] = random.choice(SCHEMA["properties"]["size"]["enum"])
     if random.random() < 0.5:
         # What is refused at once says little of the rest.
         spec = _plausible(spec)

@@ -143,6 +143,7 @@ def test_the_printed_columns_are_those_of_the_contract() -> None:
         "Ready",
         "Reason",
         "Endpoint",
+        "Series",
         "Age",
     ]
-    assert [column["name"] for column in columns if column.get("priority")] == ["Endpoint"]
+    assert [column["name"] for column in columns if column.get("priority")] == ["Endpoint", "Series"]

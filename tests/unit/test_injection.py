@@ -46,7 +46,7 @@ FEWEST = 200
 SPECS: dict[str, Spec] = {
     # Without the cache, whose path in the claim has the revision with its slashes replaced.
     "hub": {**RICH, "model": {name: part for name, part in RICH["model"].items() if name != "cache"}},
-    "cache": RICH,
+    "cache": {"series": "InternVL3", **RICH},
     "shared cache": {**RICH, "model": {"cache": {"claimName": "models"}}},
     "claim": {
         **RICH,

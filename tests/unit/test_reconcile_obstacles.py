@@ -154,7 +154,7 @@ async def test_children_that_go_are_made_again_only_while_the_resource_exists(wo
 
 
 async def test_a_resource_that_cannot_be_parsed_is_reported_field_by_field(world: World) -> None:
-    world.create(size="9B", colour="red")
+    world.create(size="3B", colour="red")
 
     await world.reconcile()
 

@@ -25,7 +25,7 @@ _HELD_BACK = (
     "InternVL3.5-20B-A4B and InternVL3.5-241B-A28B are refused until they were run on GPUs: write another size of "
     "InternVL3.5"
 )
-_AWQ = "quantization AWQ: no AWQ weights are published for InternVL2-1B, InternVL2-4B, InternVL2.5-1B"
+_AWQ = "quantization AWQ: InternVL2 has no published AWQ weights of 1B and 4B: write None or Auto"
 _AWQ_ON_PYTORCH = "quantization AWQ runs on TurboMind only: write engine.backend Auto or TurboMind"
 _NO_TURBOMIND = "engine.backend TurboMind does not run InternVL2-4B: write Auto or PyTorch"
 _NARROW_HEADS = "engine.quantPolicy must be 0 for InternVL2-1B, InternVL2.5-1B and InternVL3-1B on TurboMind"
@@ -55,8 +55,13 @@ OF_MODELS: tuple[WrongSpec, ...] = (
     _breaks("AWQ for 1B", _AWQ, {"size": "1B", "quantization": "AWQ"}),
     _breaks("AWQ for 4B", _AWQ, {"size": "4B", "quantization": "AWQ"}),
     _breaks(
+        "AWQ of InternVL2.5-1B",
+        "quantization AWQ: InternVL2.5 has no published AWQ weights of 1B and 2B",
+        {"series": "InternVL2.5", "size": "1B", "quantization": "AWQ"},
+    ),
+    _breaks(
         "AWQ of InternVL3.5",
-        _AWQ,
+        "quantization AWQ: InternVL3.5 has no published AWQ weights of 1B, 2B, 4B, 8B, 14B, 30B-A3B and 38B",
         {"series": "InternVL3.5", "size": "8B", "quantization": "AWQ", "model": {}},
     ),
     _breaks(

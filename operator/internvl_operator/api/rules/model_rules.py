@@ -64,6 +64,23 @@ _OWN_WEIGHTS = (
     "(has(self.model.source.persistentVolumeClaim) || has(self.model.source.image)))))"
 )
 
+
+def _awq_rule(series: str) -> Rule:
+    sizes = WITHOUT_AWQ[series]
+    return Rule(
+        f"!(has(self.quantization) && self.quantization == 'AWQ' && {_SERIES} == '{series}' && self.size in {sizes} "
+        f"&& !{_OWN_WEIGHTS})",
+        f"quantization AWQ: {series} has no published AWQ weights of {in_words(sizes)}: write None or Auto, or name "
+        "a repository that has them in model.repository",
+        lambda s: (
+            s.quantization != "AWQ"
+            or s.given_series != series
+            or s.size not in sizes
+            or s.model.names_weights
+        ),
+    )
+
+
 MODEL_RULES: tuple[Rule, ...] = (
     *(_size_rule(series) for series in SERIES),
     Rule(
@@ -72,14 +89,7 @@ MODEL_RULES: tuple[Rule, ...] = (
         lambda s: s.catalog_name not in _HELD_BACK_NAMES,
     ),
     *(_engine_rule(series) for series in SERIES if TOO_OLD[series]),
-    Rule(
-        f"!(has(self.quantization) && self.quantization == 'AWQ' && {_MODEL} in {WITHOUT_AWQ} && !{_OWN_WEIGHTS})",
-        f"quantization AWQ: no AWQ weights are published for {in_words(WITHOUT_AWQ)}; write None or Auto, or name "
-        "a repository that has them in model.repository",
-        lambda s: (
-            not (s.quantization == "AWQ" and s.catalog_name in WITHOUT_AWQ and not s.model.names_weights)
-        ),
-    ),
+    *(_awq_rule(series) for series in SERIES if WITHOUT_AWQ[series]),
     Rule(
         "!(has(self.quantization) && self.quantization == 'AWQ' && "
         f"((has(self.engine) && has(self.engine.backend) && self.engine.backend == 'PyTorch') || "

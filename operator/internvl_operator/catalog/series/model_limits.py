@@ -18,8 +18,11 @@ def _number(size: str) -> int:
 SIZES: tuple[str, ...] = tuple(sorted({size for _, size in (*MODELS, *HELD_BACK)}, key=_number))
 """Every size of any series, the smallest first; also those that are held back, which are refused by name."""
 
-WITHOUT_AWQ = [model.name for model in MODELS.values() if model.awq_repository is None]
-"""The models of which no AWQ weights are published."""
+WITHOUT_AWQ: Mapping[str, list[str]] = {
+    series: [model.size for model in MODELS.values() if model.series == series and not model.awq_repository]
+    for series in SERIES
+}
+"""The sizes of each series of which no AWQ weights are published."""
 
 PYTORCH_ONLY = [
     model.name for model in MODELS.values() if model.language.architecture not in _TURBOMIND_ARCHITECTURES
