@@ -114,6 +114,14 @@ CONSTRAINTS: tuple[WrongSpec, ...] = (
         ("spec.size", "enum"),
     ),
     WrongSpec(
+        "an identity that does not exist",
+        {"size": "8B", "podTemplate": {"identity": "Root"}},
+        'supported values: "Fixed", "ClusterAssigned"',
+        "Input should be 'Fixed' or 'ClusterAssigned'",
+        "spec.podTemplate.identity",
+        ("spec.podTemplate.identity", "enum"),
+    ),
+    WrongSpec(
         "a series that does not exist",
         {"series": "InternVL4", "size": "8B"},
         'supported values: "InternVL2", "InternVL2.5", "InternVL3", "InternVL3.5"',

@@ -18,6 +18,7 @@ from internvl_operator.catalog.series.model_limits import (
     MAX_TP,
     NARROW_HEADS,
     PYTORCH_ONLY,
+    SIZES,
     TOO_OLD,
     WITH_HEADS,
     WITHOUT_AWQ,
@@ -27,16 +28,17 @@ from internvl_operator.text.sentences import in_words
 
 _SERIES = f"(has(self.series) ? self.series : '{INTERNVL2}')"
 _HELD_BACK_NAMES = [model.name for model in HELD_BACK.values()]
-_MODEL = f"({_SERIES} + '-' + self.size)"
+_SIZE = "(has(self.size) ? self.size : '')"
+_MODEL = f"({_SERIES} + '-' + {_SIZE})"
 """The name of the model, as ``catalog.models.Model`` has it."""
 
 
 def _size_rule(series: str) -> Rule:
-    sizes = [size for other, size in (*MODELS, *HELD_BACK) if other == series]
+    lacking = [size for size in SIZES if (series, size) not in MODELS and (series, size) not in HELD_BACK]
     return Rule(
-        f"{_SERIES} != '{series}' || self.size in {sizes}",
+        f"!({_SERIES} == '{series}' && {_SIZE} in {lacking})",
         size_advice(series),
-        lambda s: s.given_series != series or s.size in sizes,
+        lambda s: s.given_series != series or s.size not in lacking,
     )
 
 
@@ -68,7 +70,7 @@ _OWN_WEIGHTS = (
 def _awq_rule(series: str) -> Rule:
     sizes = WITHOUT_AWQ[series]
     return Rule(
-        f"!(has(self.quantization) && self.quantization == 'AWQ' && {_SERIES} == '{series}' && self.size in {sizes} "
+        f"!(has(self.quantization) && self.quantization == 'AWQ' && {_SERIES} == '{series}' && {_SIZE} in {sizes} "
         f"&& !{_OWN_WEIGHTS})",
         f"quantization AWQ: {series} has no published AWQ weights of {in_words(sizes)}: write None or Auto, or name "
         "a repository that has them in model.repository",
@@ -93,12 +95,16 @@ MODEL_RULES: tuple[Rule, ...] = (
     Rule(
         "!(has(self.quantization) && self.quantization == 'AWQ' && "
         f"((has(self.engine) && has(self.engine.backend) && self.engine.backend == 'PyTorch') || "
-        f"{_MODEL} in {PYTORCH_ONLY}))",
+        f"({_MODEL} in {PYTORCH_ONLY} && {_OWN_WEIGHTS})))",
         "quantization AWQ runs on TurboMind only: write engine.backend Auto or TurboMind, or quantization None "
         f"(TurboMind does not run {in_words(PYTORCH_ONLY)})",
         lambda s: (
             not (
-                s.quantization == "AWQ" and (s.engine.backend == "PyTorch" or s.catalog_name in PYTORCH_ONLY)
+                s.quantization == "AWQ"
+                and (
+                    s.engine.backend == "PyTorch"
+                    or (s.catalog_name in PYTORCH_ONLY and s.model.names_weights)
+                )
             )
         ),
     ),
