@@ -23,8 +23,13 @@ def events_between(previous: Mapping[str, Any], current: Mapping[str, Any]) -> l
 
 
 def _planned(previous: Mapping[str, Any], current: Mapping[str, Any]) -> Iterator[ClusterEvent]:
-    if is_true(current, "Planned") and previous.get("plan") != current.get("plan"):
+    if is_true(current, "Planned") and _is_another_plan(previous.get("plan"), current.get("plan") or {}):
         yield ClusterEvent("Normal", Reason.PLANNED, _message(current, "Planned"))
+
+
+def _is_another_plan(before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> bool:
+    """Tell a new plan from the one before with more said of it: by a later operator, or by a better speed model."""
+    return not before or any(now.get(key) != value for key, value in before.items() if key != "speed")
 
 
 def _ready(previous: Mapping[str, Any], current: Mapping[str, Any]) -> Iterator[ClusterEvent]:
