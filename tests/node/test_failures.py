@@ -56,6 +56,7 @@ def test_an_engine_that_hangs_in_its_warm_up_is_ended_by_the_startup_probe(
     """The budget of a real engine is five minutes at least; an earlier operator's template has a shorter one."""
     model = stub("hung", namespace, {"STUB_FAIL": "hang-in-warmup"}, suspend=True)
     apply(cluster, model)
+    eventually(lambda: get(cluster, "deployment", "hung", namespace), "the Deployment")
     eventually(lambda: status_of(cluster, "hung", namespace).get("revision"), "the revision is told")
     real.operator.stop()
     write_earlier_template(cluster, "hung", namespace)
