@@ -113,7 +113,7 @@ def test_each_cell_runs_is_measured_and_is_gone(
     assert int(rows[0][5]) == pytest.approx(USED_MIB, rel=0.1)
     assert rows[1][4:6] == ["NoKVForSession", "no_kv_for_session"]
     assert [row[4] for row in rows[2:]] == ["Invalid", "Invalid"]
-    assert "engine.tp for 1B is at most 2" in errors
+    assert "is at most 2: it has to divide the 14 attention heads" in errors
     assert len((tmp_path / "t.csv").read_text().splitlines()) == 2
     assert _left(cluster, namespace) == ""
     # A second run takes it all from the journal.

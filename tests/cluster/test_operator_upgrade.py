@@ -24,7 +24,8 @@ MODELS = 20
 NEWER_TEMPLATE = (
     Patch("manifests/templates/deployment.yaml.j2", "enableServiceLinks: false", "enableServiceLinks: true"),
     Patch("manifests/objects/deployment.py", '"USER": "lmdeploy"', '"USER": "internvl"'),
-    Patch("manifests/record.py", "RECORD_VERSION = 1", "RECORD_VERSION = 2"),
+    Patch("manifests/record.py", "RECORD_VERSION = 2", "RECORD_VERSION = 3"),
+    Patch("manifests/record.py", "_BEFORE_SERIES = 1", "_BEFORE_SERIES = 3"),
     Patch("__init__.py", "__version__ = ", '__version__ = "999.0"  # '),
 )
 
