@@ -59,8 +59,10 @@ def test_an_engine_that_hangs_in_its_warm_up_is_ended_by_the_startup_probe(
     eventually(lambda: get(cluster, "deployment", "hung", namespace), "the Deployment")
     eventually(lambda: status_of(cluster, "hung", namespace).get("revision"), "the revision is told")
     real.operator.stop()
-    write_earlier_template(cluster, "hung", namespace)
-    real.operator = spawn_operator(cluster)
+    try:
+        write_earlier_template(cluster, "hung", namespace)
+    finally:
+        real.operator = spawn_operator(cluster)
     model["spec"]["suspend"] = False
     apply(cluster, model)
     message = wait_stalled(cluster, "hung", namespace, "WarmupHung", 90)
