@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 if TYPE_CHECKING:
     from types import TracebackType
 
-REPOSITORY = "OpenGVLab/InternVL2-1B"
+REPOSITORY = "OpenGVLab/InternVL2-8B"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 

@@ -23,7 +23,7 @@ CHUNK = 10_000_000
 
 LARGE = 24_000_000
 BREAK = 22_000_000
-MODEL = "InternVL2-1B"
+MODEL = "InternVL2-8B"
 
 
 @pytest.fixture
@@ -308,7 +308,7 @@ def test_code_that_was_changed_behind_the_mark_is_fetched_again(hub: FakeHub, tm
 def test_a_mark_of_another_repository_or_revision_does_not_count(hub: FakeHub, tmp_path: Path) -> None:
     assert run(hub, tmp_path)[0] == 0
     model = tmp_path / "models" / MODEL
-    assert not is_complete(model, "evil/InternVL2-1B", "main")
+    assert not is_complete(model, "evil/InternVL2-8B", "main")
     assert not is_complete(model, REPOSITORY, "v2")
 
 
