@@ -40,6 +40,7 @@ def test_a_download_that_is_killed_begins_again_and_keeps_the_files_that_it_has(
                 "fetched",
                 namespace,
                 {"HF_HUB_DOWNLOAD_TIMEOUT": "120"},
+                size="8B",
                 model={"repository": REPOSITORY, "source": source},
             ),
         )
