@@ -11,7 +11,7 @@ from internvl_operator.api.platform_defaults import NO_DEFAULTS, PlatformDefault
 from internvl_operator.api.reasons import Reason
 from internvl_operator.api.v1alpha1 import InternVLDeployment
 from internvl_operator.diagnosis.pods import pods_of
-from internvl_operator.diagnosis.surge import cramped_surge
+from internvl_operator.diagnosis.surge import blocked_surge
 from internvl_operator.kube.nesting import too_deep
 from internvl_operator.manifests.children import Children, render_children
 from internvl_operator.manifests.objects.persistentvolumeclaim import unmet_claim
@@ -219,7 +219,7 @@ def _revision_without_room(
     resource: InternVLDeployment, plan: Plan, observed: Observed, now: datetime
 ) -> tuple[str | None, float | None]:
     """Return the revision that has waited long enough for GPUs of its own, or the seconds until it has."""
-    surge = cramped_surge(pods_of(observed.deployment, observed.pods), plan.resource)
+    surge = blocked_surge(pods_of(observed.deployment, observed.pods), plan.resource)
     if surge is None or resource.spec.rollout.strategy != "Auto":
         return None, None
     remaining = surge.remaining_wait(resource.spec.rollout.surge_timeout_seconds, now)

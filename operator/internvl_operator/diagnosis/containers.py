@@ -67,7 +67,7 @@ def _downloading(since: str, failed_before: Finding | None, expected: Expectatio
     again = f", again after a failure: {failed_before.message}" if failed_before else ""
     size = plan.memory.weights_mib * plan.tp
     return finding(
-        Reason.DOWNLOADING, f"{plan.repository}, about {size} MiB, is downloaded since {since}{again}"
+        Reason.DOWNLOADING, f"{plan.repository}, about {size} MiB, has been downloading since {since}{again}"
     )
 
 
@@ -85,7 +85,7 @@ def _of_engine(pod: Pod, container: Container, expected: Expectation) -> Iterato
     elif container.started and ready and ready.since > container.running_since:
         yield finding(
             Reason.ENGINE_UNHEALTHY,
-            f"the engine of {pod.name} was ready and does not answer /health since {ready.since}; its liveness "
+            f"the engine of {pod.name} was ready and has not answered /health since {ready.since}; its liveness "
             f"probe restarts it if that lasts; see: kubectl logs {pod.name} -c {container.name}",
         )
     else:
@@ -96,8 +96,9 @@ def _loading(pod: Pod, container: Container, since: str, expected: Expectation) 
     restarted = f"; it restarted after {ended_with(container.last)}" if container.last else ""
     return finding(
         Reason.LOADING_WEIGHTS,
-        f"{pod.name} loads the weights since {since}; expected: about "
-        f"{expected.plan.expected_start_seconds} s, given up after {expected.startup_budget:.0f} s{restarted}",
+        f"{pod.name} has been loading the weights since {since}; expected: about "
+        f"{expected.plan.expected_start_seconds} s, and the startup probe restarts it after "
+        f"{expected.startup_budget:.0f} s{restarted}",
     )
 
 
@@ -149,8 +150,8 @@ def _node_lost(pod: Pod) -> Iterator[Finding]:
         return
     yield finding(
         Reason.NODE_LOST,
-        f"node {pod.node} does not report since {ready.since}; {pod.name} is replaced when the node stays away, "
-        f"after 300 s unless tolerated for longer; see: kubectl describe node {pod.node}",
+        f"node {pod.node} has not reported since {ready.since}; if it does not come back, Kubernetes replaces "
+        f"{pod.name} after 300 s, or after what the pod's tolerations say; see: kubectl describe node {pod.node}",
     )
 
 
@@ -161,11 +162,13 @@ def _being_created(pod: Pod, expected: Expectation) -> Iterator[Finding]:
     if sandbox is None or not creating or any(item.running_since for item in pod.init_containers):
         return
     if sandbox.is_true:
-        yield finding(Reason.PULLING_IMAGE, f"node {pod.node} pulls the image since {sandbox.since}")
+        yield finding(
+            Reason.PULLING_IMAGE, f"node {pod.node} has been pulling the image since {sandbox.since}"
+        )
     elif expected.has_volume:
         yield Finding(
             Reason.VOLUME_PENDING,
-            f"node {pod.node} mounts the volumes of {pod.name} since {sandbox.since}; if that lasts, see its "
-            f"Events: kubectl describe pod {pod.name}",
+            f"node {pod.node} has been mounting the volumes of {pod.name} since {sandbox.since}; if that lasts, "
+            f"see its Events: kubectl describe pod {pod.name}",
             Outlook.PROGRESS,
         )
