@@ -21,7 +21,7 @@ def _pods(*bodies: dict[str, Any]) -> tuple[Pod, ...]:
     return pods_of(deployment(), bodies)
 
 
-def test_a_new_pod_that_lacks_the_gpus_of_an_old_one_is_cramped() -> None:
+def test_a_new_pod_that_lacks_the_gpus_of_an_old_one_is_a_blocked_surge() -> None:
     surge = blocked_surge(_pods(OLD, unscheduled(NO_GPU, since=40, revision="2")), GPU)
     assert surge == BlockedSurge("2", datetime.fromisoformat(at(40)))
 

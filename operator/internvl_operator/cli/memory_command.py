@@ -25,7 +25,7 @@ from internvl_operator.cli.exit_codes import INTERRUPTED, NOT_READY, exit_code_o
 from internvl_operator.cli.options import (
     DEFAULT_RATIOS,
     add_sizes_option,
-    listed,
+    comma_separated,
     named_models,
     positive,
     ratio,
@@ -83,12 +83,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("name", nargs="?", help="a resource that runs; nothing is made or deleted")
     add_cluster_options(parser)
     add_sizes_option(parser)
-    parser.add_argument("--gpus", metavar="N,...", type=listed(positive), default=(1,), help="GPUs each (1)")
-    parser.add_argument("--awq", metavar="no,yes", type=listed(_is_awq), default=(False,), help="(no)")
+    parser.add_argument(
+        "--gpus", metavar="N,...", type=comma_separated(positive), default=(1,), help="GPUs each (1)"
+    )
+    parser.add_argument(
+        "--awq", metavar="no,yes", type=comma_separated(_is_awq), default=(False,), help="(no)"
+    )
     parser.add_argument(
         "--ratios",
         metavar="RATIOS",
-        type=listed(ratio),
+        type=comma_separated(ratio),
         default=DEFAULT_RATIOS,
         help="values of cacheMaxEntryCount (0.8,0.2,0.1,0.05)",
     )

@@ -11,7 +11,7 @@ from internvl_operator.cli.options import (
     add_engine_options,
     add_gpu_options,
     add_sizes_option,
-    listed,
+    comma_separated,
     named_models,
     ratio,
     with_options,
@@ -50,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--ratios",
         metavar="RATIOS",
-        type=listed(ratio),
+        type=comma_separated(ratio),
         default=DEFAULT_RATIOS,
         help="values of cache-max-entry-count (0.8,0.2,0.1,0.05)",
     )
