@@ -173,7 +173,7 @@ def _trusted_record(observed: Observed) -> Record | None:
     """
     stored = record_of(observed.deployment)
     revision = (observed.body.get("status") or {}).get("revision")
-    return stored if stored is not None and stored.is_of(revision) else None
+    return stored if stored is not None and stored.is_confirmed_by(revision) else None
 
 
 async def _plan(
@@ -192,7 +192,7 @@ async def _plan(
     if stored is not None and is_suspended:
         # A new plan is made when the model is wanted again: its GPUs become free even if no plan would fit.
         return stored.plan
-    if stored is not None and stored.holds_for(inputs):
+    if stored is not None and stored.is_up_to_date_with(inputs):
         return replanned(stored.plan, request)
     return await _new_plan(request, inventory)
 
