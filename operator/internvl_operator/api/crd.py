@@ -43,7 +43,7 @@ _COLUMNS: list[JsonObject] = [
         "name": "Ready",
         "type": "string",
         "jsonPath": ".status.ready",
-        "description": "Ready and wanted replicas",
+        "description": "Ready and desired replicas",
     },
     {
         "name": "Reason",

@@ -145,12 +145,10 @@ def request_of(spec: "InternVLDeploymentSpec") -> PlanRequest:
         sessions=engine.sessions,
         options=EngineOptions.of(engine),
         repository=spec.model.repository,
-        has_own_files=bool(spec.model.source.persistent_volume_claim or spec.model.source.image),
+        has_own_files=spec.model.has_own_files,
         plain_args=plain_arguments(spec),
         revision=spec.model.revision,
-        keeps_files=bool(
-            spec.model.source.persistent_volume_claim or spec.model.source.image or spec.model.cache.is_given
-        ),
+        keeps_files=spec.model.has_own_files or spec.model.cache.is_given,
         extra_args=tuple(engine.extra_args),
         variables=tuple(variable.name for variable in engine.env),
         replicas=spec.replicas if "replicas" in spec.model_fields_set else None,
