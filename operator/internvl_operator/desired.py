@@ -198,7 +198,7 @@ async def _plan(
 
 
 async def _new_plan(request: PlanRequest, inventory: InventorySource) -> Plan:
-    """Return a plan for the cached nodes, or if it fails for fresh ones: nodes may have come meanwhile.
+    """Return a plan for the cached nodes or, if that fails, for freshly listed ones: nodes may have been added.
 
     Raises:
         NoGpuKnownError: neither the spec nor the cluster says which GPU there will be.

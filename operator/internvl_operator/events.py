@@ -59,7 +59,7 @@ def _rollout(previous: Mapping[str, Any], current: Mapping[str, Any]) -> Iterato
     before, now = previous.get("rolloutStrategy"), current.get("rolloutStrategy")
     if is_same_spec and (before, now) == ("Surge", "TerminateFirst"):
         message = (
-            "no GPUs are free for a new pod beside the old ones: an old pod stops before a new one starts"
+            "no GPUs are free for a new pod while the old ones run: an old pod stops before a new one starts"
         )
         yield ClusterEvent("Normal", Reason.TERMINATE_FIRST, message)
 

@@ -126,7 +126,7 @@ class PlatformDefaults(ApiModel):
     node_selector: LabelMap = {}
     """Node labels that the pods need; those of the resource win."""
     tolerations: list[Toleration] = []
-    """Tolerations of the pods, beside those of the resource."""
+    """Tolerations of the pods, in addition to those of the resource."""
     identity: Identity | None = None
     """User and groups of pods whose resource names none."""
     runtime_class_name: Name | None = None
@@ -140,7 +140,7 @@ class PlatformDefaults(ApiModel):
     pod_annotations: StringMap = {}
     """Annotations of the pods; those of the resource win."""
     network_policy: NetworkPolicyDefaults = NetworkPolicyDefaults()
-    """Who may reach every model, beside who may by its resource."""
+    """Who may reach every model, in addition to the peers that its resource names."""
 
     @field_validator("pod_labels", "pod_annotations")
     @classmethod

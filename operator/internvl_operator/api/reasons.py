@@ -178,7 +178,7 @@ class Reason(StrEnum):
     STATUS_REFUSED = "StatusRefused", CONDITION, DONE
     """Event: the API server refuses the new status and shows an older one; the children are as the spec says."""
     TERMINATE_FIRST = "TerminateFirst", CONDITION, DONE
-    """Event: no GPU is free beside the old pods, so that they stop before new ones start."""
+    """Event: no GPU is free for a new pod while the old ones run, so that they stop before new ones start."""
     UPDATE_AVAILABLE = "UpdateAvailable", CONDITION, DONE
     """Event: this operator would restart the pods with another pod template."""
 

@@ -36,12 +36,12 @@ class RequestFailedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer; times as the clock tells them, in seconds.
+    """An answer; times are seconds of the client's clock.
 
     Args:
         first: when the first text came.
         last: when the last text came.
-        prompt_tokens: as the server counts them; None when it does not tell.
+        prompt_tokens: as the server counts them; None when the server does not report them.
         output_tokens: as the server counts them, or else the pieces of text.
     """
 

@@ -56,7 +56,7 @@ class Sources:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildKind:
-    """A kind of child: where the API serves it, when it is written, for whom there is one, and what it says.
+    """A kind of child: where the API serves it, which resources have one, when it is written, and its manifest.
 
     Args:
         kind: the kind, as in a manifest.
@@ -197,7 +197,7 @@ def render_children(
         plan: the plan that this operator would run it by.
         inputs: hash of the inputs of plan and pod template.
         stored: the record of the pods that run, if there are any.
-        terminate_first: the revision for which no GPUs were free beside the old pods.
+        terminate_first: the revision for which no GPUs were free while the old pods ran.
         platform: the installation's defaults.
         claim: the resource's PersistentVolumeClaim as the API server has it, if there is one.
     """

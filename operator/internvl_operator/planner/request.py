@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from internvl_operator.api.v1alpha1 import InternVLDeploymentSpec
 
 DEFAULT_SESSIONS = 4
-"""Sessions of full length that a replica holds when nothing is said."""
+"""Sessions of full length that a replica holds when the spec does not say how many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class GpuRequest:
     Args:
         node_selector: labels that the nodes must have.
         node_affinity: alternatives, of which the nodes must meet one; None when any node will do.
-        tolerations: as in a PodSpec, beside that of the GPU resource's own taint.
+        tolerations: as in a PodSpec, in addition to that of the GPU resource's own taint.
         processor: the one that the image is for, by the node label ``kubernetes.io/arch``; None with an image of the
             user's own, which may be for any.
     """
@@ -107,7 +107,7 @@ class PlanRequest:
 
     @property
     def further_args(self) -> tuple[str, ...]:
-        """What the spec adds to the server's arguments beside what the plan decides."""
+        """The server's arguments that the spec adds to those of the plan."""
         return (*self.plain_args, *self.extra_args)
 
     def with_options(self, **changes: Any) -> "PlanRequest":

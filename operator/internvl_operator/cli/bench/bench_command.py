@@ -78,9 +78,9 @@ async def _run(options: argparse.Namespace) -> int:
             measured = [await _in_job(options, cluster, subject.body, load) for load in wanted]
         else:
             measured = await _from_here(options, wanted)
-        beside = planned.beside(wanted[0]) if planned and len(wanted) == 1 else None
-        _print(options, measured, subject, beside)
-        if planned and len(wanted) == 1 and beside is None:
+        planned_figures = planned.figures_for(wanted[0]) if planned and len(wanted) == 1 else None
+        _print(options, measured, subject, planned_figures)
+        if planned and len(wanted) == 1 and planned_figures is None:
             _note(f"no planned column: the plan is for another load, {planned.load}")
         if options.save and cluster and subject.body:
             await _save(cluster, subject, measured[0])

@@ -106,7 +106,12 @@ def _add_load_options(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="ask about this image instead of made ones; may be repeated",
     )
-    parser.add_argument("--prompt-tokens", metavar="N", type=positive, help="words beside the images (64)")
+    parser.add_argument(
+        "--prompt-tokens",
+        metavar="N",
+        type=positive,
+        help="text tokens of each request, in addition to its images (64)",
+    )
     parser.add_argument("--output-tokens", metavar="N", type=positive, help="tokens of each answer (128)")
 
 
@@ -123,7 +128,7 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--in-cluster",
         action="store_true",
-        help="measure from a Job beside the model: a port-forward is a bottleneck",
+        help="measure from a Job in the cluster: a port-forward is a bottleneck",
     )
     parser.add_argument("--job-image", metavar="IMAGE", default=_IMAGE, help=f"of that Job ({_IMAGE})")
 

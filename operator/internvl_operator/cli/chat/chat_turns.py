@@ -29,7 +29,7 @@ class Turns:
         self._start()
 
     def greet(self) -> None:
-        """Say what is spoken to, and how."""
+        """Print the model's name and how to use the chat."""
         _tell(f"{self._model.name}. {_HELP}")
 
     def read(self) -> str | None:
