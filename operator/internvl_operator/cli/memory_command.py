@@ -23,12 +23,11 @@ from internvl_operator.cli.cluster import (
 )
 from internvl_operator.cli.exit_codes import INTERRUPTED, NOT_READY, exit_code_of, failed
 from internvl_operator.cli.options import (
-    DEFAULT_RATIOS,
+    add_ratios_option,
     add_sizes_option,
     comma_separated,
     named_models,
     positive,
-    ratio,
     seconds,
 )
 from internvl_operator.cli.text_table import markdown, write_csv
@@ -84,24 +83,26 @@ def _parser() -> argparse.ArgumentParser:
     add_cluster_options(parser)
     add_sizes_option(parser)
     parser.add_argument(
-        "--gpus", metavar="N,...", type=comma_separated(positive), default=(1,), help="GPUs each (1)"
+        "--gpus",
+        metavar="N,...",
+        type=comma_separated(positive),
+        default=(1,),
+        help="GPUs of one replica (1)",
     )
     parser.add_argument(
-        "--awq", metavar="no,yes", type=comma_separated(_is_awq), default=(False,), help="(no)"
+        "--awq",
+        metavar="no,yes",
+        type=comma_separated(_is_awq),
+        default=(False,),
+        help="whether the weights are quantized (no)",
     )
-    parser.add_argument(
-        "--ratios",
-        metavar="RATIOS",
-        type=comma_separated(ratio),
-        default=DEFAULT_RATIOS,
-        help="values of cacheMaxEntryCount (0.8,0.2,0.1,0.05)",
-    )
+    add_ratios_option(parser)
     parser.add_argument(
         "-f",
         "--file",
         metavar="FILE",
         type=Path,
-        help="a resource whose spec says all else, such as gpu.product and model.cache",
+        help="a resource whose spec has all other fields, such as gpu.product and model.cache",
     )
     parser.add_argument("--at-once", metavar="N", type=positive, default=1, help="combinations at a time (1)")
     parser.add_argument(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Number = TypeVar("Number", int, float)
 T = TypeVar("T")
 
-DEFAULT_RATIOS = (0.8, 0.2, 0.1, 0.05)
+_RATIOS = (0.8, 0.2, 0.1, 0.05)
 """Values of cache-max-entry-count for which the project has measured the memory."""
 
 
@@ -141,6 +141,17 @@ def comma_separated(item: Callable[[str], T]) -> Callable[[str], tuple[T, ...]]:
         return tuple(item(part) for part in text.split(","))
 
     return items
+
+
+def add_ratios_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option for several values of cache-max-entry-count."""
+    parser.add_argument(
+        "--ratios",
+        metavar="R,...",
+        type=comma_separated(ratio),
+        default=_RATIOS,
+        help="values of cache-max-entry-count (0.8,0.2,0.1,0.05)",
+    )
 
 
 def add_series_option(parser: argparse.ArgumentParser) -> None:
