@@ -1,4 +1,4 @@
-"""From a resource to what it should have: parse, plan, render, pin. Pure but for the look at the nodes."""
+"""From a resource to what it should have: parse, plan, render, pin. Pure, except that a new plan reads the nodes."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -36,7 +36,7 @@ from internvl_operator.planner.sticky_plan import replanned
 from internvl_operator.problem import Problem
 
 REPLAN_SECONDS = 60.0
-"""A plan that failed for want of GPUs is tried again: nodes may have come."""
+"""A plan that failed for lack of GPUs is tried again after this time: nodes may have been added."""
 
 DEEPEST_SPEC = 64
 """Levels of a spec, several times what the fields have that Kubernetes's own types describe."""
@@ -73,10 +73,10 @@ class Desired:
         plan: the plan with its warnings, also when it is one that fails; None when no GPU is known.
         children: the objects that the resource should have, with their owner references; None when nothing may be
             changed.
-        look_again_after: seconds after which time alone may change what is desired.
+        look_again_after: seconds after which to reconcile again though nothing has changed; None for no such time.
         problem: why there are no children.
-        unmet: what of the spec the children cannot become.
-        is_record_newer: whether a newer operator says what the pods are made from, whatever the spec.
+        unmet: a part of the spec that the children cannot have.
+        is_record_newer: whether a newer operator wrote the record, so that its pod template stays whatever the spec.
         is_record_distrusted: whether the Deployment has a record that the operator did not write, so that the plan
             was made from the spec alone.
     """

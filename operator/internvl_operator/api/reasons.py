@@ -192,7 +192,7 @@ _OUTLOOKS = {str(reason): reason.outlook for reason in Reason}
 def invalid_child(kind: str) -> str:
     """Return the reason for a child that the API server refuses as invalid.
 
-    The reason names the kind, but for the Deployment: there the user's part is the pod template.
+    The reason names the kind, except for a Deployment: what the user can mend there is the pod template.
     """
     return Reason.INVALID_POD_TEMPLATE if kind == "Deployment" else f"Invalid{kind}"
 

@@ -89,7 +89,7 @@ class CompletionClient:
         """Return the name of the model that is served.
 
         Raises:
-            RequestFailedError: the server does not tell, or has no model of the endpoint's name.
+            RequestFailedError: the server does not list its models, or has none of the endpoint's name.
         """
         async with self._exchange("GET", "models") as response:
             served = [model["id"] for model in orjson.loads(await response.read())["data"]]
@@ -178,7 +178,7 @@ def _chunk(data: bytes) -> dict[str, Any]:
     """Return a part of the stream.
 
     Raises:
-        RequestFailedError: the server tells an error in it.
+        RequestFailedError: the server reports an error in the stream.
         ValueError: it is not JSON.
     """
     chunk: dict[str, Any] = orjson.loads(data)

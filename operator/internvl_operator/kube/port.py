@@ -75,7 +75,7 @@ class ClusterEvent:
 
 
 class ClusterError(Exception):
-    """The API did not do what it was asked; the message is the API's own."""
+    """The API server did not do what was requested; the message is its own."""
 
 
 class ConflictError(ClusterError):

@@ -65,7 +65,7 @@ class PlanRequest:
         sessions: full-length sessions to hold at once; None asks for DEFAULT_SESSIONS, or for one with a given tp.
         options: the engine's options, of which those that are None are derived.
         load: what the endpoint is to carry; None asks for nothing.
-        most_replicas: that there may be; None where nothing says so. It changes no plan.
+        most_replicas: the most replicas that the spec allows; None where it does not limit them. It changes no plan.
     """
 
     size: str

@@ -45,7 +45,7 @@ class Turns:
         return None if line == "/quit" else line
 
     async def take(self, line: str) -> None:
-        """Do what a line says: a command, or a question.
+        """Handle a line of the user: run its command, or ask it as a question.
 
         Raises:
             ModelError: there is no answer, and nobody who could ask again.

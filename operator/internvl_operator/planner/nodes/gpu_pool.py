@@ -22,7 +22,7 @@ class GpuPool:
         node_selector: labels that these nodes have and others have not.
         node_terms: alternatives of node affinity, in addition to the selector: they keep pods off the other nodes.
         rooms: CPU, memory and disk that the nodes leave to a model; empty when no node is known.
-        driver: the oldest version of NVIDIA's driver on these nodes, if labels tell it.
+        driver: the oldest version of NVIDIA's driver on these nodes, if labels say it.
         processor: of the machines that have it, by the GPU catalogue.
         is_virtual: whether they are vGPUs.
     """

@@ -105,7 +105,7 @@ def with_processor(terms: Sequence[Term], processor: str | None) -> tuple[Term, 
 
 
 def with_code(terms: Sequence[Term], variant: ImageVariant, backend: Backend) -> tuple[Term, ...]:
-    """Return terms that also keep out the GPUs that an image has no code for, where a label tells their age."""
+    """Return terms that also keep out GPUs without code in the image, as far as a label has their capability."""
     without = [
         str(major)
         for major in MAJORS
