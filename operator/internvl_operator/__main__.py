@@ -16,8 +16,8 @@ VERBS = {
     "diff": "what a newer operator would change in the pods of a model",
     "chat": "questions to a served model, with images: one, several turns, or a batch",
     "smoke": "whether a served model answers: an image, several, a batch, several turns, streaming",
-    "bench": "how fast a served model answers under a load, compared with its plan",
-    "memory": "the GPU memory that models use, measured on this cluster and compared with the plan's",
+    "bench": "how fast a served model answers under a load, measured beside its plan",
+    "memory": "the GPU memory that models use, measured on this cluster, beside the plan's",
     "crd": "the CustomResourceDefinition",
     "run": "the controller",
 }

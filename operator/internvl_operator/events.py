@@ -1,4 +1,4 @@
-"""The Kubernetes Events that a change of the status gives rise to: a pure function of the old and the new status."""
+"""The Kubernetes Events of a change of status: a pure function of the status before and after."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -222,5 +222,5 @@ async def _all_of(writes: Iterable[Awaitable[Problem | None]]) -> list[Problem]:
 
 
 def _blocking(problems: Iterable[Problem]) -> Problem | None:
-    """Return the first problem that must hold back the later writes: a contested child does not."""
+    """Return the first problem for which the later writes have to wait: a contested child holds up no other."""
     return next((problem for problem in problems if problem.reason != Reason.CONTESTED), None)

@@ -140,7 +140,7 @@ class PlatformDefaults(ApiModel):
     pod_annotations: StringMap = {}
     """Annotations of the pods; those of the resource win."""
     network_policy: NetworkPolicyDefaults = NetworkPolicyDefaults()
-    """Who may reach every model, in addition to the peers that its resource names."""
+    """Who may reach every model, beside who may by its resource."""
 
     @field_validator("pod_labels", "pod_annotations")
     @classmethod

@@ -23,11 +23,12 @@ from internvl_operator.cli.cluster import (
 )
 from internvl_operator.cli.exit_codes import INTERRUPTED, NOT_READY, exit_code_of, failed
 from internvl_operator.cli.options import (
-    add_ratios_option,
+    DEFAULT_RATIOS,
     add_sizes_option,
-    comma_separated,
+    listed,
     named_models,
     positive,
+    ratio,
     seconds,
 )
 from internvl_operator.cli.text_table import markdown, write_csv
@@ -82,21 +83,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("name", nargs="?", help="a resource that runs; nothing is made or deleted")
     add_cluster_options(parser)
     add_sizes_option(parser)
+    parser.add_argument("--gpus", metavar="N,...", type=listed(positive), default=(1,), help="GPUs each (1)")
+    parser.add_argument("--awq", metavar="no,yes", type=listed(_is_awq), default=(False,), help="(no)")
     parser.add_argument(
-        "--gpus",
-        metavar="N,...",
-        type=comma_separated(positive),
-        default=(1,),
-        help="GPUs of one replica (1)",
+        "--ratios",
+        metavar="RATIOS",
+        type=listed(ratio),
+        default=DEFAULT_RATIOS,
+        help="values of cacheMaxEntryCount (0.8,0.2,0.1,0.05)",
     )
-    parser.add_argument(
-        "--awq",
-        metavar="no,yes",
-        type=comma_separated(_is_awq),
-        default=(False,),
-        help="whether the weights are quantized (no)",
-    )
-    add_ratios_option(parser)
     parser.add_argument(
         "-f",
         "--file",

@@ -1,4 +1,4 @@
-"""Options that several verbs share: GPUs, the engine and models; types for argparse; resource files."""
+"""What the verbs ``plan``, ``render`` and ``table`` share: resource files, options for GPUs and the engine."""
 
 import argparse
 import sys
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 Number = TypeVar("Number", int, float)
 T = TypeVar("T")
 
-_RATIOS = (0.8, 0.2, 0.1, 0.05)
-"""Values of cache-max-entry-count for which the project has measured the memory."""
+DEFAULT_RATIOS = (0.8, 0.2, 0.1, 0.05)
+"""The shares of the KV cache that the project's own measurements have."""
 
 
 def add_gpu_options(parser: argparse.ArgumentParser) -> None:
@@ -44,16 +44,16 @@ def add_gpu_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_platform_option(parser: argparse.ArgumentParser) -> None:
-    """Add the option for a file with the platform's defaults, which the chart calls ``platformDefaults``."""
+    """Add the option that names the installation's defaults."""
     parser.add_argument(
         "--platform-defaults",
         metavar="FILE",
-        help="with -f: a file with the installation's defaults, as the variable INTERNVL_PLATFORM_DEFAULTS names it",
+        help="the installation's defaults for resources of a file, as INTERNVL_PLATFORM_DEFAULTS names them",
     )
 
 
 def add_engine_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the engine. An option that the user does not give is None."""
+    """Add the options of the engine; one that is not given is None."""
     parser.add_argument("--backend", choices=BACKENDS, help="(Auto)")
     for name, option in COMMAND_LINE_OPTIONS.items():
         accepted: dict[str, Any] = (
@@ -71,14 +71,14 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
 
 
 def with_options(request: PlanRequest, options: argparse.Namespace) -> PlanRequest:
-    """Return a request in which the options for GPUs and the engine that were given replace its own values."""
+    """Return a request with what the options say of GPUs and engine in place of its own."""
     request = request.with_options(**given(options, OPTION_NAMES))
     request = replace(request, gpu=with_gpu_options(request.gpu, options), **given(options, ("engine",)))
     return request if options.backend is None else replace(request, backend=backend(options.backend))
 
 
 def given(options: argparse.Namespace, names: Iterable[str]) -> dict[str, Any]:
-    """Return the values of the named options, without those that the verb lacks or the user did not give."""
+    """Return those of some options that the verb has and its user gave."""
     values = {name: getattr(options, name, None) for name in names}
     return {name: value for name, value in values.items() if value is not None}
 
@@ -87,7 +87,7 @@ def gpus_of(request: GpuRequest) -> Inventory:
     """Return the GPUs that a request names.
 
     Raises:
-        ValueError: the request names no GPU; the message says with which options to name one.
+        ValueError: it names none; the message names the options that do.
     """
     try:
         return given_gpu(request)
@@ -96,46 +96,41 @@ def gpus_of(request: GpuRequest) -> Inventory:
 
 
 def with_gpu_options(request: GpuRequest, options: argparse.Namespace) -> GpuRequest:
-    """Return a request in which the options for GPUs that were given replace its own values."""
+    """Return a request with what the options say in place of its own."""
     if options.gpu or options.gpu_memory:
         request = replace(request, product=options.gpu, memory_mib=options.gpu_memory)
     return replace(request, max_count=options.max_gpus or request.max_count)
 
 
 def ratio(text: str) -> float:
-    """Convert an argument to a number between 0 and 1; argparse reports what it raises."""
+    """Return a number between 0 and 1, for argparse."""
     return _checked(text, float, "a number", lambda number: 0 < number < 1, "between 0 and 1")
 
 
 def positive(text: str) -> int:
-    """Convert an argument to a whole number above zero; argparse reports what it raises."""
+    """Return a whole number above zero, for argparse."""
     return _checked(text, int, "a whole number", lambda number: number > 0, "above zero")
 
 
 def seconds(text: str) -> float:
-    """Convert an argument to a finite number above zero; argparse reports what it raises."""
+    """Return a number above zero, for argparse."""
     return _checked(text, float, "a number", lambda number: 0 < number < inf, "above zero")
 
 
 def _checked(
-    text: str, convert: Callable[[str], Number], kind: str, is_within: Callable[[Number], bool], limits: str
+    text: str, convert: Callable[[str], Number], kind: str, is_right: Callable[[Number], bool], limits: str
 ) -> Number:
     try:
         number = convert(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not {kind}") from None
-    if not is_within(number):
+    if not is_right(number):
         raise argparse.ArgumentTypeError(f"{text} is not {limits}")
     return number
 
 
-def comma_separated(item: Callable[[str], T]) -> Callable[[str], tuple[T, ...]]:
-    """Return a converter for argparse of items with commas between them.
-
-    Example:
-        >>> comma_separated(positive)("1,2,4")
-        (1, 2, 4)
-    """
+def listed(item: Callable[[str], T]) -> Callable[[str], tuple[T, ...]]:
+    """Return a function for argparse that reads items between commas."""
 
     def items(text: str) -> tuple[T, ...]:
         return tuple(item(part) for part in text.split(","))
@@ -143,19 +138,8 @@ def comma_separated(item: Callable[[str], T]) -> Callable[[str], tuple[T, ...]]:
     return items
 
 
-def add_ratios_option(parser: argparse.ArgumentParser) -> None:
-    """Add the option for several values of cache-max-entry-count."""
-    parser.add_argument(
-        "--ratios",
-        metavar="R,...",
-        type=comma_separated(ratio),
-        default=_RATIOS,
-        help="values of cache-max-entry-count (0.8,0.2,0.1,0.05)",
-    )
-
-
 def add_series_option(parser: argparse.ArgumentParser) -> None:
-    """Add the option for the series to which the sizes belong."""
+    """Add the option that says of which series the sizes are."""
     parser.add_argument(
         "--series",
         choices=SERIES,
@@ -169,28 +153,24 @@ def add_sizes_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sizes",
         metavar="SIZES",
-        type=comma_separated(str),
+        type=listed(str),
         help="1B,8B,... or InternVL3.5-8B,... (all of the series)",
     )
 
 
 def named_model(text: str, series: str | None) -> Model:
-    """Return the model that a text names, such as ``8B`` or ``InternVL3.5-8B``.
-
-    Args:
-        text: a size, which may have its series before it.
-        series: the series of a size that stands alone; None for InternVL2.
+    """Return the model that a text such as ``8B`` or ``InternVL3.5-8B`` names, in a series where one is given.
 
     Raises:
         UnknownModelError: there is no such model.
         ValueError: the text names another series than the given one.
     """
-    named_series = next((each for each in SERIES if text.startswith(f"{each}-")), None)
-    if named_series is None:
+    of_text = next((each for each in SERIES if text.startswith(f"{each}-")), None)
+    if of_text is None:
         return find_model(series or INTERNVL2, text)
-    if series not in (None, named_series):
+    if series not in (None, of_text):
         raise ValueError(f"{text} is not of the series {series}: leave one of them out")
-    return find_model(named_series, text.removeprefix(f"{named_series}-"))
+    return find_model(of_text, text.removeprefix(f"{of_text}-"))
 
 
 def named_models(options: argparse.Namespace) -> list[Model]:
@@ -208,7 +188,7 @@ def read_resources(path: str) -> "list[InternVLDeployment]":
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: the file is not YAML, holds no InternVLDeployment, or one that is invalid.
+        ValueError: it is not YAML, holds none, or one of them is wrong.
     """
     from internvl_operator.api.parsing import parse
     from internvl_operator.api.v1alpha1 import KIND

@@ -56,7 +56,7 @@ class Sources:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildKind:
-    """A kind of child: where the API serves it, which resources have one, when it is written, and its manifest.
+    """A kind of child: where the API serves it, when it is written, for whom there is one, and what it says.
 
     Args:
         kind: the kind, as in a manifest.

@@ -10,7 +10,7 @@ from internvl_operator.bench.offered_load import OfferedLoad
 from internvl_operator.bench.planned_speed import PlannedSpeed
 from internvl_operator.catalog.tiling import image_size
 from internvl_operator.cli.chat.target import add_target_options
-from internvl_operator.cli.options import comma_separated, given, positive, seconds
+from internvl_operator.cli.options import given, listed, positive, seconds
 from internvl_operator.cli.plot.plot_option import add_plot_option
 
 DEFAULT_CONCURRENCY = 32
@@ -85,14 +85,14 @@ def _add_load_options(parser: argparse.ArgumentParser) -> None:
     pace.add_argument(
         "--requests-per-second",
         metavar="R,...",
-        type=comma_separated(seconds),
+        type=listed(seconds),
         help="requests that arrive at random, whether or not earlier ones are answered; several rates follow each "
         "other",
     )
     pace.add_argument(
         "--concurrency",
         metavar="C,...",
-        type=comma_separated(positive),
+        type=listed(positive),
         help=f"requests in flight, each followed by the next when it is answered ({DEFAULT_CONCURRENCY})",
     )
     parser.add_argument("--images", metavar="N", type=_natural, help="images in each request (1)")

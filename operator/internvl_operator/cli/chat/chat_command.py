@@ -16,7 +16,7 @@ from internvl_operator.cli.chat.chat_turns import Turns
 from internvl_operator.cli.chat.served_model import FAILURES, reached
 from internvl_operator.cli.chat.target import add_target_options
 from internvl_operator.cli.exit_codes import NOT_READY, exit_code_of, failed
-from internvl_operator.cli.options import given, positive
+from internvl_operator.cli.options import positive
 from internvl_operator.text.printable import printable
 
 
@@ -64,7 +64,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _sampling(options: argparse.Namespace) -> dict[str, Any]:
-    return given(options, ("max_tokens", "temperature", "top_p"))
+    given = {name: getattr(options, name) for name in ("max_tokens", "temperature", "top_p")}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 async def _ask_once(options: argparse.Namespace) -> int:

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from internvl_operator.cli.exit_codes import exit_code_of
 from internvl_operator.cli.load_options import add_load_options, with_load_options
 from internvl_operator.cli.options import (
+    DEFAULT_RATIOS,
     add_engine_options,
     add_gpu_options,
-    add_ratios_option,
     add_sizes_option,
+    listed,
     named_models,
+    ratio,
     with_options,
 )
 from internvl_operator.cli.plot.plot_option import add_plot_option, drawing
@@ -45,7 +47,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_gpu_options(parser)
     add_sizes_option(parser)
-    add_ratios_option(parser)
+    parser.add_argument(
+        "--ratios",
+        metavar="RATIOS",
+        type=listed(ratio),
+        default=DEFAULT_RATIOS,
+        help="values of cache-max-entry-count (0.8,0.2,0.1,0.05)",
+    )
     add_engine_options(parser)
     add_load_options(parser)
     parser.add_argument("-o", "--output", choices=["markdown", "csv"], default="markdown")
