@@ -101,7 +101,7 @@ class Journal:
         self._path = path
 
     def read(self) -> dict[Configuration, Measurement]:
-        """Return what was measured so far.
+        """Return the measurements that the journal has.
 
         Raises:
             OSError: the file cannot be read.

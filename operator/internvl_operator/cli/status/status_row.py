@@ -15,8 +15,8 @@ _COMPARED = ("gpus", "product", "quantization", "engine", "sessionLen")
 
 
 _REFUSED = (
-    "act: the present spec is applied, and the status tells of an earlier one: the operator could not write it; see: "
-    "kubectl events --for internvldeployment/{}"
+    "act: the present spec is applied, but the status is that of an earlier one, as the operator could not write it; "
+    "see: kubectl events --for internvldeployment/{}"
 )
 
 
