@@ -130,6 +130,8 @@ class InternVLDeploymentStatus(ApiModel):
     """Name under which clients ask for the model."""
     revision: str | None = None
     """Hash of the pod template that is applied."""
+    record_hash: str | None = None
+    """Hash of what the operator keeps in annotations of the Deployment, so that a forged one is noticed."""
     rollout_strategy: Literal["Surge", "TerminateFirst", "Recreate"] | None = None
     """How that pod template is rolled out: TerminateFirst where no GPUs were free to surge."""
     update_revision: str | None = None
