@@ -22,9 +22,9 @@ from internvl_operator.manifests.record import (
     carries_record,
     inputs_of,
     record_bytes,
-    record_of,
 )
 from internvl_operator.manifests.rollout import terminate_first_revision
+from internvl_operator.manifests.trusted_record import trusted_record
 from internvl_operator.observed import Observed
 from internvl_operator.planner.load.speed_of_plan import with_speed
 from internvl_operator.planner.nodes.inventory import Inventory, NoGpuKnownError
@@ -111,7 +111,7 @@ async def desired_state(
         return Desired(problem=Problem(Reason.INVALID_SPEC, str(error)))
     resource = platform.applied_to(given)
     try:
-        stored = _trusted_record(observed)
+        stored = trusted_record(observed.deployment, observed.body.get("status") or {})
     except UnreadableRecordError as error:
         problem = Problem(Reason.NEWER_OPERATOR, _NEWER_OPERATOR.format(error))
         return Desired(resource=resource, problem=problem)
@@ -160,20 +160,6 @@ def _parsed(body: Mapping[str, Any]) -> InternVLDeployment:
             f"spec.{path} is nested more than {DEEPEST_SPEC} levels deep, as no field of Kubernetes is: mend it"
         )
     return parse(dict(body))
-
-
-def _trusted_record(observed: Observed) -> Record | None:
-    """Return what the Deployment was made from, as far as the resource's status confirms it.
-
-    The status may name another revision because somebody else wrote the record; or because the operator ended before it
-    wrote the status, and then it makes the same plan again.
-
-    Raises:
-        UnreadableRecordError: a newer operator wrote the record, in a way that this one does not know.
-    """
-    stored = record_of(observed.deployment)
-    revision = (observed.body.get("status") or {}).get("revision")
-    return stored if stored is not None and stored.is_confirmed_by(revision) else None
 
 
 async def _plan(

@@ -83,7 +83,7 @@ def _report(pods: list[KubernetesObject]) -> MeasuredLoad | None:
         message = ended.get("message") or f"{ended.get('reason')}, exit code {ended.get('exitCode')}"
         try:
             return MeasuredLoad.of(json.loads(message))
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
             raise JobFailedError(message.strip().rsplit("\n", 1)[-1]) from None
     return None
 

@@ -24,6 +24,7 @@ from internvl_operator.manifests.record import Record, with_manifest_hash, with_
 from internvl_operator.manifests.revision import Update, pin, revision_of, with_revision
 from internvl_operator.manifests.rollout import Strategy, strategy_of, with_strategy
 from internvl_operator.manifests.template import KubernetesObject
+from internvl_operator.manifests.trusted_record import record_hash
 from internvl_operator.planner.plan import Plan
 
 
@@ -158,6 +159,11 @@ class Children:
     revision: str
     strategy: Strategy
     update: Update | None
+
+    @property
+    def record_hash(self) -> str:
+        """The hash of the record that the Deployment among them carries."""
+        return record_hash(next((each for each in self.manifests if each["kind"] == "Deployment"), None))
 
     def in_wave(self, wave: Wave) -> list[KubernetesObject]:
         """Return the objects that are written in a wave."""

@@ -91,13 +91,6 @@ class Record:
         """The revision in the label of the pod template."""
         return str(self.pod_template["metadata"]["labels"][REVISION_LABEL])
 
-    def is_confirmed_by(self, revision: str | None) -> bool:
-        """Return whether the record has the revision of the resource's status; true when the status has none yet.
-
-        Whoever may change Deployments can forge a record, but not the status of the resource.
-        """
-        return revision is None or self.revision == revision
-
     def is_up_to_date_with(self, inputs: str) -> bool:
         """Return whether the running pods were made from these inputs.
 
@@ -158,6 +151,12 @@ def carries_record(deployment: Mapping[str, Any] | None) -> bool:
     return TEMPLATE_ANNOTATION in annotations
 
 
+def record_annotations(deployment: Mapping[str, Any] | None) -> dict[str, str]:
+    """Return the annotations of a Deployment that are its record."""
+    annotations = (deployment or {}).get("metadata", {}).get("annotations") or {}
+    return {name: annotations[name] for name in _RECORD_ANNOTATIONS if name in annotations}
+
+
 def record_of(deployment: Mapping[str, Any] | None) -> Record | None:
     """Return the record of a Deployment, or None when it has none that an operator wrote.
 
@@ -172,7 +171,7 @@ def record_of(deployment: Mapping[str, Any] | None) -> Record | None:
             plan=plan_from_document(json.loads(annotations[PLAN_ANNOTATION])),
             pod_template=json.loads(annotations[TEMPLATE_ANNOTATION]),
             is_newer=is_newer,
-            annotations={name: annotations[name] for name in _RECORD_ANNOTATIONS if name in annotations},
+            annotations=record_annotations(deployment),
         )
         is_whole = record.revision == template_digest(record.pod_template)
     except Exception as error:

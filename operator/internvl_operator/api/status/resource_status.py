@@ -130,6 +130,8 @@ class InternVLDeploymentStatus(ApiModel):
     """Name under which clients ask for the model."""
     revision: str | None = None
     """Hash of the applied pod template."""
+    record_hash: str | None = None
+    """Hash of what the operator keeps in annotations of the Deployment, so that a forged one is noticed."""
     rollout_strategy: Literal["Surge", "TerminateFirst", "Recreate"] | None = None
     """How the applied pod template is rolled out. TerminateFirst also stands for a surge that found no free GPUs."""
     update_revision: str | None = None

@@ -22,7 +22,7 @@ from internvl_operator.bench.offered_load import OfferedLoad
 from internvl_operator.bench.planned_speed import PlannedSpeed
 from internvl_operator.bench.request_bodies import request_bodies
 from internvl_operator.chat.content import image_url
-from internvl_operator.chat.resource import NotServingError, served_url
+from internvl_operator.chat.resource import NotServingError, own_service, served_url
 from internvl_operator.cli.bench.bench_options import bench_parser, check, loads
 from internvl_operator.cli.bench.bench_progress import progress
 from internvl_operator.cli.bench.bench_text import bench_text
@@ -32,7 +32,6 @@ from internvl_operator.cli.exit_codes import NOT_READY, exit_code_of
 from internvl_operator.cli.plot.plot_option import drawing
 from internvl_operator.kube.client import KubernetesClient
 from internvl_operator.kube.port import ClusterError, Key, KubernetesObject
-from internvl_operator.text.printable import printable
 
 _FAILURES = (RequestFailedError, NoAnswerError, NotServingError, JobFailedError, ClusterError)
 _START_SECONDS = 600.0
@@ -130,6 +129,7 @@ async def _in_job(
     options: argparse.Namespace, cluster: KubernetesClient, body: KubernetesObject, load: OfferedLoad
 ) -> MeasuredLoad:
     """Measure a load from a Job of the cluster."""
+    await own_service(cluster, body)
     seconds = options.warm_up + options.seconds + options.timeout + _START_SECONDS
     job = bench_job(body, served_url(body), options.job_image, _job_arguments(options, load), round(seconds))
     async with progress(load.pace, options.warm_up + options.seconds) as bar:
@@ -189,7 +189,7 @@ def _print(
             whole = {**whole, "planned": planned}
         print(json.dumps(whole, indent=2))
     else:
-        print(printable(f"{measured[0].model}, {_place(subject)}"))
+        print(f"{measured[0].model}, {_place(subject)}")
         print(bench_text(measured, planned))
 
 
@@ -213,4 +213,4 @@ def _introduction(subject: _Subject) -> str:
 
 def _note(text: str) -> None:
     if text:
-        print(printable(f"internvl bench: {text}"), file=sys.stderr)
+        print(f"internvl bench: {text}", file=sys.stderr)

@@ -17,7 +17,6 @@ from internvl_operator.cli.chat.served_model import FAILURES, reached
 from internvl_operator.cli.chat.target import add_target_options
 from internvl_operator.cli.exit_codes import NOT_READY, exit_code_of, failed
 from internvl_operator.cli.options import positive
-from internvl_operator.text.printable import printable
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -73,9 +72,9 @@ async def _ask_once(options: argparse.Namespace) -> int:
     messages = Question(text, tuple(options.image)).messages(options.system)
     async with reached(options, _sampling(options)) as model:
         if options.output == "json":
-            print(printable(json.dumps(answer_document(await model.stream(messages)), ensure_ascii=False)))
+            print(json.dumps(answer_document(await model.stream(messages)), ensure_ascii=False))
         else:
-            await model.stream(messages, lambda piece: print(printable(piece), end="", flush=True))
+            await model.stream(messages, lambda piece: print(piece, end="", flush=True))
             print()
     return 0
 
@@ -95,9 +94,9 @@ async def _ask_batch(options: argparse.Namespace, questions: Sequence[Question])
                 code = failed("chat", f"question {number}: {answer}", NOT_READY)
             elif options.output == "json":
                 document = {"question": number, **answer_document(answer)}
-                print(printable(json.dumps(document, ensure_ascii=False)), flush=True)
+                print(json.dumps(document, ensure_ascii=False), flush=True)
             else:
-                print(printable(f"{number}: {answer.text}"), flush=True)
+                print(f"{number}: {answer.text}", flush=True)
     return code
 
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from internvl_operator.chat.content import ImageError, Message, image_url, user_message
 from internvl_operator.chat.model import Answer, Model
 from internvl_operator.chat.problems import ModelError
-from internvl_operator.text.printable import printable
 
 _HELP = "/image FILE|URL adds an image to the next question, /new starts over, /quit ends."
 
@@ -93,11 +92,11 @@ class Turns:
 
 
 def _show(piece: str) -> None:
-    print(printable(piece), end="", flush=True)
+    print(piece, end="", flush=True)
 
 
 def _tell(text: str) -> None:
-    print(printable(text), file=sys.stderr)
+    print(text, file=sys.stderr)
 
 
 def _figures(answer: Answer) -> str:

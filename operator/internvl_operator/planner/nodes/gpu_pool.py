@@ -1,12 +1,15 @@
 """GPUs of one kind, as the planner counts with them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from internvl_operator.catalog.gpus import GPUS
 from internvl_operator.catalog.nvidia import GPU_RESOURCE, is_mig
 from internvl_operator.planner.nodes.node_room import Room
 from internvl_operator.planner.nodes.pins import Term, is_same_size
+
+_MOST_POOLS = 24
+"""Kinds of GPUs that a plan chooses among; each costs up to 2.5 ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,20 @@ def merged(known: GpuPool, pool: GpuPool) -> GpuPool:
         driver=min(drivers, default=None),
         is_virtual=known.is_virtual or pool.is_virtual,
     )
+
+
+def largest_pools(pools: Sequence[GpuPool]) -> tuple[GpuPool, ...]:
+    """Return the pools that are planned for, in their order: labels may name any number of kinds.
+
+    Beyond a number, GPUs of the catalogue come before unknown ones, and then those of larger nodes.
+    """
+    if len(pools) <= _MOST_POOLS:
+        return tuple(pools)
+    known = {gpu.product for gpu in GPUS}
+    places = sorted(
+        range(len(pools)), key=lambda place: (pools[place].product not in known, -pools[place].count)
+    )
+    return tuple(pools[place] for place in sorted(places[:_MOST_POOLS]))
 
 
 def products_with(memory_mib: int) -> list[str]:
