@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -39,6 +40,7 @@ EXTRA = ("openai", "tqdm")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a verb and return its exit code: 0 done, 2 wrong usage, 3 there is no plan."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    _print_what_the_encoding_has()
     parser = argparse.ArgumentParser(
         prog="internvl",
         description="Plans, renders and runs InternVL models on LMDeploy in Kubernetes.",
@@ -62,9 +64,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader has seen enough, as `head` does; nothing is left to flush at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 0
+    except OSError as error:
+        # Of the last flush: a full disk, which the interpreter would find again at its end.
+        _drop_output()
+        sys.stderr.write(f"internvl {verb}: the output cannot be written: {error.strerror}\n")
+        return 2
     return code
+
+
+def _print_what_the_encoding_has() -> None:
+    """Let a character that the terminal's encoding lacks, such as a bar's in ASCII, be a question mark and no error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def _drop_output() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -22,15 +22,8 @@ from internvl_operator.cli.cluster import (
     resource_of,
 )
 from internvl_operator.cli.exit_codes import INTERRUPTED, NOT_READY, exit_code_of, failed
-from internvl_operator.cli.options import (
-    DEFAULT_RATIOS,
-    add_sizes_option,
-    listed,
-    named_models,
-    positive,
-    ratio,
-    seconds,
-)
+from internvl_operator.cli.inputs.number_types import listed, positive, ratio, seconds
+from internvl_operator.cli.options import DEFAULT_RATIOS, add_sizes_option, named_models
 from internvl_operator.cli.text_table import markdown, write_csv
 from internvl_operator.kube.client import KubernetesClient
 from internvl_operator.kube.port import ClusterError, Key

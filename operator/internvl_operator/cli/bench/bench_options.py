@@ -10,7 +10,8 @@ from internvl_operator.bench.offered_load import OfferedLoad
 from internvl_operator.bench.planned_speed import PlannedSpeed
 from internvl_operator.catalog.tiling import image_size
 from internvl_operator.cli.chat.target import add_target_options
-from internvl_operator.cli.options import given, listed, positive, seconds
+from internvl_operator.cli.inputs.number_types import listed, positive, seconds
+from internvl_operator.cli.options import given
 from internvl_operator.cli.plot.plot_option import add_plot_option
 
 DEFAULT_CONCURRENCY = 32

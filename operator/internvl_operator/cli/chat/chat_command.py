@@ -16,7 +16,7 @@ from internvl_operator.cli.chat.chat_turns import Turns
 from internvl_operator.cli.chat.served_model import FAILURES, reached
 from internvl_operator.cli.chat.target import add_target_options
 from internvl_operator.cli.exit_codes import NOT_READY, exit_code_of, failed
-from internvl_operator.cli.options import positive
+from internvl_operator.cli.inputs.number_types import positive
 from internvl_operator.text.printable import printable
 
 

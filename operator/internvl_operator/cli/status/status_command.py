@@ -10,7 +10,7 @@ from typing import Any
 from internvl_operator.api.v1alpha1 import KIND
 from internvl_operator.cli.cluster import add_cluster_options, namespace_of
 from internvl_operator.cli.exit_codes import NOT_READY, USAGE_ERROR, exit_code_of, failed
-from internvl_operator.cli.options import seconds
+from internvl_operator.cli.inputs.number_types import seconds
 from internvl_operator.cli.status.capacity import Capacity
 from internvl_operator.cli.status.screen import Screen
 from internvl_operator.cli.status.status_reading import Surroundings, read_rows, read_surroundings

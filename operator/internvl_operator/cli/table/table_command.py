@@ -5,15 +5,14 @@ import sys
 from collections.abc import Sequence
 
 from internvl_operator.cli.exit_codes import exit_code_of
+from internvl_operator.cli.inputs.gpu_options import add_gpu_options
+from internvl_operator.cli.inputs.number_types import listed, ratio
 from internvl_operator.cli.load_options import add_load_options, with_load_options
 from internvl_operator.cli.options import (
     DEFAULT_RATIOS,
     add_engine_options,
-    add_gpu_options,
     add_sizes_option,
-    listed,
     named_models,
-    ratio,
     with_options,
 )
 from internvl_operator.cli.plot.plot_option import add_plot_option, drawing
