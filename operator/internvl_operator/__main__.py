@@ -19,6 +19,10 @@ VERBS = {
     "smoke": "whether a served model answers: an image, several, a batch, several turns, streaming",
     "bench": "how fast a served model answers under a load, measured beside its plan",
     "memory": "the GPU memory that models use, measured on this cluster, beside the plan's",
+    "gpus": "the GPUs that plans know by name",
+    "models": "the models that can be served",
+    "check": "whether a cluster is fit for models, and what it lacks",
+    "version": "of this command, of the operator in the cluster, and of Kubernetes",
     "crd": "the CustomResourceDefinition",
     "run": "the controller",
 }
@@ -26,10 +30,14 @@ VERBS = {
 _FOLDERS = {
     "bench": "bench.",
     "chat": "chat.",
+    "check": "check.",
+    "gpus": "catalog.",
+    "models": "catalog.",
     "plan": "plan.",
     "smoke": "chat.",
     "status": "status.",
     "table": "table.",
+    "version": "check.",
 }
 """Packages of the verbs that are more than one module."""
 
