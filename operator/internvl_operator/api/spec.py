@@ -76,6 +76,9 @@ ExtraArgument = Annotated[
 ]
 
 
+MaxCount = Annotated[int, Field(ge=1, le=16)]
+
+
 class Gpu(ApiModel):
     """The GPUs that one replica may use."""
 
@@ -89,8 +92,8 @@ class Gpu(ApiModel):
     """GPU product: the value of the node label nvidia.com/gpu.product. Default: chosen among the nodes' GPUs."""
     memory: Quantity | None = None
     """Total memory of one GPU, as nvidia-smi shows it. Default: from the product or the nodes' labels."""
-    max_count: Annotated[int, Field(ge=1, le=16)] = 8
-    """Most GPUs for one replica."""
+    max_count: MaxCount = 8
+    """Most GPUs for one replica. Default: 8, unless the installation has another default."""
 
     rules = (
         Rule(
