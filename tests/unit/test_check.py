@@ -10,7 +10,7 @@ import pytest
 from internvl_operator import __version__
 from internvl_operator.api.crd import custom_resource_definition
 from internvl_operator.cli.check.cluster_facts import ClusterFacts
-from internvl_operator.cli.check.fitness import Verdict, findings
+from internvl_operator.cli.check.fitness import Verdict, checked_parts
 from tests.cluster.platforms import PLATFORMS, Platform, platform_node
 from tests.cluster.simulated_nodes import gpu_node
 
@@ -47,7 +47,9 @@ FIT: dict[str, Any] = {
 def found(**changes: Any) -> dict[str, tuple[Verdict, str]]:
     """What is said of each part that is not well; of several of one part, the last."""
     facts = ClusterFacts(**(FIT | changes))
-    return {each.part: (each.verdict, each.says) for each in findings(facts) if each.verdict != Verdict.OK}
+    return {
+        each.part: (each.verdict, each.says) for each in checked_parts(facts) if each.verdict != Verdict.OK
+    }
 
 
 def test_a_fit_cluster_lacks_nothing() -> None:

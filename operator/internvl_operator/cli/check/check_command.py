@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from internvl_operator.cli.check.cluster_facts import ClusterFacts, read_cluster
-from internvl_operator.cli.check.fitness import Verdict, findings
+from internvl_operator.cli.check.fitness import Verdict, checked_parts
 from internvl_operator.cli.cluster import add_cluster_options, connection_of, namespace_of
 from internvl_operator.cli.exit_codes import NOT_READY, USAGE_ERROR, exit_code_of
 from internvl_operator.cli.text_table import aligned
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _checked(options: argparse.Namespace) -> int:
-    found = findings(asyncio.run(_read(options)))
+    found = checked_parts(asyncio.run(_read(options)))
     if options.output == "json":
         print(json.dumps([asdict(each) for each in found], indent=2))
     else:

@@ -27,7 +27,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckedPart:
     """What is said of one part.
 
     Args:
@@ -41,7 +41,7 @@ class Finding:
     says: str
 
 
-def findings(facts: ClusterFacts) -> list[Finding]:
+def checked_parts(facts: ClusterFacts) -> list[CheckedPart]:
     """Return what is said of each part of a cluster."""
     return [
         _kubernetes(facts),
@@ -55,46 +55,48 @@ def findings(facts: ClusterFacts) -> list[Finding]:
     ]
 
 
-def _kubernetes(facts: ClusterFacts) -> Finding:
+def _kubernetes(facts: ClusterFacts) -> CheckedPart:
     major, minor = facts.kubernetes.lstrip("v").split(".")[:2]
     is_old = (int(major), int(minor)) < OLDEST_KUBERNETES
     need = f"; {OLDEST_KUBERNETES[0]}.{OLDEST_KUBERNETES[1]} or later is needed" if is_old else ""
-    return Finding("kubernetes", Verdict.FAILS if is_old else Verdict.OK, f"{facts.kubernetes}{need}")
+    return CheckedPart("kubernetes", Verdict.FAILS if is_old else Verdict.OK, f"{facts.kubernetes}{need}")
 
 
-def _crd(facts: ClusterFacts) -> Finding:
+def _crd(facts: ClusterFacts) -> CheckedPart:
     if not facts.has_kind:
-        return Finding(
+        return CheckedPart(
             "crd",
             Verdict.FAILS,
             "InternVLDeployments are not served: install the chart, or internvl crd | kubectl apply -f -",
         )
     if facts.crd is None:
-        return Finding("crd", Verdict.OK, "InternVLDeployments are served; the CRD itself may not be read")
+        return CheckedPart(
+            "crd", Verdict.OK, "InternVLDeployments are served; the CRD itself may not be read"
+        )
     if _schemas(facts.crd) != _schemas(custom_resource_definition()):
-        return Finding(
+        return CheckedPart(
             "crd",
             Verdict.LACKING,
             "InternVLDeployments are served by the schema of another release than this command's: compare "
             "internvl version",
         )
-    return Finding("crd", Verdict.OK, "InternVLDeployments are served, by this release's schema")
+    return CheckedPart("crd", Verdict.OK, "InternVLDeployments are served, by this release's schema")
 
 
 def _schemas(crd: Mapping[str, Any]) -> list[Any]:
     return [version["schema"] for version in crd["spec"]["versions"]]
 
 
-def _operator(facts: ClusterFacts) -> Finding:
+def _operator(facts: ClusterFacts) -> CheckedPart:
     if facts.operators is None:
-        return Finding("operator", Verdict.UNKNOWN, "Deployments of all namespaces may not be listed")
+        return CheckedPart("operator", Verdict.UNKNOWN, "Deployments of all namespaces may not be listed")
     if not facts.operators:
-        return Finding(
+        return CheckedPart(
             "operator", Verdict.FAILS, "no Deployment of the operator's chart is there: install the chart"
         )
     states = [_operator_state(each) for each in facts.operators]
     is_ready = all(ready for ready, _ in states)
-    return Finding(
+    return CheckedPart(
         "operator", Verdict.OK if is_ready else Verdict.FAILS, "; ".join(each for _, each in states)
     )
 
@@ -107,12 +109,12 @@ def _operator_state(deployment: Mapping[str, Any]) -> tuple[bool, str]:
     return ready > 0, said
 
 
-def _rights(facts: ClusterFacts) -> Finding:
+def _rights(facts: ClusterFacts) -> CheckedPart:
     if facts.may_create or not facts.has_kind:
         verdict = Verdict.OK if facts.may_create else Verdict.UNKNOWN
         may = "may create" if facts.may_create else "may create, once they are served,"
-        return Finding("your rights", verdict, f"you {may} InternVLDeployments in {facts.namespace}")
-    return Finding(
+        return CheckedPart("your rights", verdict, f"you {may} InternVLDeployments in {facts.namespace}")
+    return CheckedPart(
         "your rights",
         Verdict.LACKING,
         f"you may not create InternVLDeployments in {facts.namespace}: the roles edit and admin may, where the "
@@ -120,33 +122,33 @@ def _rights(facts: ClusterFacts) -> Finding:
     )
 
 
-def _gpus(facts: ClusterFacts) -> Iterator[Finding]:
+def _gpus(facts: ClusterFacts) -> Iterator[CheckedPart]:
     if facts.nodes is None:
-        yield Finding("gpus", Verdict.UNKNOWN, "nodes may not be listed")
+        yield CheckedPart("gpus", Verdict.UNKNOWN, "nodes may not be listed")
         return
     try:
         inventory = inventory_for(GpuRequest(), facts.nodes)
     except NoGpuKnownError as error:
-        yield Finding("gpus", Verdict.FAILS, str(error))
+        yield CheckedPart("gpus", Verdict.FAILS, str(error))
         return
     pools = ", ".join(f"{pool.product} (up to {pool.count} on one node)" for pool in inventory.pools)
-    yield Finding("gpus", Verdict.OK, f"models may use {pools}")
+    yield CheckedPart("gpus", Verdict.OK, f"models may use {pools}")
     for note in inventory.notes:
-        yield Finding("gpus", Verdict.LACKING, note)
+        yield CheckedPart("gpus", Verdict.LACKING, note)
 
 
-def _storage(facts: ClusterFacts) -> Finding:
+def _storage(facts: ClusterFacts) -> CheckedPart:
     if facts.storage_classes is None:
-        return Finding("storage", Verdict.UNKNOWN, "StorageClasses may not be listed")
+        return CheckedPart("storage", Verdict.UNKNOWN, "StorageClasses may not be listed")
     defaults = [
         each["metadata"]["name"]
         for each in facts.storage_classes
         if each["metadata"].get("annotations", {}).get(_DEFAULT_CLASS) == "true"
     ]
     if defaults:
-        return Finding("storage", Verdict.OK, f"{defaults[0]} is the default StorageClass")
+        return CheckedPart("storage", Verdict.OK, f"{defaults[0]} is the default StorageClass")
     others = ", ".join(each["metadata"]["name"] for each in facts.storage_classes) or "none"
-    return Finding(
+    return CheckedPart(
         "storage",
         Verdict.LACKING,
         f"no StorageClass is the default, and model.cache.size needs one, or model.cache.storageClassName; there "
@@ -154,18 +156,18 @@ def _storage(facts: ClusterFacts) -> Finding:
     )
 
 
-def _monitoring(facts: ClusterFacts) -> Finding:
+def _monitoring(facts: ClusterFacts) -> CheckedPart:
     if facts.has_pod_monitors:
-        return Finding("monitoring", Verdict.OK, "PodMonitors are served: models are scraped")
-    return Finding(
+        return CheckedPart("monitoring", Verdict.OK, "PodMonitors are served: models are scraped")
+    return CheckedPart(
         "monitoring", Verdict.LACKING, "PodMonitors are not served: prometheus-operator scrapes no model"
     )
 
 
-def _autoscaling(facts: ClusterFacts) -> Finding:
+def _autoscaling(facts: ClusterFacts) -> CheckedPart:
     if facts.has_pod_metrics:
-        return Finding("autoscaling", Verdict.OK, "custom metrics are served")
-    return Finding(
+        return CheckedPart("autoscaling", Verdict.OK, "custom metrics are served")
+    return CheckedPart(
         "autoscaling",
         Verdict.LACKING,
         "custom metrics are not served, and spec.autoscaling never scales: install prometheus-adapter with the "
