@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from internvl_operator.api.v1alpha1 import InternVLDeployment
@@ -21,16 +21,34 @@ def read_resources(paths: Iterable[str]) -> "list[InternVLDeployment]":
         OSError: a file cannot be read.
         ValueError: one is not YAML or holds a wrong resource, or a file or folder holds none.
     """
-    return [resource for path in paths for resource in _resources_of(path)]
+    from internvl_operator.api.parsing import parse
+
+    return [parse(body) for body in read_bodies(paths)]
 
 
-def _resources_of(path: str) -> "list[InternVLDeployment]":
+def read_bodies(paths: Iterable[str]) -> list[dict[str, Any]]:
+    """Return the same as they are written, right or wrong.
+
+    Raises:
+        OSError: a file cannot be read.
+        ValueError: one is not YAML, or a file or folder holds none.
+    """
+    return [body for path in paths for body in _bodies_of(path)]
+
+
+def _bodies_of(path: str) -> list[dict[str, Any]]:
     from internvl_operator.api.v1alpha1 import KIND
+    from internvl_operator.text.yaml_documents import read_documents
 
-    resources = [resource for text, name in _texts(path) for resource in _parsed(text, name)]
-    if not resources:
+    bodies = [
+        document
+        for text, name in _texts(path)
+        for document in read_documents(text, name)
+        if isinstance(document, dict) and document.get("kind") == KIND
+    ]
+    if not bodies:
         raise ValueError(f"{path} holds no {KIND}")
-    return resources
+    return bodies
 
 
 def _texts(path: str) -> Iterator[tuple[str, str]]:
@@ -44,13 +62,3 @@ def _texts(path: str) -> Iterator[tuple[str, str]]:
     )
     for file in files:
         yield file.read_text(encoding="utf-8"), str(file)
-
-
-def _parsed(text: str, name: str) -> "Iterator[InternVLDeployment]":
-    from internvl_operator.api.parsing import parse
-    from internvl_operator.api.v1alpha1 import KIND
-    from internvl_operator.text.yaml_documents import read_documents
-
-    for document in read_documents(text, name):
-        if isinstance(document, dict) and document.get("kind") == KIND:
-            yield parse(document)

@@ -79,8 +79,10 @@ def _derived(plan: Plan, request: PlanRequest) -> Iterator[str]:
             f"or {plan.concurrent_image_requests} requests with one image and 512 tokens",
         ),
         ("host", *_host(_host_of(plan, request))),
-        ("start", f"about {plan.expected_start_seconds} s", "from the container's start to the open port"),
     ]
+    if plan.is_ok:
+        start = f"about {plan.expected_start_seconds} s"
+        rows.append(("start", start, "from the container's start to the open port"))
     if memory.effective_session_len < plan.options.session_len:
         rows.append(("session", f"{memory.effective_session_len} tokens", "as this engine shortens it"))
     yield from (f"  {row}" for row in aligned(rows))
