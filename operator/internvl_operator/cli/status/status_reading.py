@@ -19,7 +19,14 @@ from internvl_operator.cli.cluster import cluster_of
 from internvl_operator.cli.status.capacity import Capacity, capacities, gpu_requests
 from internvl_operator.cli.status.status_row import Row
 from internvl_operator.kube.client import KubernetesClient
-from internvl_operator.kube.kinds import CONFIG_MAP, DEPLOYMENT, HORIZONTAL_POD_AUTOSCALER, NODE, POD, RESOURCE
+from internvl_operator.kube.kinds import (
+    CONFIG_MAP,
+    DEPLOYMENT,
+    HORIZONTAL_POD_AUTOSCALER,
+    NODE,
+    POD,
+    RESOURCE,
+)
 from internvl_operator.kube.objects import key_of
 from internvl_operator.kube.port import ForbiddenError, Key, Kind, NotFoundError
 from internvl_operator.manifests.labels import CHILDREN_SELECTOR, INPUTS_ANNOTATION
