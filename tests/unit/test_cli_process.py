@@ -152,3 +152,11 @@ def test_an_end_that_takes_too_long_has_the_code_of_one_that_does_not(
     monkeypatch.setattr(verb, "_leave_within", lambda _, code: forced.append(code))
     assert internvl("run")[0] == code
     assert forced == [code]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_help_of_a_verb_is_plain_text(verb: str, internvl: Internvl) -> None:
+    code, output, errors = internvl(verb, "--help")
+    assert (code, errors) == (0, "")
+    assert "``" not in output
+    assert f"usage: internvl {verb} " in output

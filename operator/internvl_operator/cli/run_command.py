@@ -24,7 +24,11 @@ _LEAVE_SECONDS = 5.0
 
 def main(arguments: Sequence[str]) -> int:
     """Run the controller until it gets SIGTERM or SIGINT, or check what it would run with."""
-    parser = argparse.ArgumentParser(prog="internvl run", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="internvl run",
+        description="Runs the controller; its settings are environment variables INTERNVL_*.",
+        epilog="Example: KUBECONFIG=~/.kube/config internvl run --log-format json",
+    )
     parser.add_argument("--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"])
     parser.add_argument(
         "--log-format",
