@@ -155,8 +155,11 @@ def test_an_end_that_takes_too_long_has_the_code_of_one_that_does_not(
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_the_help_of_a_verb_is_plain_text(verb: str, internvl: Internvl) -> None:
+def test_the_help_of_a_verb_is_plain_text_with_an_example(verb: str, internvl: Internvl) -> None:
     code, output, errors = internvl(verb, "--help")
     assert (code, errors) == (0, "")
     assert "``" not in output
     assert f"usage: internvl {verb} " in output
+    assert f"Example: {'KUBECONFIG=~/.kube/config ' if verb == 'run' else ''}internvl {verb}" in " ".join(
+        output.split()
+    )

@@ -71,7 +71,8 @@ def _parser() -> argparse.ArgumentParser:
         description="Measures the GPU memory of a resource that runs, or of each combination of sizes, GPUs, "
         "quantization and share of the KV cache, and prints it beside the plan's. It makes a resource for each "
         "combination, waits until it is ready, reads the memory, and deletes it.",
-        epilog="Exit code: 0 all was measured, 1 something was not, 2 wrong usage, 130 interrupted.",
+        epilog="Exit code: 0 all was measured, 1 something was not, 2 wrong usage, 130 interrupted. "
+        "Example: internvl memory captions",
     )
     parser.add_argument("name", nargs="?", help="a resource that runs; nothing is made or deleted")
     add_cluster_options(parser)

@@ -32,6 +32,7 @@ def main(arguments: Sequence[str]) -> int:
         prog="internvl render",
         description="Prints the manifests that the controller would apply for a resource on these GPUs, "
         "equal but for ownerReferences.",
+        epilog="Example: internvl render -f captions.yaml --gpu L40S",
     )
     parser.add_argument(
         "-f",

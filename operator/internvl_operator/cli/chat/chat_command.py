@@ -38,7 +38,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="internvl chat",
         description="Asks a served model. Without a question it is a chat of several turns.",
-        epilog="Exit code: 0 answered, 1 the model does not answer, 2 wrong usage or no such resource.",
+        epilog="Exit code: 0 answered, 1 the model does not answer, 2 wrong usage or no such resource. "
+        "Example: internvl chat captions 'What is in this picture?' --image photo.jpg",
     )
     add_target_options(parser)
     parser.add_argument(

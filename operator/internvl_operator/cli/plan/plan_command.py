@@ -72,7 +72,8 @@ def plan_parser() -> argparse.ArgumentParser:
         prog="internvl plan",
         description="Says what a model needs: GPUs, tp, quantization, memory, and the command line. "
         "What is given is kept, what is not is derived.",
-        epilog="Exit code: 0 a plan, 2 wrong usage or no GPU known, 3 any outcome but ok.",
+        epilog="Exit code: 0 a plan, 2 wrong usage or no GPU known, 3 any outcome but ok. "
+        "Example: internvl plan 26B --gpu A100-80GB --requests-per-second 5",
     )
     parser.add_argument(
         "size",

@@ -34,7 +34,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="internvl status",
         description="Says what runs, what it waits for, what a fresh plan would say now, and which GPUs are free.",
-        epilog="Exit code: 0 all are ready or there are none, 1 one is not ready, 2 wrong usage or no such resource.",
+        epilog="Exit code: 0 all are ready or there are none, 1 one is not ready, 2 wrong usage or no such resource. "
+        "Example: internvl status captions --watch",
     )
     parser.add_argument("name", nargs="?", help="one resource, in detail (default: all of the namespace)")
     add_cluster_options(parser)

@@ -42,7 +42,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="internvl table",
         description="Prints the memory of one GPU with the server up, in MiB, for each size, number of GPUs, "
         "quantization and share of the KV cache; where it does not run, what happens instead.",
-        epilog="Images per second of --plans are those of one replica; a star marks what was not measured.",
+        epilog="Images per second of --plans are those of one replica; a star marks what was not measured. "
+        "Example: internvl table --gpu L40S --sizes 2B,8B,26B",
     )
     add_gpu_options(parser)
     add_sizes_option(parser)
