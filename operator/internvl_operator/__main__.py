@@ -31,7 +31,6 @@ _FOLDERS = {
     "bench": "bench.",
     "chat": "chat.",
     "check": "check.",
-    "diff": "diff.",
     "gpus": "catalog.",
     "models": "catalog.",
     "plan": "plan.",
