@@ -1,4 +1,4 @@
-"""From a resource to what it should have: parse, plan, render, pin. Pure but for the look at the nodes."""
+"""From a resource to what it should have: parse, plan, render, pin. Pure, except that a new plan reads the nodes."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -11,7 +11,7 @@ from internvl_operator.api.platform_defaults import NO_DEFAULTS, PlatformDefault
 from internvl_operator.api.reasons import Reason
 from internvl_operator.api.v1alpha1 import InternVLDeployment
 from internvl_operator.diagnosis.pods import pods_of
-from internvl_operator.diagnosis.surge import cramped_surge
+from internvl_operator.diagnosis.surge import blocked_surge
 from internvl_operator.kube.nesting import too_deep
 from internvl_operator.manifests.children import Children, render_children
 from internvl_operator.manifests.objects.persistentvolumeclaim import unmet_claim
@@ -36,7 +36,7 @@ from internvl_operator.planner.sticky_plan import replanned
 from internvl_operator.problem import Problem
 
 REPLAN_SECONDS = 60.0
-"""A plan that failed for want of GPUs is tried again: nodes may have come."""
+"""A plan that failed for lack of GPUs is tried again after this time: nodes may have been added."""
 
 DEEPEST_SPEC = 64
 """Levels of a spec, several times what the fields have that Kubernetes's own types describe."""
@@ -73,10 +73,10 @@ class Desired:
         plan: the plan with its warnings, also when it is one that fails; None when no GPU is known.
         children: the objects that the resource should have, with their owner references; None when nothing may be
             changed.
-        look_again_after: seconds after which time alone may change what is desired.
+        look_again_after: seconds after which to reconcile again though nothing has changed; None for no such time.
         problem: why there are no children.
-        unmet: what of the spec the children cannot become.
-        is_record_newer: whether a newer operator says what the pods are made from, whatever the spec.
+        unmet: a part of the spec that the children cannot have.
+        is_record_newer: whether a newer operator wrote the record, so that its pod template stays whatever the spec.
         is_record_distrusted: whether the Deployment has a record that the operator did not write, so that the plan
             was made from the spec alone.
     """
@@ -178,13 +178,13 @@ async def _plan(
     if stored is not None and is_suspended:
         # A new plan is made when the model is wanted again: its GPUs become free even if no plan would fit.
         return stored.plan
-    if stored is not None and stored.holds_for(inputs):
+    if stored is not None and stored.is_up_to_date_with(inputs):
         return replanned(stored.plan, request)
     return await _new_plan(request, inventory)
 
 
 async def _new_plan(request: PlanRequest, inventory: InventorySource) -> Plan:
-    """Return a plan for the cached nodes, or if it fails for fresh ones: nodes may have come meanwhile.
+    """Return a plan for the cached nodes or, if that fails, for freshly listed ones: nodes may have been added.
 
     Raises:
         NoGpuKnownError: neither the spec nor the cluster says which GPU there will be.
@@ -205,7 +205,7 @@ def _revision_without_room(
     resource: InternVLDeployment, plan: Plan, observed: Observed, now: datetime
 ) -> tuple[str | None, float | None]:
     """Return the revision that has waited long enough for GPUs of its own, or the seconds until it has."""
-    surge = cramped_surge(pods_of(observed.deployment, observed.pods), plan.resource)
+    surge = blocked_surge(pods_of(observed.deployment, observed.pods), plan.resource)
     if surge is None or resource.spec.rollout.strategy != "Auto":
         return None, None
     remaining = surge.remaining_wait(resource.spec.rollout.surge_timeout_seconds, now)

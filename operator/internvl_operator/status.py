@@ -45,7 +45,7 @@ def status_of(
         desired: what the resource should have.
         observed: what it has.
         problem: what stands in the way.
-        previous: the status so far, from which transition times are kept.
+        previous: the stored status, whose transition times are kept.
         now: the time, in RFC 3339.
     """
     resource, plan, children = desired.resource, desired.plan, desired.children

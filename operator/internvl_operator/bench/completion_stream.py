@@ -41,12 +41,12 @@ class RequestFailedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer; times as the clock tells them, in seconds.
+    """An answer; times are seconds of the client's clock.
 
     Args:
         first: when the first text came.
         last: when the last text came.
-        prompt_tokens: as the server counts them; None when it does not tell.
+        prompt_tokens: as the server counts them; None when the server does not report them.
         output_tokens: as the server counts them, or else the pieces of text.
     """
 
@@ -96,7 +96,7 @@ class CompletionClient:
         """Return the name of the model that is served.
 
         Raises:
-            RequestFailedError: the server does not tell, or has no model of the endpoint's name.
+            RequestFailedError: the server does not list its models, or has none of the endpoint's name.
         """
         async with self._exchange("GET", "models") as response:
             content = b"".join([line async for line in _bounded(response.content)])
@@ -204,7 +204,7 @@ def _chunk(data: bytes) -> dict[str, Any]:
     """Return a part of the stream.
 
     Raises:
-        RequestFailedError: the server tells an error in it.
+        RequestFailedError: the server reports an error in the stream.
         ValueError: it is not JSON.
     """
     chunk: dict[str, Any] = orjson.loads(data)

@@ -37,7 +37,7 @@ async def run_job(
         job: as ``bench_job`` returns it.
         patience_seconds: longest wait for the pod to end.
         clock: monotonic seconds.
-        tell: is told what the pod waits for.
+        tell: called with a line of progress, such as what the pod waits for.
         sleep: waits for some seconds of that clock.
 
     Raises:

@@ -21,7 +21,7 @@ class MeasuredLoad:
 
     Args:
         model: the served name.
-        load: what was asked.
+        load: the load that was offered.
         seconds: of the measured part.
         warm_up: seconds before it.
         figures: what was seen.

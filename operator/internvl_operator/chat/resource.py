@@ -15,7 +15,7 @@ from internvl_operator.kube.streams import PodStreams, PortForward
 
 
 class NotServingError(Exception):
-    """A resource cannot be spoken to; the message says why."""
+    """A resource serves no model that could be reached; the message says why."""
 
 
 def api_key_reference(body: Mapping[str, Any]) -> tuple[str, str] | None:

@@ -203,7 +203,7 @@ def render_children(
         plan: the plan that this operator would run it by.
         inputs: hash of the inputs of plan and pod template.
         stored: the record of the pods that run, if there are any.
-        terminate_first: the revision for which no GPUs were free beside the old pods.
+        terminate_first: the revision for which no GPUs were free while the old pods ran.
         platform: the installation's defaults.
         claim: the resource's PersistentVolumeClaim as the API server has it, if there is one.
     """

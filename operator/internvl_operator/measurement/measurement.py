@@ -126,7 +126,7 @@ class Journal:
             yield
 
     def read(self) -> dict[Configuration, Measurement]:
-        """Return what was measured so far.
+        """Return the measurements that the journal has.
 
         Raises:
             OSError: the file cannot be read.

@@ -83,7 +83,7 @@ def _conditions(request: GpuRequest) -> int:
 
 
 def _gpus_only(node: KubernetesObject) -> KubernetesObject:
-    """Keep what an inventory is made from: a node's full status is tens of kilobytes."""
+    """Return the part of a Node that an inventory needs: the full object has tens of kilobytes."""
     metadata, spec, status = node["metadata"], node.get("spec", {}), node.get("status", {})
     ready = [item for item in status.get("conditions", ()) if item["type"] == "Ready"]
     return {

@@ -67,7 +67,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 async def _run(options: argparse.Namespace) -> int:
-    # What cannot be drawn is said before it is measured.
+    # Without matplotlib the verb must fail before the measurement, not after it.
     draw = drawing("bench.latency_picture").draw if options.plot else None
     async with _subject(options) as (subject, cluster):
         planned = subject.planned
@@ -77,9 +77,9 @@ async def _run(options: argparse.Namespace) -> int:
             measured = [await _in_job(options, cluster, subject.body, load) for load in wanted]
         else:
             measured = await _from_here(options, wanted)
-        beside = planned.beside(wanted[0]) if planned and len(wanted) == 1 else None
-        _print(options, measured, subject, beside)
-        if planned and len(wanted) == 1 and beside is None:
+        planned_figures = planned.figures_for(wanted[0]) if planned and len(wanted) == 1 else None
+        _print(options, measured, subject, planned_figures)
+        if planned and len(wanted) == 1 and planned_figures is None:
             _note(f"no planned column: the plan is for another load, {planned.load}")
         if options.save and cluster and subject.body:
             await _save(cluster, subject, measured[0])
@@ -114,7 +114,7 @@ async def _from_here(options: argparse.Namespace, wanted: Sequence[OfferedLoad])
         for load in wanted:
             # Making images takes seconds, in which the connections go on.
             bodies = await asyncio.to_thread(request_bodies, load, model, options.seed, given)
-            # One request alone tells in a second what a minute of failing ones would.
+            # A single request first: if it fails, the user knows it in a second and not after a minute.
             await client.ask(bodies[0])
             run = LoadRun(
                 client.ask, bodies, options.warm_up, options.seconds, Random(options.seed), time.monotonic
@@ -180,7 +180,7 @@ def _print(
     planned: Mapping[str, float] | None,
 ) -> None:
     documents: list[dict[str, Any]] = [one.document() for one in measured]
-    # One value, whatever was asked for: several loads make a list.
+    # The output is always one JSON value: several loads make a list.
     whole: Any = documents[0] if len(documents) == 1 else documents
     if options.report:
         options.report.write_text(json.dumps(whole), encoding="utf-8")

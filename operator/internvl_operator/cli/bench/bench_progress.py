@@ -23,7 +23,7 @@ class Progress:
         self._bar = bar
 
     def tell(self, text: str) -> None:
-        """Say what is waited for."""
+        """Show what the verb waits for."""
         if self._bar is None:
             print(f"internvl bench: {text}", file=sys.stderr)
         else:

@@ -28,7 +28,7 @@ class Turns:
         self._start()
 
     def greet(self) -> None:
-        """Say what is spoken to, and how."""
+        """Print the model's name and how to use the chat."""
         _tell(f"{self._model.name}. {_HELP}")
 
     def read(self) -> str | None:
@@ -44,7 +44,7 @@ class Turns:
         return None if line == "/quit" else line
 
     async def take(self, line: str) -> None:
-        """Do what a line says: a command, or a question.
+        """Handle a line of the user: run its command, or ask it as a question.
 
         Raises:
             ModelError: there is no answer, and nobody who could ask again.

@@ -1,4 +1,4 @@
-"""The NetworkPolicy: who may reach the replicas, and optionally whom the replicas may reach."""
+"""The NetworkPolicy: ingress to the replicas, and optionally their egress."""
 
 from internvl_operator.api.v1alpha1 import InternVLDeployment
 from internvl_operator.manifests.labels import child_labels, selector

@@ -17,15 +17,15 @@ class GpuPool:
     """GPUs of one kind, as many as the largest node has of them.
 
     Args:
-        product: empty when it is not known.
-        memory_mib: of one GPU, in MiB.
-        count: on the largest node.
-        resource: the extended resource.
-        compute_capability: None when it is not known.
-        node_selector: labels that the nodes have and others have not.
-        node_terms: alternatives of node affinity beside it, which keep pods away from the nodes that were left out.
-        rooms: what the nodes leave to a model beside the GPUs; empty when no node is known.
-        driver: the oldest version of NVIDIA's driver on these nodes, if labels tell it.
+        product: the product of the GPUs; empty when it is not known.
+        memory_mib: memory of one GPU, in MiB.
+        count: GPUs of the largest node.
+        resource: the extended resource, such as ``nvidia.com/gpu``.
+        compute_capability: major and minor number; None when they are not known.
+        node_selector: labels that these nodes have and others have not.
+        node_terms: alternatives of node affinity, in addition to the selector: they keep pods off the other nodes.
+        rooms: CPU, memory and disk that the nodes leave to a model; empty when no node is known.
+        driver: the oldest version of NVIDIA's driver on these nodes, if labels say it.
         processor: of the machines that have it, by the GPU catalogue.
         is_virtual: whether they are vGPUs.
     """

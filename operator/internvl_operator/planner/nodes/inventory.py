@@ -1,6 +1,6 @@
 """The GPUs that a plan may use: from the nodes' labels, from what is given, or from the installation's default.
 
-What cannot be known is said in ``notes``, never guessed.
+What the labels do not say is never guessed: a note of the inventory says what is unknown.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -48,7 +48,7 @@ def inventory_for(
             stand in place of the nodes.
 
     Raises:
-        NoGpuKnownError: nothing tells what GPU there will be.
+        NoGpuKnownError: neither the request nor a node says which GPU there will be.
     """
     if listed:
         # Nothing else is known of these nodes: they may have the labels that the pods select, and no taints.

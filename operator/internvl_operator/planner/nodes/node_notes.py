@@ -1,4 +1,4 @@
-"""What is said of nodes whose GPUs do not count: short, however many nodes and causes there are."""
+"""Notes on nodes whose GPUs the plan does not use: short, however many nodes and causes there are."""
 
 from collections.abc import Collection, Mapping, Sequence
 

@@ -1,0 +1,1 @@
+"""The verb ``diff``: what waits for consent, and what an edit would do."""
