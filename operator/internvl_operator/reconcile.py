@@ -1,7 +1,7 @@
 """The only orchestration: from the cached state of one resource to its children and its status."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -68,6 +68,11 @@ class Reconciler:
     platform: PlatformDefaults = NO_DEFAULTS
     reasons: dict[Key, str] = field(default_factory=dict, init=False)
     """The reason of the Ready condition of every resource that was reconciled and is not being deleted."""
+
+    @property
+    def missing_kinds(self) -> Set[Kind]:
+        """The kinds that specs have asked for and the cluster lacked when this process began."""
+        return self._writer.missing_kinds
 
     def __post_init__(self) -> None:
         self._writer = ChildWriter(self.cluster, self.cache, self.children, self.now)
@@ -221,5 +226,5 @@ async def _all_of(writes: Iterable[Awaitable[Problem | None]]) -> list[Problem]:
 
 
 def _blocking(problems: Iterable[Problem]) -> Problem | None:
-    """Return the first problem for which the later writes have to wait: a contested child holds up no other."""
-    return next((problem for problem in problems if problem.reason != Reason.CONTESTED), None)
+    """Return the first problem for which the later writes have to wait."""
+    return next((problem for problem in problems if problem.holds_up_others), None)

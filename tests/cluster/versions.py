@@ -248,10 +248,28 @@ BUILDKIT = Release(
     packages={"dockerfile-frontend": "github.com/moby/buildkit/frontend/dockerfile/cmd/dockerfile-frontend"},
     url="",
 )
+# What scales a resource to zero and back. KEDA's metrics adapter and webhooks have no part in that.
+KEDA = Release(
+    version="v2.21.0",
+    module="github.com/kedacore/keda/v2",
+    packages={"keda-operator": "github.com/kedacore/keda/v2/cmd/operator"},
+    linker_flags="-s -w -X=github.com/kedacore/keda/v2/version.Version=2.21.0",
+    url="",
+)
+KEDA_HTTP = Release(
+    version="v0.15.0",
+    module="github.com/kedacore/http-add-on",
+    packages={
+        f"keda-http-{command}": f"github.com/kedacore/http-add-on/{command}"
+        for command in ("interceptor", "scaler")
+    },
+    url="",
+)
 CLUSTER = (ETCD, KUBERNETES, KWOK)
 NODE = (CONTAINERD, RUNC, CNI_PLUGINS)
 TOOLS = (ARGO_CD, HELM, HELM_DOCS, HELM_UNITTEST, KUBECONFORM, KUBE_SCORE, PROMETHEUS, ACTIONLINT)
 KIND_NODE = (KIND, KUBEADM, KIND_CNI_PLUGINS, NETWORK_POLICIES, COREDNS, LOCAL_PATH_PROVISIONER, BUILDKIT)
+SCALE_TO_ZERO = (KEDA, KEDA_HTTP)
 NODE_PROGRAMS = ("kubelet", "kube-proxy", *(name for release in NODE for name in release.packages))
 """What a real node runs: on Linux, as root."""
 
@@ -263,8 +281,13 @@ CLUSTER_PROGRAMS = tuple(
 END_TO_END_PROGRAMS = tuple(name for release in KIND_NODE for name in release.packages)
 """What `make e2e` alone needs."""
 
+TRAFFIC_PROGRAMS = tuple(name for release in SCALE_TO_ZERO for name in release.packages)
+"""What `make traffic` alone needs."""
+
 RELEASE_OF: Mapping[str, Release] = {
-    name: release for release in (*CLUSTER, *NODE, *TOOLS, *KIND_NODE) for name in release.packages
+    name: release
+    for release in (*CLUSTER, *NODE, *TOOLS, *KIND_NODE, *SCALE_TO_ZERO)
+    for name in release.packages
 }
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from internvl_operator.api.reasons import Reason, invalid_child
 from internvl_operator.apply.contest import Contest
 from internvl_operator.kube.cache import Cache
+from internvl_operator.kube.kinds import CHILDREN
 from internvl_operator.kube.objects import controller_of, is_controlled_by, key_of
 from internvl_operator.kube.port import (
     Cluster,
@@ -20,6 +21,7 @@ from internvl_operator.kube.port import (
     Kind,
     KubernetesObject,
 )
+from internvl_operator.manifests.children import ABSENCES
 from internvl_operator.manifests.drift import is_applied
 from internvl_operator.problem import Problem
 
@@ -35,6 +37,9 @@ class ChildWriter:
         cache: the watched objects; the answers to writes are added to it.
         kinds: the kinds of children that the cluster knows, by name. A child of another kind is left out.
         now: returns the time, with its zone.
+
+    Attributes:
+        missing_kinds: those of the others of which a resource was told to install them.
     """
 
     def __init__(
@@ -44,6 +49,7 @@ class ChildWriter:
         self._cache = cache
         self._kinds = kinds
         self._contest = Contest(cluster, cache, now)
+        self.missing_kinds: set[Kind] = set()
 
     def lacks(self, children: Iterable[KubernetesObject]) -> bool:
         """Return whether a child does not exist that should."""
@@ -65,7 +71,7 @@ class ChildWriter:
         """
         kind = self._kinds.get(child["kind"])
         if kind is None:
-            return None
+            return self._missing(child["kind"])
         try:
             return await self._apply(kind, child, owner)
         except InvalidError as error:
@@ -93,6 +99,13 @@ class ChildWriter:
     def forget(self, key: Key) -> None:
         """Forget the children of a resource that is gone."""
         self._contest.forget(key)
+
+    def _missing(self, name: str) -> Problem | None:
+        """Return what to install for a kind that the cluster lacks; None for one that nobody misses."""
+        problem = ABSENCES.get(name)
+        if problem is not None:
+            self.missing_kinds.add(CHILDREN[name])
+        return problem
 
     async def _apply(self, kind: Kind, child: KubernetesObject, owner: Mapping[str, Any]) -> Problem | None:
         live = self._cache.get(kind, key_of(child))

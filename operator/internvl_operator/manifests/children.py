@@ -25,6 +25,7 @@ from internvl_operator.manifests.revision import Update, pin, revision_of, with_
 from internvl_operator.manifests.rollout import Strategy, strategy_of, with_strategy
 from internvl_operator.manifests.template import KubernetesObject
 from internvl_operator.planner.plan import Plan
+from internvl_operator.problem import Problem
 
 
 class Wave(Enum):
@@ -66,6 +67,7 @@ class ChildKind:
         wanted: whether a resource has a child of this kind.
         build: returns the manifest.
         is_optional: whether a cluster may lack the kind.
+        absence: what a resource that asks for it is told where the cluster lacks it; None: nothing, it is left out.
     """
 
     kind: str
@@ -75,6 +77,7 @@ class ChildKind:
     wanted: Callable[[Sources], bool]
     build: Callable[[Sources], KubernetesObject]
     is_optional: bool = False
+    absence: Problem | None = None
 
 
 CHILD_KINDS = (
@@ -137,6 +140,9 @@ CHILD_KINDS = (
     ),
 )
 """Every kind of child, in the order in which the children are rendered."""
+
+ABSENCES = {child.kind: child.absence for child in CHILD_KINDS if child.absence}
+"""What a resource is told that asks for a kind that the cluster lacks, by the kind's name."""
 
 _WAVES = {child.kind: child.wave for child in CHILD_KINDS}
 

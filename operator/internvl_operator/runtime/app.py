@@ -21,7 +21,7 @@ from internvl_operator.kube.leader_election.lease import ANSWER_WITHIN, LeaseSto
 from internvl_operator.kube.port import Key, Kind
 from internvl_operator.reconcile import Reconciler
 from internvl_operator.runtime.controller import Controller
-from internvl_operator.runtime.discovery import known_children
+from internvl_operator.runtime.discovery import known_children, until_installed
 from internvl_operator.runtime.informer.informer import Informer, WatchEndedError
 from internvl_operator.runtime.leadership import Leadership, LeaseHolder, SoleReplica, lead
 from internvl_operator.runtime.monitoring.health import serve_health
@@ -66,7 +66,7 @@ async def run(settings: Settings, platform: PlatformDefaults, load: Callable[[],
         )
         health = await serve_health(controller, metrics, informer.started, settings.http_port)
         try:
-            await _run_until_signal(controller, leadership, settings, informer)
+            await _run_until_signal(controller, leadership, settings, informer, cluster)
         finally:
             await health.cleanup()
     _log.info("stopped")
@@ -128,9 +128,16 @@ async def _leadership(
 
 
 async def _run_until_signal(
-    controller: Controller, leadership: Leadership, settings: Settings, informer: Informer
+    controller: Controller,
+    leadership: Leadership,
+    settings: Settings,
+    informer: Informer,
+    cluster: KubernetesClient,
 ) -> None:
-    """Fill the cache, and work while this process leads, until something fails or on SIGTERM or SIGINT."""
+    """Fill the cache, and work while this process leads, until something fails or the process has to end.
+
+    It ends on SIGTERM or SIGINT, or when a kind is installed for which a resource waits.
+    """
 
     async def work() -> None:
         if settings.lease:
@@ -148,7 +155,8 @@ async def _run_until_signal(
         running(reconcile()) as reconciling,
         running(informer.until_signalled()) as signalled,
         running(informer.until_ended()) as ended,
+        running(until_installed(cluster, lambda: controller.reconciler.missing_kinds)) as installed,
     ):
-        await first_to_end(filling, reconciling, signalled, ended)
-        if not signalled.done():
+        await first_to_end(filling, reconciling, signalled, ended, installed)
+        if not signalled.done() and not installed.done():
             raise WatchEndedError("a watch has ended: its kind may not be served any more; the log says why")
