@@ -24,7 +24,8 @@ from internvl_operator.kube.port import (
     KubernetesObject,
     NotFoundError,
 )
-from internvl_operator.manifests.children import Children, Wave
+from internvl_operator.manifests.child_kind import Wave
+from internvl_operator.manifests.children import Children
 from internvl_operator.observed import Observed, observe
 from internvl_operator.problem import Problem
 from internvl_operator.status import Status, internal_error_status, status_of
@@ -131,6 +132,7 @@ class Reconciler:
             writes.insert(0, self._write_status(body, desired, None))
         problems = await _all_of(writes)
         if (problem := _blocking(problems)) is None:
+            await self._writer.delete_replaced(children.manifests, body)
             writes = [self._writer.apply(child, body) for child in children.in_wave(Wave.WITH_PODS)]
             problems += await _all_of(writes)
             problem = _blocking(problems)

@@ -42,6 +42,7 @@ def cases() -> dict[str, tuple[str, Spec]]:
             },
             "image": at("model.source.image", {"reference": "registry.example.com/internvl2-8b:v1"}),
             "mig": at("gpu.resource", "nvidia.com/mig-3g.40gb"),
+            "scale-to-zero": {"size": "8B", "autoscaling": {"minReplicas": 0, "maxReplicas": 2}},
             "engine-0.5.3": at("engine.version", "0.5.3"),
             "engine-0.12.3": at("engine.version", "0.12.3"),
             "engine-0.16.0": at("engine.version", "0.16.0"),

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from internvl_operator.manifests.children import CHILD_KINDS, ChildKind
+from internvl_operator.manifests.child_kind import ChildKind
+from internvl_operator.manifests.children import CHILD_KINDS
 from tests.cluster.rights import chart_rules
 
 ROOT = Path(__file__).parents[2]
@@ -27,6 +28,7 @@ _TOLD = "test_failures.py::test_each_reason_is_one_event_however_often_a_pod_cra
 _CACHED = (
     "test_model_cache.py::test_a_claim_is_made_grows_without_a_restart_and_goes_when_it_is_no_longer_wanted"
 )
+_SLEEPS = "test_scale_to_zero.py::test_a_model_that_may_sleep_gets_both_objects_and_gives_them_back"
 _UNWANTED_POLICY = "test_reconcile.py::test_a_network_policy_that_is_no_longer_wanted_is_deleted"
 
 
@@ -74,6 +76,8 @@ _TESTS = {
     "Deployment": _ChildTests(_READY),
     "PodDisruptionBudget": _ChildTests(_LIFE, _LIFE),
     "HorizontalPodAutoscaler": _ChildTests(_LIFE, _LIFE),
+    "InterceptorRoute": _ChildTests(_SLEEPS, _SLEEPS),
+    "ScaledObject": _ChildTests(_SLEEPS, _SLEEPS),
     "PodMonitor": _ChildTests(_MONITORED, _MONITORED),
 }
 

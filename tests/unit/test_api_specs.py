@@ -95,6 +95,10 @@ def test_a_right_spec_is_planned_and_rendered(right: RightSpec) -> None:
         absent.add("PersistentVolumeClaim")
     if "maxReplicas" not in spec.get("autoscaling", {}):
         absent.add("HorizontalPodAutoscaler")
+    if spec.get("autoscaling", {}).get("minReplicas", 1) == 0:
+        absent.add("HorizontalPodAutoscaler")
+    else:
+        absent |= {"InterceptorRoute", "ScaledObject"}
     if max(spec.get("replicas", 1), spec.get("autoscaling", {}).get("maxReplicas", 1)) < 2:
         absent.add("PodDisruptionBudget")
     if spec.get("monitoring", {}).get("podMonitor") == "Disabled" or _has_no_metrics(spec):

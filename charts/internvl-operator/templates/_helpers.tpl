@@ -77,6 +77,11 @@ subjects:
 {{- range $field := list "nodeSelector" "tolerations" "identity" "runtimeClassName" "schedulerName" "priorityClassName" "podLabels" "podAnnotations" }}
 {{- with index $defaults $field }}{{ $_ := set $given $field . }}{{ end }}
 {{- end }}
+{{- $kedaHttp := dict }}
+{{- range $field := list "namespace" "interceptor" "scaler" }}
+{{- with index $defaults.kedaHttp $field }}{{ $_ := set $kedaHttp $field . }}{{ end }}
+{{- end }}
+{{- with $kedaHttp }}{{ $_ := set $given "kedaHttp" . }}{{ end }}
 {{- with $defaults.networkPolicy.from }}{{ $_ := set $given "networkPolicy" (dict "from" .) }}{{ end }}
 {{- toYaml $given }}
 {{- end }}

@@ -134,6 +134,9 @@ class Reason(StrEnum):
     NEWER_OPERATOR = "NewerOperator", SPEC, STALLED
     """A newer operator made the pods, and this one cannot read what it wrote down; they were left as they
     are."""
+    SCALE_TO_ZERO_UNAVAILABLE = "ScaleToZeroUnavailable", SPEC, STALLED
+    """`autoscaling.minReplicas: 0`, and the cluster lacks KEDA or its HTTP add-on; everything else of the spec was
+    applied."""
     FORBIDDEN = "Forbidden", SPEC, STALLED
     """The API server forbids a write: a quota, an admission policy, or missing rights of the operator."""
     INTERNAL_ERROR = "InternalError", SPEC, STALLED

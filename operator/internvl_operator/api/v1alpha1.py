@@ -143,6 +143,13 @@ class InternVLDeploymentSpec(ApiModel):
             lambda s: not (is_mig(s.gpu.resource) and (s.engine.tp or 1) > 1),
         ),
         Rule(
+            "!(has(self.autoscaling) && has(self.autoscaling.minReplicas) && self.autoscaling.minReplicas == 0 && "
+            "has(self.server) && has(self.server.tlsSecretRef))",
+            "autoscaling.minReplicas 0 and server.tlsSecretRef exclude each other: the interceptor that wakes a model "
+            "speaks plain HTTP to it; remove tlsSecretRef, or write minReplicas 1",
+            lambda s: s.server.tls_secret_ref is None or not s.autoscaling.sleeps,
+        ),
+        Rule(
             "!(has(self.model) && has(self.model.cache) && (has(self.model.cache.accessMode) ? "
             "self.model.cache.accessMode == 'ReadWriteOnce' : has(self.model.cache.size)) && "
             "((has(self.replicas) && self.replicas > 1) || (has(self.autoscaling) && "

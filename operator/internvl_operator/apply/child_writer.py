@@ -21,7 +21,7 @@ from internvl_operator.kube.port import (
     Kind,
     KubernetesObject,
 )
-from internvl_operator.manifests.children import ABSENCES
+from internvl_operator.manifests.children import ABSENCES, REPLACES
 from internvl_operator.manifests.drift import is_applied
 from internvl_operator.problem import Problem
 
@@ -85,11 +85,31 @@ class ChildWriter:
     async def delete_unwanted(self, children: Iterable[KubernetesObject], owner: Mapping[str, Any]) -> None:
         """Delete the resource's objects of every kind that is not among its children.
 
+        What a child replaces stays where the cluster lacks the kind of the child.
+
         Raises:
             ClusterError: the API failed in a way that a later try may mend.
         """
-        unwanted = self._kinds.keys() - {child["kind"] for child in children}
-        for kind in (self._kinds[name] for name in sorted(unwanted)):
+        wanted = {child["kind"] for child in children}
+        spared = {REPLACES.get(name) for name in wanted - self._kinds.keys()}
+        await self._delete(self._kinds.keys() - wanted - spared, owner)
+
+    async def delete_replaced(self, children: Iterable[KubernetesObject], owner: Mapping[str, Any]) -> None:
+        """Delete the resource's objects that its children replace.
+
+        Raises:
+            ClusterError: the API failed in a way that a later try may mend.
+        """
+        wanted = {child["kind"] for child in children} & self._kinds.keys()
+        await self._delete({REPLACES[name] for name in wanted & REPLACES.keys()} & self._kinds.keys(), owner)
+
+    async def _delete(self, names: Iterable[str], owner: Mapping[str, Any]) -> None:
+        """Delete the resource's objects of some kinds.
+
+        Raises:
+            ClusterError: the API failed in a way that a later try may mend.
+        """
+        for kind in (self._kinds[name] for name in sorted(names)):
             live = self._cache.get(kind, key_of(owner))
             # A claim that pods use stays until they are gone.
             if live and is_controlled_by(live, owner) and not live["metadata"].get("deletionTimestamp"):

@@ -3,15 +3,18 @@
 The table says which kinds are watched, rendered and deleted, and in which order they are written.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from enum import Enum
 from typing import Any
 
 from internvl_operator.api.platform_defaults import NO_DEFAULTS, PlatformDefaults
 from internvl_operator.api.v1alpha1 import API_VERSION, KIND, InternVLDeployment
+from internvl_operator.manifests.child_kind import ChildKind, Sources, Wave
 from internvl_operator.manifests.objects.deployment import deployment
 from internvl_operator.manifests.objects.horizontalpodautoscaler import autoscales, horizontal_pod_autoscaler
+from internvl_operator.manifests.objects.keda.interceptorroute import interceptor_route
+from internvl_operator.manifests.objects.keda.scaledobject import scaled_object
+from internvl_operator.manifests.objects.keda.wake import NO_KEDA, Wake, wake_of
 from internvl_operator.manifests.objects.networkpolicy import network_policy
 from internvl_operator.manifests.objects.persistentvolumeclaim import owns_claim, persistent_volume_claim
 from internvl_operator.manifests.objects.poddisruptionbudget import (
@@ -25,59 +28,11 @@ from internvl_operator.manifests.revision import Update, pin, revision_of, with_
 from internvl_operator.manifests.rollout import Strategy, strategy_of, with_strategy
 from internvl_operator.manifests.template import KubernetesObject
 from internvl_operator.planner.plan import Plan
-from internvl_operator.problem import Problem
 
 
-class Wave(Enum):
-    """When the children of a kind are written."""
-
-    BEFORE_PODS = 1
-    """What has to be there when the first pod starts, such as the NetworkPolicy that guards it."""
-
-    WITH_PODS = 2
-    """The Deployment, and what only matters once it has pods."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sources:
-    """What a child is built from.
-
-    Args:
-        resource: the parsed resource.
-        plan: the plan that its pods are run by.
-        deployment: the finished Deployment.
-        claim: the resource's PersistentVolumeClaim as the API server has it, if there is one.
-    """
-
-    resource: InternVLDeployment
-    plan: Plan
-    deployment: KubernetesObject
-    claim: Mapping[str, Any] | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChildKind:
-    """A kind of child: where the API serves it, when it is written, for whom there is one, and what it says.
-
-    Args:
-        kind: the kind, as in a manifest.
-        api_version: the apiVersion, as in a manifest.
-        plural: the name of the kind in the API's paths.
-        wave: when it is written.
-        wanted: whether a resource has a child of this kind.
-        build: returns the manifest.
-        is_optional: whether a cluster may lack the kind.
-        absence: what a resource that asks for it is told where the cluster lacks it; None: nothing, it is left out.
-    """
-
-    kind: str
-    api_version: str
-    plural: str
-    wave: Wave
-    wanted: Callable[[Sources], bool]
-    build: Callable[[Sources], KubernetesObject]
-    is_optional: bool = False
-    absence: Problem | None = None
+def _wake(given: Sources) -> Wake:
+    assert given.wake is not None, "only who may sleep has children that wake it"
+    return given.wake
 
 
 CHILD_KINDS = (
@@ -128,6 +83,28 @@ CHILD_KINDS = (
         wave=Wave.WITH_PODS,
         wanted=lambda given: autoscales(given.resource),
         build=lambda given: horizontal_pod_autoscaler(given.resource, given.plan),
+        replaces="ScaledObject",
+    ),
+    ChildKind(
+        kind="InterceptorRoute",
+        api_version="http.keda.sh/v1beta1",
+        plural="interceptorroutes",
+        wave=Wave.WITH_PODS,
+        wanted=lambda given: given.wake is not None,
+        build=lambda given: interceptor_route(given.resource, _wake(given)),
+        is_optional=True,
+        absence=NO_KEDA,
+    ),
+    ChildKind(
+        kind="ScaledObject",
+        api_version="keda.sh/v1alpha1",
+        plural="scaledobjects",
+        wave=Wave.WITH_PODS,
+        wanted=lambda given: given.wake is not None,
+        build=lambda given: scaled_object(given.resource, given.plan, _wake(given)),
+        is_optional=True,
+        absence=NO_KEDA,
+        replaces="HorizontalPodAutoscaler",
     ),
     ChildKind(
         kind="PodMonitor",
@@ -144,6 +121,9 @@ CHILD_KINDS = (
 ABSENCES = {child.kind: child.absence for child in CHILD_KINDS if child.absence}
 """What a resource is told that asks for a kind that the cluster lacks, by the kind's name."""
 
+REPLACES = {child.kind: child.replaces for child in CHILD_KINDS if child.replaces}
+"""The kind that does the same as another one: two that scale one resource would fight."""
+
 _WAVES = {child.kind: child.wave for child in CHILD_KINDS}
 
 
@@ -157,6 +137,7 @@ class Children:
         revision: the revision of the pod template.
         strategy: how it is rolled out.
         update: another pod template, which waits until a user accepts it.
+        wake: how the resource wakes from 0 replicas, if it may have none.
     """
 
     manifests: tuple[KubernetesObject, ...]
@@ -164,6 +145,7 @@ class Children:
     revision: str
     strategy: Strategy
     update: Update | None
+    wake: Wake | None = None
 
     def in_wave(self, wave: Wave) -> list[KubernetesObject]:
         """Return the objects that are written in a wave."""
@@ -215,8 +197,13 @@ def render_children(
     revision = revision_of(pinned)
     strategy = strategy_of(spec, revision, terminate_first)
     rolled_out = with_strategy(pinned, strategy, revision)
+    wake = wake_of(resource, plan, platform.keda_http)
     given = Sources(
-        resource=resource, plan=plan, deployment=with_record(rolled_out, plan, inputs, stored), claim=claim
+        resource=resource,
+        plan=plan,
+        deployment=with_record(rolled_out, plan, inputs, stored),
+        claim=claim,
+        wake=wake,
     )
     manifests = tuple(with_manifest_hash(kind.build(given)) for kind in CHILD_KINDS if kind.wanted(given))
-    return Children(manifests, plan, revision, strategy, update)
+    return Children(manifests, plan, revision, strategy, update, wake)

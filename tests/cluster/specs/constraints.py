@@ -225,7 +225,7 @@ CONSTRAINTS: tuple[WrongSpec, ...] = (
     _wrong("load.outputTokens", "maximum", 1048576, 1048577, requestsPerSecond=1),
     _wrong("load.timeToFirstTokenSeconds", "exclusiveMinimum", 0, 0, requestsPerSecond=1),
     _wrong("load.timeToFirstTokenSeconds", "maximum", 3600, 3601, requestsPerSecond=1),
-    _wrong("autoscaling.minReplicas", "minimum", 1, 0, maxReplicas=2),
+    _wrong("autoscaling.minReplicas", "minimum", 0, -1, maxReplicas=2),
     _wrong("autoscaling.maxReplicas", "minimum", 1, 0),
     _wrong("autoscaling.maxReplicas", "maximum", 1000, 1001),
     _wrong("autoscaling.targetWaitingRequests", "minimum", 1, 0, maxReplicas=2),

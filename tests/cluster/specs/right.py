@@ -173,6 +173,7 @@ RIGHT: tuple[RightSpec, ...] = (
     RightSpec("a load in tiles", at("load", {"requestsPerSecond": 0.5, "tiles": 13})),
     RightSpec("no autoscaling", at("autoscaling", {})),
     RightSpec("autoscaling up to a number", at("autoscaling.maxReplicas", 3)),
+    RightSpec("no replica at least", at("autoscaling", {"minReplicas": 0, "maxReplicas": 1})),
     RightSpec(
         "as many replicas at least as at most", at("autoscaling", {"minReplicas": 3, "maxReplicas": 3})
     ),

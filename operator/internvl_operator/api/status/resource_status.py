@@ -104,6 +104,21 @@ class PerformanceStatus(ApiModel):
     """How late the slowest hundredth of the requests was sent; the client was the limit where it is not small."""
 
 
+class WakeStatus(ApiModel):
+    """How the model wakes from 0 replicas."""
+
+    endpoint: str
+    """Base URL of the OpenAI-compatible API behind the interceptor, which wakes the model."""
+    host: str
+    """Value of the header Host that requests to it must have."""
+    seconds: int
+    """From the first request to an answering replica, when a GPU is free and the image is on its node."""
+    hold_seconds: int
+    """Longest time that the interceptor holds a request while no replica answers."""
+    cooldown_seconds: int
+    """Time without a request after which the last replica stops."""
+
+
 class InternVLDeploymentStatus(ApiModel):
     """What was derived and what was observed."""
 
@@ -126,6 +141,8 @@ class InternVLDeploymentStatus(ApiModel):
     """Label selector of the pods, for the scale subresource."""
     endpoint: str | None = None
     """Base URL of the OpenAI-compatible API inside the cluster."""
+    wake: Annotated[WakeStatus | None, Field(json_schema_extra=ATOMIC)] = None
+    """How the model wakes, where it may have 0 replicas."""
     model_name: str | None = None
     """Name under which clients ask for the model."""
     revision: str | None = None
