@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from internvl_operator.api.reasons import Reason
 from internvl_operator.api.v1alpha1 import API_VERSION, KIND
 from internvl_operator.apply.child_writer import ChildWriter
 from internvl_operator.desired import Desired, InventorySource, desired_state
+from internvl_operator.diagnosis.hostnames import Hostnames
 from internvl_operator.events import events_between
 from internvl_operator.kube.cache import Cache
 from internvl_operator.kube.kinds import RESOURCE
@@ -71,6 +72,7 @@ class Reconciler:
 
     def __post_init__(self) -> None:
         self._writer = ChildWriter(self.cluster, self.cache, self.children, self.now)
+        self._hostnames = Hostnames()
 
     async def reconcile(self, key: Key) -> float | None:
         """Bring a resource to what its spec says; return the seconds after which to look again, if any.
@@ -82,10 +84,15 @@ class Reconciler:
         if body is None or body["metadata"].get("deletionTimestamp"):
             self.reasons.pop(key, None)
             self._writer.forget(key)
+            self._hostnames.forget(key)
             return None
         body = {"apiVersion": API_VERSION, "kind": KIND, **body}
         observed = observe(self.cache, body)
-        desired = await desired_state(observed, self.inventory, self.now(), self.platform)
+        desired = await desired_state(
+            observed, self.inventory, self.now(), self.platform, self.children.keys()
+        )
+        if desired.resource is not None:
+            desired = replace(desired, shared_hostnames=self._hostnames.claim(desired.resource))
         problem = desired.problem
         try:
             if desired.is_record_distrusted and problem is None:

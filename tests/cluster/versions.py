@@ -248,6 +248,13 @@ BUILDKIT = Release(
     packages={"dockerfile-frontend": "github.com/moby/buildkit/frontend/dockerfile/cmd/dockerfile-frontend"},
     url="",
 )
+# What `make traffic` runs beside the local cluster: the endpoint picker of the Gateway API's inference extension.
+INFERENCE_EXTENSION = Release(
+    version="v1.5.0",
+    module="sigs.k8s.io/gateway-api-inference-extension",
+    packages={"endpoint-picker": "sigs.k8s.io/gateway-api-inference-extension/cmd/epp"},
+    url="",
+)
 CLUSTER = (ETCD, KUBERNETES, KWOK)
 NODE = (CONTAINERD, RUNC, CNI_PLUGINS)
 TOOLS = (ARGO_CD, HELM, HELM_DOCS, HELM_UNITTEST, KUBECONFORM, KUBE_SCORE, PROMETHEUS, ACTIONLINT)
@@ -264,7 +271,9 @@ END_TO_END_PROGRAMS = tuple(name for release in KIND_NODE for name in release.pa
 """What `make e2e` alone needs."""
 
 RELEASE_OF: Mapping[str, Release] = {
-    name: release for release in (*CLUSTER, *NODE, *TOOLS, *KIND_NODE) for name in release.packages
+    name: release
+    for release in (*CLUSTER, *NODE, *TOOLS, *KIND_NODE, INFERENCE_EXTENSION)
+    for name in release.packages
 }
 
 

@@ -20,6 +20,7 @@ PERSISTENT_VOLUME_CLAIM = CHILDREN["PersistentVolumeClaim"]
 POD_DISRUPTION_BUDGET = CHILDREN["PodDisruptionBudget"]
 HORIZONTAL_POD_AUTOSCALER = CHILDREN["HorizontalPodAutoscaler"]
 POD_MONITOR = CHILDREN["PodMonitor"]
+HTTP_ROUTE = CHILDREN["HTTPRoute"]
 RESOURCE = Kind(API_VERSION, KIND, PLURAL)
 JOB = Kind("batch/v1", "Job", "jobs")
 EVENT = Kind("v1", "Event", "events")

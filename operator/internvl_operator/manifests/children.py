@@ -11,6 +11,7 @@ from typing import Any
 from internvl_operator.api.platform_defaults import NO_DEFAULTS, PlatformDefaults
 from internvl_operator.api.v1alpha1 import API_VERSION, KIND, InternVLDeployment
 from internvl_operator.manifests.objects.deployment import deployment
+from internvl_operator.manifests.objects.gateway.httproute import http_route
 from internvl_operator.manifests.objects.horizontalpodautoscaler import autoscales, horizontal_pod_autoscaler
 from internvl_operator.manifests.objects.networkpolicy import network_policy
 from internvl_operator.manifests.objects.persistentvolumeclaim import owns_claim, persistent_volume_claim
@@ -135,8 +136,20 @@ CHILD_KINDS = (
         build=lambda given: pod_monitor(given.resource),
         is_optional=True,
     ),
+    ChildKind(
+        kind="HTTPRoute",
+        api_version="gateway.networking.k8s.io/v1",
+        plural="httproutes",
+        wave=Wave.WITH_PODS,
+        wanted=lambda given: given.resource.spec.gateway.is_given,
+        build=lambda given: http_route(given.resource, given.plan),
+        is_optional=True,
+    ),
 )
 """Every kind of child, in the order in which the children are rendered."""
+
+EVERY_KIND = frozenset(child.kind for child in CHILD_KINDS)
+"""The names of all kinds of children."""
 
 _WAVES = {child.kind: child.wave for child in CHILD_KINDS}
 
