@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from internvl_operator.kube.cache import Cache
-from internvl_operator.kube.kinds import DEPLOYMENT, PERSISTENT_VOLUME_CLAIM, SCALED_OBJECT
+from internvl_operator.kube.kinds import DEPLOYMENT, HTTP_ROUTE, PERSISTENT_VOLUME_CLAIM, SCALED_OBJECT
 from internvl_operator.kube.objects import is_controlled_by, key_of
 from internvl_operator.kube.port import Kind, KubernetesObject
 
@@ -19,6 +19,7 @@ class Observed:
         deployment: its Deployment, if there is one.
         claim: its PersistentVolumeClaim, if there is one.
         scaled_object: its ScaledObject, if there is one.
+        route: its HTTPRoute, if there is one.
         pods: all pods that carry the resource's label, whoever made them.
     """
 
@@ -26,6 +27,7 @@ class Observed:
     deployment: KubernetesObject | None = None
     claim: KubernetesObject | None = None
     scaled_object: KubernetesObject | None = None
+    route: KubernetesObject | None = None
     pods: Sequence[KubernetesObject] = ()
 
     @property
@@ -46,6 +48,7 @@ def observe(cache: Cache, body: Mapping[str, Any]) -> Observed:
         deployment=_child(cache, DEPLOYMENT, body),
         claim=_child(cache, PERSISTENT_VOLUME_CLAIM, body),
         scaled_object=_child(cache, SCALED_OBJECT, body),
+        route=_child(cache, HTTP_ROUTE, body),
         pods=cache.pods(key_of(body)),
     )
 

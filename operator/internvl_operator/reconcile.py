@@ -1,8 +1,8 @@
 """The only orchestration: from the cached state of one resource to its children and its status."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Set
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from internvl_operator.api.reasons import Reason
 from internvl_operator.api.v1alpha1 import API_VERSION, KIND
 from internvl_operator.apply.child_writer import ChildWriter
 from internvl_operator.desired import Desired, InventorySource, desired_state
+from internvl_operator.diagnosis.hostnames import Hostnames
 from internvl_operator.events import events_between
 from internvl_operator.kube.cache import Cache
 from internvl_operator.kube.kinds import RESOURCE
@@ -70,13 +71,9 @@ class Reconciler:
     reasons: dict[Key, str] = field(default_factory=dict, init=False)
     """The reason of the Ready condition of every resource that was reconciled and is not being deleted."""
 
-    @property
-    def missing_kinds(self) -> Set[Kind]:
-        """The kinds that specs have asked for and the cluster lacked when this process began."""
-        return self._writer.missing_kinds
-
     def __post_init__(self) -> None:
         self._writer = ChildWriter(self.cluster, self.cache, self.children, self.now)
+        self._hostnames = Hostnames()
 
     async def reconcile(self, key: Key) -> float | None:
         """Bring a resource to what its spec says; return the seconds after which to look again, if any.
@@ -88,10 +85,15 @@ class Reconciler:
         if body is None or body["metadata"].get("deletionTimestamp"):
             self.reasons.pop(key, None)
             self._writer.forget(key)
+            self._hostnames.forget(key)
             return None
         body = {"apiVersion": API_VERSION, "kind": KIND, **body}
         observed = observe(self.cache, body)
-        desired = await desired_state(observed, self.inventory, self.now(), self.platform)
+        desired = await desired_state(
+            observed, self.inventory, self.now(), self.platform, self.children.keys()
+        )
+        if desired.resource is not None:
+            desired = replace(desired, shared_hostnames=self._hostnames.claim(desired.resource))
         problem = desired.problem
         try:
             if desired.is_record_distrusted and problem is None:

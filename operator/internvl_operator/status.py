@@ -6,6 +6,7 @@ Why: docs/design/008-no-durations-in-status.md
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from internvl_operator.api.reasons import FROM_PODS, Reason
@@ -14,6 +15,7 @@ from internvl_operator.conditions import Condition, at_zero, update_available, w
 from internvl_operator.desired import Desired
 from internvl_operator.diagnosis.diagnose import diagnose
 from internvl_operator.diagnosis.finding import Finding
+from internvl_operator.diagnosis.routes import refusals
 from internvl_operator.kube.objects import condition_of
 from internvl_operator.manifests.labels import selector
 from internvl_operator.manifests.objects.keda.wake import Wake
@@ -104,7 +106,7 @@ def internal_error_status(previous: Mapping[str, Any], generation: int, error: E
 def _conditions(desired: Desired, observed: Observed, problem: Problem | None) -> list[Condition]:
     deployment = observed.deployment
     found = None if problem else _finding(desired, observed)
-    ready = _ready(desired, observed, problem, found)
+    ready = _with_gateways(_ready(desired, observed, problem, found), desired, observed)
     is_paused = ready.reason == Reason.DEPLOYMENT_PAUSED
     must_act = problem.is_stalled if problem else is_paused or (found is not None and found.is_stalled)
     wake = desired.children.wake if desired.children else None
@@ -164,6 +166,14 @@ def _ready(desired: Desired, observed: Observed, problem: Problem | None, found:
     if progress and progress.get("reason") == Reason.PROGRESS_DEADLINE_EXCEEDED:
         return Condition("Ready", False, Reason.PROGRESS_DEADLINE_EXCEEDED, progress.get("message", ""))
     return Condition("Ready", False, Reason.DEPLOYING, f"{have} of {wanted} replicas answer")
+
+
+def _with_gateways(ready: Condition, desired: Desired, observed: Observed) -> Condition:
+    """Return the condition of a model that serves with what keeps Gateways from routing to it."""
+    if desired.resource is None or ready.reason != Reason.READY:
+        return ready
+    refused = refusals(observed.route, desired.resource.spec.gateway.parent_refs)
+    return replace(ready, message="; ".join((ready.message, *refused, *desired.shared_hostnames)))
 
 
 def _wanted_replicas(resource: InternVLDeployment) -> int:

@@ -47,6 +47,14 @@ SCALED_OBJECT = PublishedCrd(
     version="v2.21.0",
     path="config/crd/bases/keda.sh_scaledobjects.yaml",
 )
+HTTP_ROUTE = PublishedCrd(
+    github="kubernetes-sigs/gateway-api",
+    module="sigs.k8s.io/gateway-api",
+    version="v1.6.3",
+    path="config/crd/standard/gateway.networking.k8s.io_httproutes.yaml",
+)
+CHILDREN_CRDS = (POD_MONITOR, HTTP_ROUTE)
+"""Those of the kinds of children that a cluster may lack."""
 
 
 def obtain(crd: PublishedCrd) -> Path:

@@ -265,11 +265,18 @@ KEDA_HTTP = Release(
     },
     url="",
 )
+# What `make traffic` runs beside the local cluster: the endpoint picker of the Gateway API's inference extension.
+INFERENCE_EXTENSION = Release(
+    version="v1.5.0",
+    module="sigs.k8s.io/gateway-api-inference-extension",
+    packages={"endpoint-picker": "sigs.k8s.io/gateway-api-inference-extension/cmd/epp"},
+    url="",
+)
 CLUSTER = (ETCD, KUBERNETES, KWOK)
 NODE = (CONTAINERD, RUNC, CNI_PLUGINS)
 TOOLS = (ARGO_CD, HELM, HELM_DOCS, HELM_UNITTEST, KUBECONFORM, KUBE_SCORE, PROMETHEUS, ACTIONLINT)
 KIND_NODE = (KIND, KUBEADM, KIND_CNI_PLUGINS, NETWORK_POLICIES, COREDNS, LOCAL_PATH_PROVISIONER, BUILDKIT)
-SCALE_TO_ZERO = (KEDA, KEDA_HTTP)
+TRAFFIC = (INFERENCE_EXTENSION, KEDA, KEDA_HTTP)
 NODE_PROGRAMS = ("kubelet", "kube-proxy", *(name for release in NODE for name in release.packages))
 """What a real node runs: on Linux, as root."""
 
@@ -281,13 +288,11 @@ CLUSTER_PROGRAMS = tuple(
 END_TO_END_PROGRAMS = tuple(name for release in KIND_NODE for name in release.packages)
 """What `make e2e` alone needs."""
 
-TRAFFIC_PROGRAMS = tuple(name for release in SCALE_TO_ZERO for name in release.packages)
+TRAFFIC_PROGRAMS = tuple(name for release in TRAFFIC for name in release.packages)
 """What `make traffic` alone needs."""
 
 RELEASE_OF: Mapping[str, Release] = {
-    name: release
-    for release in (*CLUSTER, *NODE, *TOOLS, *KIND_NODE, *SCALE_TO_ZERO)
-    for name in release.packages
+    name: release for release in (*CLUSTER, *NODE, *TOOLS, *KIND_NODE, *TRAFFIC) for name in release.packages
 }
 
 

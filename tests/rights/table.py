@@ -22,6 +22,7 @@ _LIFE = (
     "test_life.py::test_only_the_steps_that_must_restart_pods_do_and_each_object_is_written_once_in_a_step"
 )
 _MONITORED = "test_pod_monitor.py::test_the_pods_are_scraped_with_the_key_that_clients_use"
+_ROUTED = "test_gateway.py::test_a_route_is_made_put_back_and_removed_with_its_section"
 _LED = "test_lease.py::test_a_leader_that_is_told_to_stop_hands_over_at_once"
 _BACK = "test_repair.py::test_what_someone_deletes_is_back_at_once[{}]"
 _TOLD = "test_failures.py::test_each_reason_is_one_event_however_often_a_pod_crashes"
@@ -79,6 +80,7 @@ _TESTS = {
     "InterceptorRoute": _ChildTests(_SLEEPS, _SLEEPS),
     "ScaledObject": _ChildTests(_SLEEPS, _SLEEPS),
     "PodMonitor": _ChildTests(_MONITORED, _MONITORED),
+    "HTTPRoute": _ChildTests(_ROUTED, _ROUTED),
 }
 
 

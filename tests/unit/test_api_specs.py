@@ -103,6 +103,8 @@ def test_a_right_spec_is_planned_and_rendered(right: RightSpec) -> None:
         absent.add("PodDisruptionBudget")
     if spec.get("monitoring", {}).get("podMonitor") == "Disabled" or _has_no_metrics(spec):
         absent.add("PodMonitor")
+    if "parentRefs" not in spec.get("gateway", {}):
+        absent.add("HTTPRoute")
     assert kinds == [kind for kind in CHILDREN if kind not in absent]
 
 

@@ -19,6 +19,7 @@ EVERY: dict[str, object] = {
     "size": "8B",
     "replicas": 2,
     "autoscaling": {"maxReplicas": 4},
+    "gateway": {"parentRefs": [{"name": "inference", "namespace": "gateways"}]},
     "model": {"cache": {"size": "100Gi", "storageClassName": "shared", "accessMode": "ReadWriteMany"}},
 }
 

@@ -17,6 +17,7 @@ EVERY_CHILD: dict[str, Any] = {
     "replicas": 2,
     "autoscaling": {"minReplicas": 2, "maxReplicas": 3},
     "model": {"cache": {"size": "100Gi", "accessMode": "ReadWriteMany"}},
+    "gateway": {"parentRefs": [{"name": "inference"}]},
 }
 """A spec that asks for a child of every kind, but for those that let a model have 0 replicas."""
 

@@ -9,7 +9,7 @@ import pytest
 from internvl_operator.api.lifecycle import KedaHttp
 from internvl_operator.api.parsing import parse
 from internvl_operator.api.platform_defaults import parse_platform_defaults
-from internvl_operator.kube.kinds import CHILDREN, INTERCEPTOR_ROUTE, SCALED_OBJECT
+from internvl_operator.kube.kinds import CHILDREN, SCALED_OBJECT
 from internvl_operator.kube.objects import condition_of
 from internvl_operator.kube.slimming import kept
 from internvl_operator.manifests.children import render_children
@@ -220,7 +220,6 @@ async def test_without_keda_the_autoscaler_that_is_there_stays_and_everything_el
     assert "HTTP add-on 0.15" in message(world)
     assert ("HorizontalPodAutoscaler", KEY) in world.cluster.objects
     assert world.condition("Available")[0] == "True"
-    assert world.reconciler.missing_kinds == {SCALED_OBJECT, INTERCEPTOR_ROUTE}
 
 
 def test_when_a_request_came_last_is_not_kept_of_a_scaled_object() -> None:

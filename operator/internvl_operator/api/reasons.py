@@ -127,6 +127,8 @@ class Reason(StrEnum):
     CACHE_CLAIM_IMMUTABLE = "CacheClaimImmutable", SPEC, STALLED
     """The claim that keeps the download has another storage class or access mode than `model.cache` now asks
     for, which a claim cannot change; everything else of the spec was applied."""
+    GATEWAY_UNAVAILABLE = "GatewayUnavailable", SPEC, STALLED
+    """`gateway` asks for kinds that the cluster does not serve; everything else of the spec was applied."""
     INVALID_POD_TEMPLATE = "InvalidPodTemplate", SPEC, STALLED
     """The API server refuses the Deployment."""
     POD_TEMPLATE_TOO_LARGE = "PodTemplateTooLarge", SPEC, STALLED

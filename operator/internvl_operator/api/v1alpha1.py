@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from internvl_operator.api.base import ApiModel, Rule, broken_rules
+from internvl_operator.api.gateway import Gateway
 from internvl_operator.api.kubernetes.kubernetes_types import NetworkPolicyPeer
 from internvl_operator.api.lifecycle import Autoscaling, Load, Monitoring, Rollout
 from internvl_operator.api.pod_template import (
@@ -113,6 +114,8 @@ class InternVLDeploymentSpec(ApiModel):
     """The Service in front of the replicas."""
     network_policy: NetworkPolicy = NetworkPolicy()
     """Who may reach the replicas."""
+    gateway: Gateway = Gateway()
+    """How requests from outside of the cluster reach the replicas, by the Gateway API. Default: not at all."""
     autoscaling: Autoscaling = Autoscaling()
     """Scales the replicas by the requests that wait. Default: off."""
     rollout: Rollout = Rollout()
@@ -167,6 +170,13 @@ class InternVLDeploymentSpec(ApiModel):
             lambda s: (
                 s.service.type == "ClusterIP" or bool(s.network_policy.from_) or not s.network_policy.enabled
             ),
+        ),
+        Rule(
+            "!(has(self.gateway) && has(self.gateway.balancing) && self.gateway.balancing == 'InferencePool' && "
+            "has(self.server) && has(self.server.tlsSecretRef))",
+            "gateway.balancing InferencePool reaches the replicas by plain HTTP alone: remove server.tlsSecretRef and "
+            "let the Gateway's listener end TLS, or write gateway.balancing Service",
+            lambda s: s.gateway.balancing != "InferencePool" or s.server.tls_secret_ref is None,
         ),
     )
 

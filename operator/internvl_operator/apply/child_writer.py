@@ -10,7 +10,6 @@ from typing import Any
 from internvl_operator.api.reasons import Reason, invalid_child
 from internvl_operator.apply.contest import Contest
 from internvl_operator.kube.cache import Cache
-from internvl_operator.kube.kinds import CHILDREN
 from internvl_operator.kube.objects import controller_of, is_controlled_by, key_of
 from internvl_operator.kube.port import (
     Cluster,
@@ -37,9 +36,6 @@ class ChildWriter:
         cache: the watched objects; the answers to writes are added to it.
         kinds: the kinds of children that the cluster knows, by name. A child of another kind is left out.
         now: returns the time, with its zone.
-
-    Attributes:
-        missing_kinds: those of the others of which a resource was told to install them.
     """
 
     def __init__(
@@ -49,7 +45,6 @@ class ChildWriter:
         self._cache = cache
         self._kinds = kinds
         self._contest = Contest(cluster, cache, now)
-        self.missing_kinds: set[Kind] = set()
 
     def lacks(self, children: Iterable[KubernetesObject]) -> bool:
         """Return whether a child does not exist that should."""
@@ -71,7 +66,7 @@ class ChildWriter:
         """
         kind = self._kinds.get(child["kind"])
         if kind is None:
-            return self._missing(child["kind"])
+            return ABSENCES.get(child["kind"])
         try:
             return await self._apply(kind, child, owner)
         except InvalidError as error:
@@ -119,13 +114,6 @@ class ChildWriter:
     def forget(self, key: Key) -> None:
         """Forget the children of a resource that is gone."""
         self._contest.forget(key)
-
-    def _missing(self, name: str) -> Problem | None:
-        """Return what to install for a kind that the cluster lacks; None for one that nobody misses."""
-        problem = ABSENCES.get(name)
-        if problem is not None:
-            self.missing_kinds.add(CHILDREN[name])
-        return problem
 
     async def _apply(self, kind: Kind, child: KubernetesObject, owner: Mapping[str, Any]) -> Problem | None:
         live = self._cache.get(kind, key_of(child))

@@ -22,6 +22,7 @@ HORIZONTAL_POD_AUTOSCALER = CHILDREN["HorizontalPodAutoscaler"]
 INTERCEPTOR_ROUTE = CHILDREN["InterceptorRoute"]
 SCALED_OBJECT = CHILDREN["ScaledObject"]
 POD_MONITOR = CHILDREN["PodMonitor"]
+HTTP_ROUTE = CHILDREN["HTTPRoute"]
 RESOURCE = Kind(API_VERSION, KIND, PLURAL)
 JOB = Kind("batch/v1", "Job", "jobs")
 EVENT = Kind("v1", "Event", "events")

@@ -11,6 +11,7 @@ from internvl_operator.api.platform_defaults import NO_DEFAULTS, PlatformDefault
 from internvl_operator.api.v1alpha1 import API_VERSION, KIND, InternVLDeployment
 from internvl_operator.manifests.child_kind import ChildKind, Sources, Wave
 from internvl_operator.manifests.objects.deployment import deployment
+from internvl_operator.manifests.objects.gateway.httproute import http_route
 from internvl_operator.manifests.objects.horizontalpodautoscaler import autoscales, horizontal_pod_autoscaler
 from internvl_operator.manifests.objects.keda.interceptorroute import interceptor_route
 from internvl_operator.manifests.objects.keda.scaledobject import scaled_object
@@ -115,6 +116,15 @@ CHILD_KINDS = (
         build=lambda given: pod_monitor(given.resource),
         is_optional=True,
     ),
+    ChildKind(
+        kind="HTTPRoute",
+        api_version="gateway.networking.k8s.io/v1",
+        plural="httproutes",
+        wave=Wave.WITH_PODS,
+        wanted=lambda given: given.resource.spec.gateway.is_given,
+        build=lambda given: http_route(given.resource, given.plan),
+        is_optional=True,
+    ),
 )
 """Every kind of child, in the order in which the children are rendered."""
 
@@ -123,6 +133,9 @@ ABSENCES = {child.kind: child.absence for child in CHILD_KINDS if child.absence}
 
 REPLACES = {child.kind: child.replaces for child in CHILD_KINDS if child.replaces}
 """The kind that does the same as another one: two that scale one resource would fight."""
+
+EVERY_KIND = frozenset(child.kind for child in CHILD_KINDS)
+"""The names of all kinds of children."""
 
 _WAVES = {child.kind: child.wave for child in CHILD_KINDS}
 

@@ -131,6 +131,14 @@ RICH: Spec = {
     },
     "service": {"type": "LoadBalancer", "annotations": {"example.com/load-balancer": "internal"}},
     "networkPolicy": {"enabled": True, "from": _PEERS, "egress": {"enabled": True, "to": _EGRESS}},
+    "gateway": {
+        "parentRefs": [
+            {"name": "inference", "namespace": "gateways", "sectionName": "https"},
+            {"name": "inference"},
+        ],
+        "hostnames": ["captions.example.com", "*.vision.example.com"],
+        "balancing": "Service",
+    },
     "suspend": False,
     "autoscaling": {"minReplicas": 2, "maxReplicas": 5, "targetWaitingRequests": 2},
     "rollout": {
@@ -251,6 +259,12 @@ RIGHT: tuple[RightSpec, ...] = (
     ),
     RightSpec("no egress at all", at("networkPolicy.egress.enabled", True)),
     RightSpec("no NetworkPolicy", at("networkPolicy.enabled", False)),
+    RightSpec("no gateway", at("gateway", {})),
+    RightSpec("a gateway", at("gateway.parentRefs[].name", "inference")),
+    RightSpec(
+        "a gateway before a server that speaks TLS",
+        {**at("gateway.parentRefs[].name", "inference"), "server": {"tlsSecretRef": {"name": "tls"}}},
+    ),
     RightSpec("a pod template", at("podTemplate", _POD_TEMPLATE)),
     RightSpec(
         "the smallest amounts", at("podTemplate.resources.requests", {"cpu": "0.0001", "memory": "1000000k"})

@@ -32,6 +32,11 @@ _PLAIN_WAKING = (
     "autoscaling.minReplicas 0 and server.tlsSecretRef exclude each other: the interceptor that wakes a model "
     "speaks plain HTTP to it; remove tlsSecretRef, or write minReplicas 1"
 )
+_NO_PARENT = "gateway needs parentRefs: name the Gateways that are to route to this model, or remove gateway"
+_POOL_AND_TLS = (
+    "gateway.balancing InferencePool reaches the replicas by plain HTTP alone: remove server.tlsSecretRef and let the "
+    "Gateway's listener end TLS, or write gateway.balancing Service"
+)
 _ONE_CLAIM = (
     "model.cache takes claimName for a claim that exists or size for one that is made: remove one of them"
 )
@@ -216,6 +221,18 @@ RULES: tuple[WrongSpec, ...] = (
         "no replica at least, and none at most",
         _NO_MOST_REPLICAS,
         at("autoscaling.minReplicas", 0),
+    ),
+    _breaks("hostnames without a Gateway", _NO_PARENT, at("gateway.hostnames[]", "captions.example.com")),
+    _breaks(
+        "balancing without a Gateway", _NO_PARENT, at("gateway", {"parentRefs": [], "balancing": "Auto"})
+    ),
+    _breaks(
+        "an InferencePool of servers that speak TLS",
+        _POOL_AND_TLS,
+        {
+            "gateway": {"parentRefs": [{"name": "inference"}], "balancing": "InferencePool"},
+            "server": {"tlsSecretRef": {"name": "tls"}},
+        },
     ),
     _named("c" * 53, "has 53 characters"),
     _named("8b", "begins with a digit"),
