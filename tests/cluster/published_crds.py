@@ -53,7 +53,19 @@ HTTP_ROUTE = PublishedCrd(
     version="v1.6.3",
     path="config/crd/standard/gateway.networking.k8s.io_httproutes.yaml",
 )
-CHILDREN_CRDS = (POD_MONITOR, HTTP_ROUTE)
+INTERCEPTOR_ROUTE = PublishedCrd(
+    github="kedacore/http-add-on",
+    module="github.com/kedacore/http-add-on",
+    version="v0.15.0",
+    path="config/crd/bases/http.keda.sh_interceptorroutes.yaml",
+)
+HTTP_SCALED_OBJECT = PublishedCrd(
+    github="kedacore/http-add-on",
+    module="github.com/kedacore/http-add-on",
+    version="v0.15.0",
+    path="config/crd/bases/http.keda.sh_httpscaledobjects.yaml",
+)
+CHILDREN_CRDS = (POD_MONITOR, HTTP_ROUTE, INTERCEPTOR_ROUTE, SCALED_OBJECT)
 """Those of the kinds of children that a cluster may lack."""
 
 

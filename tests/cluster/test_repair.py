@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from tests.cluster.control_plane import LocalCluster
 
+KEDA = ("interceptorroute", "scaledobject")
 KINDS = (
     "deployment",
     "service",
@@ -24,6 +25,7 @@ KINDS = (
     "horizontalpodautoscaler",
     "podmonitor",
     "httproute",
+    *KEDA,
 )
 GATEWAY = {"parentRefs": [{"name": "inference"}]}
 
@@ -41,7 +43,7 @@ def operated(cluster: LocalCluster) -> Iterator[LocalCluster]:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_someone_deletes_is_back_at_once(operated: LocalCluster, namespace: str, kind: str) -> None:
-    scaled = {"minReplicas": 2, "maxReplicas": 3}
+    scaled = {"minReplicas": 0 if kind in KEDA else 2, "maxReplicas": 3}
     apply(operated, resource("back", namespace, replicas=2, autoscaling=scaled, gateway=GATEWAY))
     wait_ready(operated, "back", namespace)
     before = _uid(operated, kind, namespace)

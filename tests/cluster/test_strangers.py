@@ -50,6 +50,14 @@ SPECS: dict[str, Any] = {
         "selector": {"matchLabels": {"app": "theirs"}},
         "podMetricsEndpoints": [{"port": "theirs"}],
     },
+    "InterceptorRoute": {
+        "target": {"service": "theirs", "port": 80},
+        "scalingMetric": {"concurrency": {"targetValue": 1}},
+    },
+    "ScaledObject": {
+        "scaleTargetRef": {"name": "theirs"},
+        "triggers": [{"type": "cron", "metadata": {"desiredReplicas": "1"}}],
+    },
     "HTTPRoute": {"parentRefs": [{"name": "theirs"}], "hostnames": ["theirs.example.com"]},
 }
 """By kind: what conflicts with no field of the operator's."""
@@ -60,7 +68,10 @@ EVERY_CHILD: dict[str, Any] = {
     "model": {"cache": {"size": "100Gi", "accessMode": "ReadWriteMany", "storageClassName": "theirs"}},
     "gateway": {"parentRefs": [{"name": "inference"}]},
 }
-"""A spec that asks for a child of every kind."""
+"""A spec that asks for a child of every kind, but for those that let a model have 0 replicas."""
+
+SLEEPING: dict[str, Any] = {**EVERY_CHILD, "autoscaling": {"minReplicas": 0, "maxReplicas": 3}}
+"""A spec that asks for a child of every kind, but for the HorizontalPodAutoscaler."""
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +122,8 @@ def test_a_strangers_object_is_neither_changed_nor_deleted_with_the_resource(
     apply(operated, stranger(kind, namespace, labels))
     before = own_parts(api, kind, namespace)
 
-    apply(operated, resource(NAME, namespace, **EVERY_CHILD))
+    spec = EVERY_CHILD if kind == "HorizontalPodAutoscaler" else SLEEPING
+    apply(operated, resource(NAME, namespace, **spec))
 
     message = wait_stalled(operated, NAME, namespace, "NameConflict")
     assert f"a {kind} named {NAME} exists and is not this resource's" in message
