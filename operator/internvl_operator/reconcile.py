@@ -25,7 +25,8 @@ from internvl_operator.kube.port import (
     KubernetesObject,
     NotFoundError,
 )
-from internvl_operator.manifests.children import Children, Wave
+from internvl_operator.manifests.child_kind import Wave
+from internvl_operator.manifests.children import Children
 from internvl_operator.observed import Observed, observe
 from internvl_operator.problem import Problem
 from internvl_operator.status import Status, internal_error_status, status_of

@@ -53,7 +53,13 @@ HTTP_ROUTE = PublishedCrd(
     version="v1.6.3",
     path="config/crd/standard/gateway.networking.k8s.io_httproutes.yaml",
 )
-CHILDREN_CRDS = (POD_MONITOR, HTTP_ROUTE)
+INFERENCE_POOL = PublishedCrd(
+    github="kubernetes-sigs/gateway-api-inference-extension",
+    module="sigs.k8s.io/gateway-api-inference-extension",
+    version="v1.5.0",
+    path="config/crd/bases/inference.networking.k8s.io_inferencepools.yaml",
+)
+CHILDREN_CRDS = (POD_MONITOR, HTTP_ROUTE, INFERENCE_POOL)
 """Those of the kinds of children that a cluster may lack."""
 
 

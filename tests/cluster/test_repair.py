@@ -23,6 +23,7 @@ KINDS = (
     "poddisruptionbudget",
     "horizontalpodautoscaler",
     "podmonitor",
+    "inferencepool",
     "httproute",
 )
 GATEWAY = {"parentRefs": [{"name": "inference"}]}

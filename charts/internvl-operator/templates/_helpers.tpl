@@ -78,6 +78,7 @@ subjects:
 {{- with index $defaults $field }}{{ $_ := set $given $field . }}{{ end }}
 {{- end }}
 {{- with $defaults.networkPolicy.from }}{{ $_ := set $given "networkPolicy" (dict "from" .) }}{{ end }}
+{{- with $defaults.endpointPicker.image }}{{ $_ := set $given "endpointPicker" (dict "image" .) }}{{ end }}
 {{- toYaml $given }}
 {{- end }}
 

@@ -10,7 +10,8 @@ from typing import Any
 from internvl_operator.api.reasons import Reason, invalid_child
 from internvl_operator.apply.contest import Contest
 from internvl_operator.kube.cache import Cache
-from internvl_operator.kube.objects import controller_of, is_controlled_by, key_of
+from internvl_operator.kube.kinds import CHILD_NAMES
+from internvl_operator.kube.objects import controller_of, is_controlled_by, key_of, suffixed
 from internvl_operator.kube.port import (
     Cluster,
     ConflictError,
@@ -77,14 +78,17 @@ class ChildWriter:
             )
 
     async def delete_unwanted(self, children: Iterable[KubernetesObject], owner: Mapping[str, Any]) -> None:
-        """Delete the resource's objects of every kind that is not among its children.
+        """Delete the resource's objects of every row of ``CHILD_KINDS`` that is not among its children.
 
         Raises:
             ClusterError: the API failed in a way that a later try may mend.
         """
-        unwanted = self._kinds.keys() - {child["kind"] for child in children}
-        for kind in (self._kinds[name] for name in sorted(unwanted)):
-            live = self._cache.get(kind, key_of(owner))
+        wanted = {(child["kind"], key_of(child)) for child in children}
+        for name, suffix in CHILD_NAMES:
+            kind, key = self._kinds.get(name), suffixed(key_of(owner), suffix)
+            if kind is None or (name, key) in wanted:
+                continue
+            live = self._cache.get(kind, key)
             # A claim that pods use stays until they are gone.
             if live and is_controlled_by(live, owner) and not live["metadata"].get("deletionTimestamp"):
                 await self._cluster.delete(kind, key_of(live), live["metadata"]["uid"])

@@ -3,15 +3,15 @@
 The table says which kinds are watched, rendered and deleted, and in which order they are written.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, replace
-from enum import Enum
 from typing import Any
 
 from internvl_operator.api.platform_defaults import NO_DEFAULTS, PlatformDefaults
 from internvl_operator.api.v1alpha1 import API_VERSION, KIND, InternVLDeployment
+from internvl_operator.manifests.child_kind import ChildKind, Sources, Wave
+from internvl_operator.manifests.gateway_kinds import GATEWAY_KINDS
 from internvl_operator.manifests.objects.deployment import deployment
-from internvl_operator.manifests.objects.gateway.httproute import http_route
 from internvl_operator.manifests.objects.horizontalpodautoscaler import autoscales, horizontal_pod_autoscaler
 from internvl_operator.manifests.objects.networkpolicy import network_policy
 from internvl_operator.manifests.objects.persistentvolumeclaim import owns_claim, persistent_volume_claim
@@ -26,57 +26,6 @@ from internvl_operator.manifests.revision import Update, pin, revision_of, with_
 from internvl_operator.manifests.rollout import Strategy, strategy_of, with_strategy
 from internvl_operator.manifests.template import KubernetesObject
 from internvl_operator.planner.plan import Plan
-
-
-class Wave(Enum):
-    """When the children of a kind are written."""
-
-    BEFORE_PODS = 1
-    """What has to be there when the first pod starts, such as the NetworkPolicy that guards it."""
-
-    WITH_PODS = 2
-    """The Deployment, and what only matters once it has pods."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sources:
-    """What a child is built from.
-
-    Args:
-        resource: the parsed resource.
-        plan: the plan that its pods are run by.
-        deployment: the finished Deployment.
-        claim: the resource's PersistentVolumeClaim as the API server has it, if there is one.
-    """
-
-    resource: InternVLDeployment
-    plan: Plan
-    deployment: KubernetesObject
-    claim: Mapping[str, Any] | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChildKind:
-    """A kind of child: where the API serves it, when it is written, for whom there is one, and what it says.
-
-    Args:
-        kind: the kind, as in a manifest.
-        api_version: the apiVersion, as in a manifest.
-        plural: the name of the kind in the API's paths.
-        wave: when it is written.
-        wanted: whether a resource has a child of this kind.
-        build: returns the manifest.
-        is_optional: whether a cluster may lack the kind.
-    """
-
-    kind: str
-    api_version: str
-    plural: str
-    wave: Wave
-    wanted: Callable[[Sources], bool]
-    build: Callable[[Sources], KubernetesObject]
-    is_optional: bool = False
-
 
 CHILD_KINDS = (
     ChildKind(
@@ -136,15 +85,7 @@ CHILD_KINDS = (
         build=lambda given: pod_monitor(given.resource),
         is_optional=True,
     ),
-    ChildKind(
-        kind="HTTPRoute",
-        api_version="gateway.networking.k8s.io/v1",
-        plural="httproutes",
-        wave=Wave.WITH_PODS,
-        wanted=lambda given: given.resource.spec.gateway.is_given,
-        build=lambda given: http_route(given.resource, given.plan),
-        is_optional=True,
-    ),
+    *GATEWAY_KINDS,
 )
 """Every kind of child, in the order in which the children are rendered."""
 
@@ -202,6 +143,7 @@ def render_children(
     terminate_first: str | None = None,
     platform: PlatformDefaults = NO_DEFAULTS,
     claim: Mapping[str, Any] | None = None,
+    served: Container[str] = EVERY_KIND,
 ) -> Children:
     """Return the children of a resource.
 
@@ -213,6 +155,7 @@ def render_children(
         terminate_first: the revision for which no GPUs were free beside the old pods.
         platform: the installation's defaults.
         claim: the resource's PersistentVolumeClaim as the API server has it, if there is one.
+        served: the names of the kinds of children that the cluster serves.
     """
     rendered = with_revision(deployment(resource, plan, platform))
     spec = resource.spec
@@ -223,7 +166,12 @@ def render_children(
     strategy = strategy_of(spec, revision, terminate_first)
     rolled_out = with_strategy(pinned, strategy, revision)
     given = Sources(
-        resource=resource, plan=plan, deployment=with_record(rolled_out, plan, inputs, stored), claim=claim
+        resource=resource,
+        plan=plan,
+        deployment=with_record(rolled_out, plan, inputs, stored),
+        claim=claim,
+        platform=platform,
+        served=served,
     )
     manifests = tuple(with_manifest_hash(kind.build(given)) for kind in CHILD_KINDS if kind.wanted(given))
     return Children(manifests, plan, revision, strategy, update)
