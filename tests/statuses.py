@@ -8,7 +8,7 @@ from internvl_operator.api.lifecycle import KedaHttp
 from internvl_operator.api.parsing import parse
 from internvl_operator.desired import Desired
 from internvl_operator.manifests.children import Children
-from internvl_operator.manifests.objects.keda.wake import wake_of
+from internvl_operator.manifests.objects.keda.wake import sleeps, wake_of
 from internvl_operator.manifests.revision import Update
 from internvl_operator.manifests.rollout import Strategy
 from internvl_operator.observed import Observed
@@ -38,8 +38,9 @@ def _status(
     plan = make_plan(request, inventory_for(request.gpu, nodes_for(request.gpu))) if request else None
     if request and plan:
         plan = with_speed(plan, request)
+    wake = wake_of(parsed, plan, KedaHttp()) if parsed and plan and sleeps(parsed) else None
     children = (
-        Children((), plan, "0123456789abcdef", Strategy.SURGE, update, wake_of(parsed, plan, KedaHttp()))
+        Children((), plan, "0123456789abcdef", Strategy.SURGE, update, wake)
         if parsed and plan and deployment
         else None
     )

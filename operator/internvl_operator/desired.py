@@ -14,7 +14,7 @@ from internvl_operator.diagnosis.pods import pods_of
 from internvl_operator.diagnosis.surge import cramped_surge
 from internvl_operator.kube.nesting import too_deep
 from internvl_operator.manifests.children import EVERY_KIND, Children, render_children
-from internvl_operator.manifests.objects.gateway.httproute import unmet_gateway
+from internvl_operator.manifests.objects.gateway.inferencepool import unmet_gateway
 from internvl_operator.manifests.objects.persistentvolumeclaim import unmet_claim
 from internvl_operator.manifests.record import (
     MOST_ANNOTATION_BYTES,
@@ -139,6 +139,7 @@ async def desired_state(
         terminate_first=without_room or terminate_first_revision(observed.deployment),
         platform=platform,
         claim=observed.claim,
+        served=served,
     )
     if (size := record_bytes(children.manifests)) > MOST_ANNOTATION_BYTES:
         problem = Problem(Reason.POD_TEMPLATE_TOO_LARGE, _too_large(size))

@@ -15,7 +15,7 @@ from internvl_operator.conditions import Condition, at_zero, update_available, w
 from internvl_operator.desired import Desired
 from internvl_operator.diagnosis.diagnose import diagnose
 from internvl_operator.diagnosis.finding import Finding
-from internvl_operator.diagnosis.routes import refusals
+from internvl_operator.diagnosis.routes import picker_troubles, refusals
 from internvl_operator.kube.objects import condition_of
 from internvl_operator.manifests.labels import selector
 from internvl_operator.manifests.objects.keda.wake import Wake
@@ -173,7 +173,8 @@ def _with_gateways(ready: Condition, desired: Desired, observed: Observed) -> Co
     if desired.resource is None or ready.reason != Reason.READY:
         return ready
     refused = refusals(observed.route, desired.resource.spec.gateway.parent_refs)
-    return replace(ready, message="; ".join((ready.message, *refused, *desired.shared_hostnames)))
+    troubles = picker_troubles(observed.pool, observed.picker)
+    return replace(ready, message="; ".join((ready.message, *refused, *troubles, *desired.shared_hostnames)))
 
 
 def _wanted_replicas(resource: InternVLDeployment) -> int:

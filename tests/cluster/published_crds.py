@@ -59,13 +59,13 @@ INTERCEPTOR_ROUTE = PublishedCrd(
     version="v0.15.0",
     path="config/crd/bases/http.keda.sh_interceptorroutes.yaml",
 )
-HTTP_SCALED_OBJECT = PublishedCrd(
-    github="kedacore/http-add-on",
-    module="github.com/kedacore/http-add-on",
-    version="v0.15.0",
-    path="config/crd/bases/http.keda.sh_httpscaledobjects.yaml",
+INFERENCE_POOL = PublishedCrd(
+    github="kubernetes-sigs/gateway-api-inference-extension",
+    module="sigs.k8s.io/gateway-api-inference-extension",
+    version="v1.5.0",
+    path="config/crd/bases/inference.networking.k8s.io_inferencepools.yaml",
 )
-CHILDREN_CRDS = (POD_MONITOR, HTTP_ROUTE, INTERCEPTOR_ROUTE, SCALED_OBJECT)
+CHILDREN_CRDS = (POD_MONITOR, HTTP_ROUTE, INFERENCE_POOL, INTERCEPTOR_ROUTE, SCALED_OBJECT)
 """Those of the kinds of children that a cluster may lack."""
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.cluster.custom_resources import install_crds
 from tests.cluster.operator_process import USER, resource, spawn_operator
-from tests.cluster.published_crds import HTTP_ROUTE, obtain
+from tests.cluster.published_crds import HTTP_ROUTE, INFERENCE_POOL, obtain
 from tests.cluster.waiting import (
     Object,
     apply,
@@ -33,7 +33,9 @@ GATEWAY: dict[str, Any] = {
     "hostnames": ["captions.example.com"],
     "balancing": "Service",
 }
-KINDS = ("httproutes",)
+KINDS = ("httproutes", "inferencepools")
+PICKER = "captions-picker"
+PICKERS_KINDS = ("deployment", "service", "networkpolicy")
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +51,7 @@ def operator(cluster: LocalCluster) -> Iterator[Process]:
 def routed(cluster: LocalCluster, operator: Process) -> Iterator[LocalCluster]:
     """A cluster with the Gateway API's kinds, which the operator has noticed."""
     assert operator.running
-    files = [obtain(HTTP_ROUTE)]
+    files = [obtain(crd) for crd in (HTTP_ROUTE, INFERENCE_POOL)]
     install_crds(cluster, *files)
     yield cluster
     cluster.kubectl("delete", *(f"--filename={file}" for file in files))
@@ -64,7 +66,7 @@ def test_kinds_that_the_cluster_lacks_cost_nothing_and_are_used_once_they_are_in
     assert "install the CRDs of the Gateway API" in message
     body = eventually(lambda: _serving(cluster, namespace), "the model serves without its route")
     assert condition(body, "Ready")["reason"] == "GatewayUnavailable"
-    assert [event for event in cluster.audit() if event.user == USER and event.resource in KINDS] == []
+    assert [event for event in cluster.audit_events() if event.user == USER and event.resource in KINDS] == []
 
     request.getfixturevalue("routed")
 
@@ -89,6 +91,51 @@ def test_a_route_is_made_put_back_and_removed_with_its_section(routed: LocalClus
 
     apply(routed, resource("captions", namespace))
     eventually(lambda: get(routed, "httproute", "captions", namespace) is None, "it is gone")
+
+
+def test_a_pool_and_its_picker_are_made_and_removed_again(routed: LocalCluster, namespace: str) -> None:
+    apply(routed, resource("captions", namespace, gateway={**GATEWAY, "balancing": "Auto"}))
+    wait_ready(routed, "captions", namespace)
+    assert _backend(routed, namespace) == "InferencePool"
+    pool = get(routed, "inferencepool", "captions", namespace)
+    assert pool is not None
+    assert pool["spec"]["endpointPickerRef"]["name"] == PICKER
+    assert all(get(routed, kind, PICKER, namespace) for kind in PICKERS_KINDS)
+
+    routed.kubectl("delete", "deployment", PICKER, "-n", namespace)
+    eventually(lambda: get(routed, "deployment", PICKER, namespace), "the picker is made again")
+
+    apply(routed, resource("captions", namespace, gateway=GATEWAY))
+    eventually(lambda: _backend(routed, namespace) == "Service", "the route goes to the Service")
+    gone = [("inferencepool", "captions"), *((kind, PICKER) for kind in PICKERS_KINDS)]
+    eventually(
+        lambda: not any(get(routed, kind, name, namespace) for kind, name in gone), "pool and picker are gone"
+    )
+    assert get(routed, "deployment", "captions", namespace) is not None
+
+
+def test_a_picker_without_its_service_account_is_told_and_runs_once_there_is_one(
+    routed: LocalCluster, namespace: str
+) -> None:
+    apply(routed, resource("captions", namespace, gateway={**GATEWAY, "balancing": "InferencePool"}))
+    wait_ready(routed, "captions", namespace)
+    _says(routed, namespace, 'serviceaccount "internvl-endpoint-picker" not found')
+    _says(routed, namespace, "the administrator makes it with the chart's value endpointPicker.namespaces")
+
+    routed.kubectl("create", "serviceaccount", "internvl-endpoint-picker", "-n", namespace)
+    eventually(lambda: "picker" not in _message(routed, namespace), "the picker runs", timeout=60)
+
+
+def test_a_stranger_in_the_place_of_the_picker_is_left_alone(routed: LocalCluster, namespace: str) -> None:
+    metadata = {"name": PICKER, "namespace": namespace}
+    theirs = {"ports": [{"name": "theirs", "port": 4000}]}
+    apply(routed, {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": theirs})
+    apply(routed, resource("captions", namespace, gateway={**GATEWAY, "balancing": "Auto"}))
+    message = wait_stalled(routed, "captions", namespace, "NameConflict")
+    assert f"a Service named {PICKER} exists and is not this resource's" in message
+    found = get(routed, "service", PICKER, namespace)
+    assert found is not None
+    assert found["spec"]["ports"][0]["port"] == 4000
 
 
 def test_a_gateway_that_does_not_exist_is_named_until_it_accepts_the_route(
@@ -145,6 +192,12 @@ def _route(cluster: LocalCluster, namespace: str) -> Object:
     found = get(cluster, "httproute", "captions", namespace)
     assert found is not None
     return found
+
+
+def _backend(cluster: LocalCluster, namespace: str) -> str:
+    (rule,) = _route(cluster, namespace)["spec"]["rules"]
+    (backend,) = rule["backendRefs"]
+    return str(backend["kind"])
 
 
 def _serving(cluster: LocalCluster, namespace: str) -> Object | None:

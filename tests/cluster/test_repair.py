@@ -24,6 +24,7 @@ KINDS = (
     "poddisruptionbudget",
     "horizontalpodautoscaler",
     "podmonitor",
+    "inferencepool",
     "httproute",
     *KEDA,
 )

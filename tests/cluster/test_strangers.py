@@ -58,6 +58,11 @@ SPECS: dict[str, Any] = {
         "scaleTargetRef": {"name": "theirs"},
         "triggers": [{"type": "cron", "metadata": {"desiredReplicas": "1"}}],
     },
+    "InferencePool": {
+        "selector": {"matchLabels": {"app": "theirs"}},
+        "targetPorts": [{"number": 4000}],
+        "endpointPickerRef": {"name": "theirs", "port": {"number": 9002}},
+    },
     "HTTPRoute": {"parentRefs": [{"name": "theirs"}], "hostnames": ["theirs.example.com"]},
 }
 """By kind: what conflicts with no field of the operator's."""

@@ -23,6 +23,7 @@ _LIFE = (
 )
 _MONITORED = "test_pod_monitor.py::test_the_pods_are_scraped_with_the_key_that_clients_use"
 _ROUTED = "test_gateway.py::test_a_route_is_made_put_back_and_removed_with_its_section"
+_POOLED = "test_gateway.py::test_a_pool_and_its_picker_are_made_and_removed_again"
 _LED = "test_lease.py::test_a_leader_that_is_told_to_stop_hands_over_at_once"
 _BACK = "test_repair.py::test_what_someone_deletes_is_back_at_once[{}]"
 _TOLD = "test_failures.py::test_each_reason_is_one_event_however_often_a_pod_crashes"
@@ -73,13 +74,14 @@ class _ChildTests:
 _TESTS = {
     "NetworkPolicy": _ChildTests(_READY, _UNWANTED_POLICY),
     "PersistentVolumeClaim": _ChildTests(_CACHED, _CACHED, _CACHED),
-    "Service": _ChildTests(_READY),
-    "Deployment": _ChildTests(_READY),
+    "Service": _ChildTests(_READY, _POOLED),
+    "Deployment": _ChildTests(_READY, _POOLED),
     "PodDisruptionBudget": _ChildTests(_LIFE, _LIFE),
     "HorizontalPodAutoscaler": _ChildTests(_LIFE, _LIFE),
     "InterceptorRoute": _ChildTests(_SLEEPS, _SLEEPS),
     "ScaledObject": _ChildTests(_SLEEPS, _SLEEPS),
     "PodMonitor": _ChildTests(_MONITORED, _MONITORED),
+    "InferencePool": _ChildTests(_POOLED, _POOLED),
     "HTTPRoute": _ChildTests(_ROUTED, _ROUTED),
 }
 
@@ -102,7 +104,7 @@ RIGHTS = (
     Right("list", "internvldeployments", "know the resources at the start, and every ten minutes", _READY),
     Right("watch", "internvldeployments", "notice new and changed resources", _READY),
     Right("patch", "internvldeployments/status", "write plan and conditions", _READY),
-    *(right for child in CHILD_KINDS for right in _child(child)),
+    *(right for child in {child.kind: child for child in CHILD_KINDS}.values() for right in _child(child)),
     Right("list", "pods", "tell why a model is not ready", _READY),
     Right("watch", "pods", "the same", _TOLD),
     Right(

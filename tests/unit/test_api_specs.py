@@ -105,7 +105,23 @@ def test_a_right_spec_is_planned_and_rendered(right: RightSpec) -> None:
         absent.add("PodMonitor")
     if "parentRefs" not in spec.get("gateway", {}):
         absent.add("HTTPRoute")
-    assert kinds == [kind for kind in CHILDREN if kind not in absent]
+    if "HTTPRoute" in absent or spec["gateway"].get("balancing") == "Service" or _has_tls(spec):
+        absent.add("InferencePool")
+    assert [kind for kind in kinds if kind not in PICKERS] == [
+        kind for kind in CHILDREN if kind not in absent and kind not in PICKERS
+    ]
+    twice = [kind for kind in PICKERS if kind not in absent] if "InferencePool" not in absent else []
+    assert sorted(kind for kind in kinds if kind in PICKERS) == sorted(
+        [*twice, *(kind for kind in PICKERS if kind not in absent)]
+    )
+
+
+PICKERS = ("NetworkPolicy", "Service", "Deployment")
+"""The kinds that an endpoint picker is made of, of which the model has one each."""
+
+
+def _has_tls(spec: Spec) -> bool:
+    return "tlsSecretRef" in spec.get("server", {})
 
 
 def _has_no_metrics(spec: Spec) -> bool:

@@ -22,8 +22,6 @@ EVERY: dict[str, object] = {
     "gateway": {"parentRefs": [{"name": "inference", "namespace": "gateways"}]},
     "model": {"cache": {"size": "100Gi", "storageClassName": "shared", "accessMode": "ReadWriteMany"}},
 }
-
-
 SLEEPING = {**EVERY, "autoscaling": {"minReplicas": 0, "maxReplicas": 4}}
 
 
@@ -40,18 +38,19 @@ def test_each_child_is_in_one_wave(spec: dict[str, object]) -> None:
     parsed = parse(resource(spec))
     children = render_children(parsed, plan_of(spec), inputs_of(parsed.spec))
     in_waves = [child for wave in Wave for child in children.in_wave(wave)]
-    assert in_waves == list(children.manifests)
+    assert len(in_waves) == len(children.manifests)
+    assert all(child in in_waves for child in children.manifests)
 
 
 async def test_the_first_wave_is_written_before_the_second_begins() -> None:
     world = World(CHILDREN)
-    first = {kind.kind for kind in CHILD_KINDS if kind.wave is Wave.BEFORE_PODS}
+    first = [kind.kind for kind in CHILD_KINDS if kind.wave is Wave.BEFORE_PODS]
     world.create(**EVERY)
     await world.reconcile()
     kinds = [child["kind"] for child in world.cluster.applied]
-    assert set(kinds[: len(first)]) == first
+    assert sorted(kinds[: len(first)]) == sorted(first)
     assert kinds[len(first)] == "Deployment"
-    assert kinds[len(first) :] == [kind for kind in CHILDREN if kind in set(kinds) - first]
+    assert set(kinds) == CHILDREN.keys() - {"InterceptorRoute", "ScaledObject"}
 
 
 @pytest.mark.parametrize("kind", [kind.kind for kind in CHILD_KINDS if kind.wave is Wave.BEFORE_PODS])

@@ -30,17 +30,17 @@ def test_only_the_api_is_routed_and_only_where_a_gateway_is_named() -> None:
     assert _of_kind("HTTPRoute") == _of_kind("HTTPRoute", gateway={}) == []
 
 
-def test_a_gateway_of_another_namespace_may_reach_the_server() -> None:
-    (policy,) = _of_kind(
-        "NetworkPolicy", gateway={"parentRefs": [PARENT, {**PARENT, "sectionName": "https"}]}
-    )
-    peers = policy["spec"]["ingress"][0]["from"]
-    assert peers == [
-        {"podSelector": {}},
-        {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "gateways"}}},
-    ]
-    (policy,) = _of_kind("NetworkPolicy", gateway={"parentRefs": [{"name": "inference"}]})
-    assert policy["spec"]["ingress"][0]["from"] == [{"podSelector": {}}]
+def test_a_gateway_of_another_namespace_may_reach_the_server_and_the_picker() -> None:
+    parents = [PARENT, {**PARENT, "sectionName": "https"}]
+    policies = _of_kind("NetworkPolicy", gateway={"parentRefs": parents})
+    assert [policy["metadata"]["name"] for policy in policies] == ["captions", "captions-picker"]
+    for policy in policies:
+        assert policy["spec"]["ingress"][0]["from"] == [
+            {"podSelector": {}},
+            {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "gateways"}}},
+        ]
+    for policy in _of_kind("NetworkPolicy", gateway={"parentRefs": [{"name": "inference"}]}):
+        assert policy["spec"]["ingress"][0]["from"] == [{"podSelector": {}}]
 
 
 @pytest.mark.parametrize(("tokens", "timeout"), [(512, "13m"), (8192, "45m"), (32768, "147m")])
@@ -167,7 +167,7 @@ async def test_without_the_kind_everything_else_is_made_and_the_status_names_wha
 
 
 async def test_what_gateways_answer_is_read_into_the_message_of_ready() -> None:
-    world = World(CHILDREN)
+    world = World({name: kind for name, kind in CHILDREN.items() if name != "InferencePool"})
     world.create(**ROUTED)
     await world.reconcile()
     world.serve()

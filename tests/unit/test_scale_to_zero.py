@@ -27,9 +27,7 @@ CACHED = {"cache": {"size": "500Gi", "accessMode": "ReadWriteMany", "storageClas
 
 def wake(**spec: Any) -> Wake:
     spec = {"size": "8B", "autoscaling": ASLEEP, **spec}
-    found = wake_of(parse(resource(spec)), plan_of(spec), KedaHttp())
-    assert found is not None
-    return found
+    return wake_of(parse(resource(spec)), plan_of(spec), KedaHttp())
 
 
 def manifests(**spec: Any) -> dict[str, Any]:

@@ -83,6 +83,7 @@ subjects:
 {{- end }}
 {{- with $kedaHttp }}{{ $_ := set $given "kedaHttp" . }}{{ end }}
 {{- with $defaults.networkPolicy.from }}{{ $_ := set $given "networkPolicy" (dict "from" .) }}{{ end }}
+{{- with $defaults.endpointPicker.image }}{{ $_ := set $given "endpointPicker" (dict "image" .) }}{{ end }}
 {{- toYaml $given }}
 {{- end }}
 

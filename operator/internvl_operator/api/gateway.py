@@ -47,3 +47,12 @@ class Gateway(ApiModel):
     def is_given(self) -> bool:
         """Whether the model is to be reached by a Gateway."""
         return bool(self.parent_refs)
+
+
+class EndpointPickerDefaults(ApiModel):
+    """The endpoint pickers of models behind a Gateway."""
+
+    image: Annotated[str, Field(pattern=r"^[a-z0-9][-a-zA-Z0-9._/:@]*$")] = (
+        "registry.k8s.io/gateway-api-inference-extension/epp:v1.5.0"
+    )
+    """Image of the endpoint picker."""

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, ValidationError, field_validator
 
 from internvl_operator.api.base import ApiModel
+from internvl_operator.api.gateway import EndpointPickerDefaults
 from internvl_operator.api.kubernetes.kubernetes_types import NetworkPolicyPeer, Toleration
 from internvl_operator.api.lifecycle import KedaHttp
 from internvl_operator.api.pod_template import (
@@ -144,6 +145,8 @@ class PlatformDefaults(ApiModel):
     """Who may reach every model, beside who may by its resource."""
     keda_http: KedaHttp = KedaHttp()
     """Where KEDA's HTTP add-on runs."""
+    endpoint_picker: EndpointPickerDefaults = EndpointPickerDefaults()
+    """The endpoint pickers of models behind a Gateway."""
 
     @field_validator("pod_labels", "pod_annotations")
     @classmethod

@@ -1,10 +1,11 @@
-"""What Gateways say of a route: from the conditions of its status to one sentence for each Gateway that refuses it."""
+"""What keeps Gateways from a model: a sentence for each refusal of the route or the pool, and for a missing picker."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from internvl_operator.api.gateway import GatewayReference
 from internvl_operator.kube.objects import condition_of
+from internvl_operator.manifests.objects.gateway.endpoint_picker import SERVICE_ACCOUNT
 
 _ADVICE = {
     "NotAllowedByListeners": (
@@ -62,3 +63,34 @@ def _names(parent: Mapping[str, Any], reference: GatewayReference, namespace: st
 def _is_outdated(condition: Mapping[str, Any], metadata: Mapping[str, Any]) -> bool:
     """Return whether a condition is about an earlier route."""
     return bool(condition.get("observedGeneration", 0) < metadata.get("generation", 0))
+
+
+def picker_troubles(pool: Mapping[str, Any] | None, picker: Mapping[str, Any] | None) -> list[str]:
+    """Return a sentence for each reason for which no endpoint picker chooses the replicas.
+
+    Args:
+        pool: the InferencePool as the API server has it.
+        picker: the Deployment of its endpoint picker as the API server has it.
+    """
+    if pool is None:
+        return []
+    refused = [
+        f"Gateway {parent['parentRef'].get('namespace', pool['metadata']['namespace'])}/{parent['parentRef']['name']} "
+        f"refuses the InferencePool ({found['reason']}): {found.get('message', '')}"
+        for parent in pool.get("status", {}).get("parents") or ()
+        for found in parent.get("conditions") or ()
+        if found["status"] == "False" and not _is_outdated(found, pool["metadata"])
+    ]
+    return [*refused, *_of_picker(picker)]
+
+
+def _of_picker(picker: Mapping[str, Any] | None) -> Iterator[str]:
+    status = (picker or {}).get("status", {})
+    if picker is None or status.get("availableReplicas"):
+        return
+    failure = condition_of(status, "ReplicaFailure")
+    why = failure["message"] if failure else f"see kubectl describe deployment {picker['metadata']['name']}"
+    advice = ""
+    if SERVICE_ACCOUNT in why:
+        advice = "; the administrator makes it with the chart's value endpointPicker.namespaces"
+    yield f"the endpoint picker does not run, so that requests are spread without it: {why}{advice}"

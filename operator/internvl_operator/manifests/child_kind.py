@@ -1,12 +1,12 @@
-"""What there is to know of a kind of child."""
+"""A kind of child: where the API serves it, when it is written, for whom there is one, and what it says."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from internvl_operator.api.platform_defaults import PlatformDefaults
 from internvl_operator.api.v1alpha1 import InternVLDeployment
-from internvl_operator.manifests.objects.keda.wake import Wake
 from internvl_operator.manifests.template import KubernetesObject
 from internvl_operator.planner.plan import Plan
 from internvl_operator.problem import Problem
@@ -31,28 +31,31 @@ class Sources:
         plan: the plan that its pods are run by.
         deployment: the finished Deployment.
         claim: the resource's PersistentVolumeClaim as the API server has it, if there is one.
-        wake: how the resource wakes from 0 replicas, if it may have none.
+        platform: the installation's defaults.
+        served: the names of the kinds that the cluster serves.
     """
 
     resource: InternVLDeployment
     plan: Plan
     deployment: KubernetesObject
     claim: Mapping[str, Any] | None
-    wake: Wake | None
+    platform: PlatformDefaults
+    served: Container[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildKind:
-    """A kind of child: where the API serves it, when it is written, for whom there is one, and what it says.
+    """A kind of child. A resource has at most one child of each row.
 
     Args:
         kind: the kind, as in a manifest.
         api_version: the apiVersion, as in a manifest.
         plural: the name of the kind in the API's paths.
-        wave: when it is written.
-        wanted: whether a resource has a child of this kind.
+        wave: when it is written, the same for all rows of a kind.
+        wanted: whether a resource has such a child.
         build: returns the manifest.
         is_optional: whether a cluster may lack the kind.
+        suffix: what the child's name has behind the resource's name.
         absence: what a resource that asks for it is told where the cluster lacks it; None: nothing, it is left out.
         replaces: the kind that does the same in another way, of which the resource's child goes first.
     """
@@ -64,5 +67,6 @@ class ChildKind:
     wanted: Callable[[Sources], bool]
     build: Callable[[Sources], KubernetesObject]
     is_optional: bool = False
+    suffix: str = ""
     absence: Problem | None = None
     replaces: str | None = None

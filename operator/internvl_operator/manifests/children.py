@@ -3,19 +3,19 @@
 The table says which kinds are watched, rendered and deleted, and in which order they are written.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from internvl_operator.api.platform_defaults import NO_DEFAULTS, PlatformDefaults
 from internvl_operator.api.v1alpha1 import API_VERSION, KIND, InternVLDeployment
 from internvl_operator.manifests.child_kind import ChildKind, Sources, Wave
+from internvl_operator.manifests.gateway_kinds import GATEWAY_KINDS
 from internvl_operator.manifests.objects.deployment import deployment
-from internvl_operator.manifests.objects.gateway.httproute import http_route
 from internvl_operator.manifests.objects.horizontalpodautoscaler import autoscales, horizontal_pod_autoscaler
 from internvl_operator.manifests.objects.keda.interceptorroute import interceptor_route
 from internvl_operator.manifests.objects.keda.scaledobject import scaled_object
-from internvl_operator.manifests.objects.keda.wake import NO_KEDA, Wake, wake_of
+from internvl_operator.manifests.objects.keda.wake import NO_KEDA, Wake, sleeps, wake_of
 from internvl_operator.manifests.objects.networkpolicy import network_policy
 from internvl_operator.manifests.objects.persistentvolumeclaim import owns_claim, persistent_volume_claim
 from internvl_operator.manifests.objects.poddisruptionbudget import (
@@ -32,8 +32,7 @@ from internvl_operator.planner.plan import Plan
 
 
 def _wake(given: Sources) -> Wake:
-    assert given.wake is not None, "only who may sleep has children that wake it"
-    return given.wake
+    return wake_of(given.resource, given.plan, given.platform.keda_http)
 
 
 CHILD_KINDS = (
@@ -91,7 +90,7 @@ CHILD_KINDS = (
         api_version="http.keda.sh/v1beta1",
         plural="interceptorroutes",
         wave=Wave.WITH_PODS,
-        wanted=lambda given: given.wake is not None,
+        wanted=lambda given: sleeps(given.resource),
         build=lambda given: interceptor_route(given.resource, _wake(given)),
         is_optional=True,
         absence=NO_KEDA,
@@ -101,7 +100,7 @@ CHILD_KINDS = (
         api_version="keda.sh/v1alpha1",
         plural="scaledobjects",
         wave=Wave.WITH_PODS,
-        wanted=lambda given: given.wake is not None,
+        wanted=lambda given: sleeps(given.resource),
         build=lambda given: scaled_object(given.resource, given.plan, _wake(given)),
         is_optional=True,
         absence=NO_KEDA,
@@ -116,15 +115,7 @@ CHILD_KINDS = (
         build=lambda given: pod_monitor(given.resource),
         is_optional=True,
     ),
-    ChildKind(
-        kind="HTTPRoute",
-        api_version="gateway.networking.k8s.io/v1",
-        plural="httproutes",
-        wave=Wave.WITH_PODS,
-        wanted=lambda given: given.resource.spec.gateway.is_given,
-        build=lambda given: http_route(given.resource, given.plan),
-        is_optional=True,
-    ),
+    *GATEWAY_KINDS,
 )
 """Every kind of child, in the order in which the children are rendered."""
 
@@ -190,6 +181,7 @@ def render_children(
     terminate_first: str | None = None,
     platform: PlatformDefaults = NO_DEFAULTS,
     claim: Mapping[str, Any] | None = None,
+    served: Container[str] = EVERY_KIND,
 ) -> Children:
     """Return the children of a resource.
 
@@ -201,6 +193,7 @@ def render_children(
         terminate_first: the revision for which no GPUs were free beside the old pods.
         platform: the installation's defaults.
         claim: the resource's PersistentVolumeClaim as the API server has it, if there is one.
+        served: the names of the kinds of children that the cluster serves.
     """
     rendered = with_revision(deployment(resource, plan, platform))
     spec = resource.spec
@@ -210,13 +203,14 @@ def render_children(
     revision = revision_of(pinned)
     strategy = strategy_of(spec, revision, terminate_first)
     rolled_out = with_strategy(pinned, strategy, revision)
-    wake = wake_of(resource, plan, platform.keda_http)
     given = Sources(
         resource=resource,
         plan=plan,
         deployment=with_record(rolled_out, plan, inputs, stored),
         claim=claim,
-        wake=wake,
+        platform=platform,
+        served=served,
     )
     manifests = tuple(with_manifest_hash(kind.build(given)) for kind in CHILD_KINDS if kind.wanted(given))
+    wake = _wake(given) if sleeps(resource) else None
     return Children(manifests, plan, revision, strategy, update, wake)

@@ -163,6 +163,7 @@ CONSTRAINTS: tuple[WrongSpec, ...] = (
     _wrong("engine.maxBatchSize", "minimum", 1, 0),
     _wrong("engine.maxBatchSize", "maximum", 4096, 4097),
     _wrong("engine.quantPolicy", "enum", None, 2),
+    _wrong("engine.prefixCaching", "enum", None, "Yes"),
     _wrong("engine.extraArgs", "maxItems", 64, [f"--flag-{number}" for number in range(65)]),
     _wrong("engine.extraArgs[]", "maxLength", 1024, "-" * 1025),
     _wrong("engine.extraArgs[]", "minLength", 1, ""),

@@ -106,7 +106,8 @@ RICH: Spec = {
         "cacheMaxEntryCount": 0.5,
         "maxBatchSize": 64,
         "quantPolicy": 8,
-        "extraArgs": ["--log-level", "INFO", "--enable-prefix-caching"],
+        "prefixCaching": "On",
+        "extraArgs": ["--log-level", "INFO"],
         "env": _ENV,
     },
     "load": {
@@ -264,6 +265,14 @@ RIGHT: tuple[RightSpec, ...] = (
     RightSpec(
         "a gateway before a server that speaks TLS",
         {**at("gateway.parentRefs[].name", "inference"), "server": {"tlsSecretRef": {"name": "tls"}}},
+    ),
+    RightSpec(
+        "a gateway that picks replicas by what they have cached",
+        {**at("gateway.parentRefs[].name", "inference"), "engine": {"prefixCaching": "On"}},
+    ),
+    RightSpec(
+        "a Service behind a gateway",
+        at("gateway", {"parentRefs": [{"name": "inference"}], "balancing": "Service"}),
     ),
     RightSpec("a pod template", at("podTemplate", _POD_TEMPLATE)),
     RightSpec(

@@ -1,7 +1,5 @@
 """The HTTPRoute: which requests that come to a Gateway go to the model, and how long one may take."""
 
-from collections.abc import Container
-
 from internvl_operator.api.gateway import GatewayReference
 from internvl_operator.api.v1alpha1 import InternVLDeployment
 from internvl_operator.manifests.labels import child_labels
@@ -15,26 +13,8 @@ _SLOWEST_TOKENS_PER_SECOND = 4
 """About three words a second: a person reads faster, so that a replica that writes slower serves nobody."""
 
 
-_NO_ROUTES = (
-    "the cluster does not serve HTTPRoutes of gateway.networking.k8s.io/v1, which spec.gateway needs: install the CRDs "
-    "of the Gateway API and a controller of Gateways, or remove gateway; everything else was applied"
-)
-
-
-def unmet_gateway(resource: InternVLDeployment, served: Container[str]) -> str | None:
-    """Return what spec.gateway asks for that the cluster cannot do, and what to do, or None.
-
-    Args:
-        resource: the parsed resource.
-        served: the names of the kinds that the cluster serves.
-    """
-    if resource.spec.gateway.is_given and "HTTPRoute" not in served:
-        return _NO_ROUTES
-    return None
-
-
-def http_route(resource: InternVLDeployment, plan: Plan) -> KubernetesObject:
-    """Return the HTTPRoute of a resource."""
+def http_route(resource: InternVLDeployment, plan: Plan, *, has_pool: bool) -> KubernetesObject:
+    """Return the HTTPRoute of a resource, to its InferencePool or to its Service."""
     name, spec = resource.metadata.name, resource.spec
     return render(
         "gateway/httproute",
@@ -45,6 +25,7 @@ def http_route(resource: InternVLDeployment, plan: Plan) -> KubernetesObject:
             "parents": [_reference(resource, parent) for parent in spec.gateway.parent_refs],
             "hostnames": list(spec.gateway.hostnames),
             "timeout": request_timeout(plan),
+            "has_pool": has_pool,
             "port": spec.server.port,
         },
     )

@@ -61,15 +61,18 @@ class Wake:
         return f"{self.download_seconds} s to download it and {start}" if self.download_seconds else start
 
 
-def wake_of(resource: InternVLDeployment, plan: Plan, keda: KedaHttp) -> Wake | None:
-    """Return how a resource wakes, or None when it never has 0 replicas or is suspended.
+def sleeps(resource: InternVLDeployment) -> bool:
+    """Return whether KEDA is to stop the last replica. A suspended resource keeps its replicas, and never wakes."""
+    return resource.spec.autoscaling.sleeps and not resource.spec.suspend
+
+
+def wake_of(resource: InternVLDeployment, plan: Plan, keda: KedaHttp) -> Wake:
+    """Return how a resource wakes that may have 0 replicas.
 
     A request is held for a download and twice the expected start: a start that is slower than expected loses none. The
     last replica stays as long after the last request, so that none stops that is still loading for somebody.
     """
     spec = resource.spec
-    if not spec.autoscaling.sleeps or spec.suspend:
-        return None
     download = download_seconds(plan) if is_downloaded(resource) else 0
     hold = download + 2 * plan.expected_start_seconds
     host = f"{resource.metadata.name}.{resource.metadata.namespace}"
