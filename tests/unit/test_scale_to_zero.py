@@ -97,6 +97,26 @@ def test_who_never_sleeps_has_neither(spec: dict[str, Any]) -> None:
     assert not {"InterceptorRoute", "ScaledObject"} & manifests(**spec).keys()
 
 
+def test_a_gateway_leads_to_the_interceptor_and_waits_until_the_model_is_awake() -> None:
+    parents = [{"name": "inference", "namespace": "gateways"}]
+    rendered = manifests(gateway={"parentRefs": parents, "hostnames": ["captions.example.com"]})
+    (rule,) = rendered["HTTPRoute"]["spec"]["rules"]
+    (backend,) = rule["backendRefs"]
+    assert (backend["name"], backend["namespace"]) == ("keda-add-ons-http-interceptor-proxy", "keda")
+    assert backend["port"] == 8080
+    assert "filters" not in rule, "the interceptor knows the hostname"
+    assert "captions.example.com" in rendered["InterceptorRoute"]["spec"]["rules"][0]["hosts"]
+    assert "InferencePool" not in rendered, "which would lead past the interceptor"
+    awake = manifests(gateway={"parentRefs": parents}, autoscaling={"maxReplicas": 4})["HTTPRoute"]
+    waits = [each["timeouts"]["request"] for each in (rule, awake["spec"]["rules"][0])]
+    assert waits == ["61m", "45m"]
+
+
+def test_a_gateway_without_hostnames_sends_the_host_that_the_interceptor_knows() -> None:
+    (rule,) = manifests(gateway={"parentRefs": [{"name": "inference"}]})["HTTPRoute"]["spec"]["rules"]
+    assert rule["filters"] == [{"type": "URLRewrite", "urlRewrite": {"hostname": "captions.default"}}]
+
+
 def test_sleeping_is_no_reason_to_restart_pods() -> None:
     specs = [parse(resource({"size": "8B", "autoscaling": given})).spec for given in ({}, ASLEEP)]
     assert inputs_of(specs[0]) == inputs_of(specs[1])

@@ -122,6 +122,14 @@ class KedaHttp(ApiModel):
         return self.scaler or f"keda-add-ons-http-external-scaler.{self.namespace}:9090"
 
     @property
+    def interceptor_service(self) -> dict[str, Any]:
+        """The interceptor's Service, as a backendRef of the Gateway API names it."""
+        host, _, port = self.interceptor_address.rpartition(":")
+        name, _, domain = host.partition(".")
+        namespace = domain.partition(".")[0] or self.namespace
+        return {"group": "", "kind": "Service", "name": name, "namespace": namespace, "port": int(port)}
+
+    @property
     def peer(self) -> dict[str, Any]:
         """The NetworkPolicyPeer of the interceptor."""
         return {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": self.namespace}}}

@@ -173,6 +173,13 @@ class InternVLDeploymentSpec(ApiModel):
         ),
         Rule(
             "!(has(self.gateway) && has(self.gateway.balancing) && self.gateway.balancing == 'InferencePool' && "
+            "has(self.autoscaling) && has(self.autoscaling.minReplicas) && self.autoscaling.minReplicas == 0)",
+            "gateway.balancing InferencePool leads past the interceptor that wakes a model from 0 replicas: write "
+            "gateway.balancing Service, or autoscaling.minReplicas 1",
+            lambda s: s.gateway.balancing != "InferencePool" or not s.autoscaling.sleeps,
+        ),
+        Rule(
+            "!(has(self.gateway) && has(self.gateway.balancing) && self.gateway.balancing == 'InferencePool' && "
             "has(self.server) && has(self.server.tlsSecretRef))",
             "gateway.balancing InferencePool reaches the replicas by plain HTTP alone: remove server.tlsSecretRef and "
             "let the Gateway's listener end TLS, or write gateway.balancing Service",

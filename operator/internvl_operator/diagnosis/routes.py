@@ -15,6 +15,10 @@ _ADVICE = {
     "NoMatchingListenerHostname": "none of its listeners has one of gateway.hostnames: change one of the two",
     "NoMatchingParent": "it has no such listener: mend sectionName in gateway.parentRefs",
     "InvalidKind": "its controller knows no InferencePools: write gateway.balancing Service",
+    "RefNotPermitted": (
+        "the interceptor that wakes the model is in another namespace: a ReferenceGrant there has to admit HTTPRoutes "
+        "of namespace {namespace}"
+    ),
     "BackendNotFound": "its controller does not find the backend, which may be new",
 }
 

@@ -58,7 +58,9 @@ GATEWAY_KINDS = (
         plural="httproutes",
         wave=Wave.WITH_PODS,
         wanted=lambda given: given.resource.spec.gateway.is_given,
-        build=lambda given: http_route(given.resource, given.plan, has_pool=_has_pool(given)),
+        build=lambda given: http_route(
+            given.resource, given.plan, given.platform.keda_http, has_pool=_has_pool(given)
+        ),
         is_optional=True,
     ),
 )

@@ -37,6 +37,10 @@ _POOL_AND_TLS = (
     "gateway.balancing InferencePool reaches the replicas by plain HTTP alone: remove server.tlsSecretRef and let the "
     "Gateway's listener end TLS, or write gateway.balancing Service"
 )
+_POOL_AND_WAKING = (
+    "gateway.balancing InferencePool leads past the interceptor that wakes a model from 0 replicas: write "
+    "gateway.balancing Service, or autoscaling.minReplicas 1"
+)
 _ONE_CLAIM = (
     "model.cache takes claimName for a claim that exists or size for one that is made: remove one of them"
 )
@@ -215,6 +219,14 @@ RULES: tuple[WrongSpec, ...] = (
         {
             **at("autoscaling", {"minReplicas": 0, "maxReplicas": 2}),
             "server": {"tlsSecretRef": {"name": "tls"}},
+        },
+    ),
+    _breaks(
+        "no replica at least, and an InferencePool",
+        _POOL_AND_WAKING,
+        {
+            **at("autoscaling", {"minReplicas": 0, "maxReplicas": 2}),
+            "gateway": {"parentRefs": [{"name": "inference"}], "balancing": "InferencePool"},
         },
     ),
     _breaks(

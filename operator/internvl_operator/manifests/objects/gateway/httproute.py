@@ -1,8 +1,10 @@
 """The HTTPRoute: which requests that come to a Gateway go to the model, and how long one may take."""
 
 from internvl_operator.api.gateway import GatewayReference
+from internvl_operator.api.lifecycle import KedaHttp
 from internvl_operator.api.v1alpha1 import InternVLDeployment
 from internvl_operator.manifests.labels import child_labels
+from internvl_operator.manifests.objects.keda.wake import sleeps, wake_of
 from internvl_operator.manifests.template import KubernetesObject, render
 from internvl_operator.planner.plan import Plan
 
@@ -13,8 +15,11 @@ _SLOWEST_TOKENS_PER_SECOND = 4
 """About three words a second: a person reads faster, so that a replica that writes slower serves nobody."""
 
 
-def http_route(resource: InternVLDeployment, plan: Plan, *, has_pool: bool) -> KubernetesObject:
-    """Return the HTTPRoute of a resource, to its InferencePool or to its Service."""
+def http_route(
+    resource: InternVLDeployment, plan: Plan, keda: KedaHttp, *, has_pool: bool
+) -> KubernetesObject:
+    """Return the HTTPRoute of a resource: to its InferencePool, to its Service, or to the interceptor that wakes it."""
+    wake = wake_of(resource, plan, keda) if sleeps(resource) else None
     name, spec = resource.metadata.name, resource.spec
     return render(
         "gateway/httproute",
@@ -24,21 +29,28 @@ def http_route(resource: InternVLDeployment, plan: Plan, *, has_pool: bool) -> K
             "labels": child_labels(name, spec.given_series),
             "parents": [_reference(resource, parent) for parent in spec.gateway.parent_refs],
             "hostnames": list(spec.gateway.hostnames),
-            "timeout": request_timeout(plan),
+            "timeout": request_timeout(plan, wake.hold_seconds if wake else 0),
+            "interceptor": keda.interceptor_service if wake else None,
+            # The interceptor knows the spec's hostnames too.
+            "host": wake.hosts[0] if wake and not spec.gateway.hostnames else None,
             "has_pool": has_pool,
             "port": spec.server.port,
         },
     )
 
 
-def request_timeout(plan: Plan) -> str:
+def request_timeout(plan: Plan, hold_seconds: int = 0) -> str:
     """Return how long a Gateway waits for the end of an answer, as a duration of the Gateway API.
 
     A Gateway counts from the request to the last byte, so that a shorter time-out than the longest answer cuts
     streams; many gateways have a default of 15 or 30 seconds. The longest answer fills a session.
+
+    Args:
+        plan: of the model.
+        hold_seconds: how long a request may wait until the model wakes.
     """
     session = plan.memory.effective_session_len or plan.options.session_len
-    seconds = _QUEUE_SECONDS + session / _SLOWEST_TOKENS_PER_SECOND
+    seconds = hold_seconds + _QUEUE_SECONDS + session / _SLOWEST_TOKENS_PER_SECOND
     return f"{-(-int(seconds) // 60)}m"
 
 

@@ -34,6 +34,8 @@ def has_pool(resource: InternVLDeployment, served: Container[str]) -> bool:
         and gateway.balancing != "Service"
         # An InferencePool knows no TLS to the replicas.
         and resource.spec.server.tls_secret_ref is None
+        # Nor does it wake anybody.
+        and not resource.spec.autoscaling.sleeps
         and "HTTPRoute" in served
         and POOL_KIND in served
     )

@@ -31,7 +31,7 @@ class Wake:
 
     Args:
         endpoint: base URL of the OpenAI-compatible API behind the interceptor, which wakes the model.
-        hosts: values of the header Host by which the interceptor knows the resource, the shortest first.
+        hosts: values of the header Host by which the interceptor knows the resource, the one within the cluster first.
         scaler: host and port of the add-on's scaler.
         download_seconds: what each new pod takes to download the model, as far as it has to.
         start_seconds: from the process's start to an answer.
@@ -79,7 +79,7 @@ def wake_of(resource: InternVLDeployment, plan: Plan, keda: KedaHttp) -> Wake:
     return Wake(
         endpoint=f"http://{keda.interceptor_address}/v1",
         scaler=keda.scaler_address,
-        hosts=(host, f"{host}.svc", f"{host}.svc.cluster.local"),
+        hosts=(host, f"{host}.svc", f"{host}.svc.cluster.local", *spec.gateway.hostnames),
         download_seconds=download if keeps_files_in_pod(resource) else 0,
         start_seconds=plan.expected_start_seconds,
         hold_seconds=hold,
