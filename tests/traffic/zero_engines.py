@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
 from internvl_operator.manifests.objects.deployment import PRE_STOP_SECONDS
@@ -47,9 +47,19 @@ class ServicePort:
 
     def close(self) -> None:
         """Refuse connections, and end those that there are."""
-        self.lead_to([])
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+        self._loop.close()
+
+    async def _end(self) -> None:
+        await self._lead_to([])
+        connections = asyncio.all_tasks() - {asyncio.current_task()}
+        for connection in connections:
+            connection.cancel()
+        await asyncio.gather(*connections, return_exceptions=True)
+        # What was closed is so in the next turn of the loop.
+        await asyncio.sleep(0)
 
     async def _lead_to(self, ports: list[int]) -> None:
         self._targets = ports
@@ -64,15 +74,11 @@ class ServicePort:
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._turn += 1
         targets = self._targets
-        try:
-            if not targets:
-                return
-            there, back = await asyncio.open_connection("127.0.0.1", targets[self._turn % len(targets)])
-            await asyncio.gather(_copied(reader, back), _copied(there, writer))
-        except OSError:
-            pass
-        finally:
-            writer.close()
+        with suppress(OSError), closing(writer):
+            if targets:
+                there, back = await asyncio.open_connection("127.0.0.1", targets[self._turn % len(targets)])
+                with closing(back):
+                    await asyncio.gather(_copied(reader, back), _copied(there, writer))
 
 
 async def _copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
