@@ -1,4 +1,7 @@
-"""How a resource wakes from 0 replicas: where its clients send requests, and how long everyone waits, and why."""
+"""How a resource wakes from 0 replicas: where its clients send requests, and how long everyone waits, and why.
+
+Why: docs/design/012-scale-to-zero.md
+"""
 
 from dataclasses import dataclass
 
