@@ -270,6 +270,9 @@ CLUSTER_PROGRAMS = tuple(
 END_TO_END_PROGRAMS = tuple(name for release in KIND_NODE for name in release.packages)
 """What `make e2e` alone needs."""
 
+TRAFFIC_PROGRAMS = tuple(INFERENCE_EXTENSION.packages)
+"""What `make traffic` alone needs."""
+
 RELEASE_OF: Mapping[str, Release] = {
     name: release
     for release in (*CLUSTER, *NODE, *TOOLS, *KIND_NODE, INFERENCE_EXTENSION)
