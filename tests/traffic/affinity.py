@@ -27,7 +27,7 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     shares = {}
     lost = 0
-    for prefix_caching in ("On", "Off"):
+    for prefix_caching in ("Enabled", "Disabled"):
         shares[prefix_caching], outcomes = asyncio.run(_run(prefix_caching, options.seconds))
         lost += len(outcomes.failures)
         print(
@@ -36,8 +36,8 @@ def main(arguments: list[str]) -> int:
             f"TTFT p95 {outcomes.ttft(0.95):.2f} s, {len(outcomes.failures)} lost",
             flush=True,
         )
-    print(f"METRIC affinity_share={shares['On']:.3f}")
-    print(f"METRIC affinity_share_without={shares['Off']:.3f}")
+    print(f"METRIC affinity_share={shares['Enabled']:.3f}")
+    print(f"METRIC affinity_share_without={shares['Disabled']:.3f}")
     print(f"METRIC lost_requests={lost}")
     return 1 if lost else 0
 
