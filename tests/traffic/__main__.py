@@ -1,22 +1,29 @@
-"""``python -m tests.traffic COMMAND``: requests to models while replicas come and go."""
+"""``python -m tests.traffic COMMAND``: requests through the parts that stand between clients and the replicas.
+
+The last lines of each command are ``METRIC name=value``.
+"""
 
 from __future__ import annotations
 
 import sys
-from importlib import import_module
 
-COMMANDS = {"zero": "tests.traffic.zero"}
-"""Command -> the module whose ``main`` takes the rest of the command line and returns the exit code."""
+from tests.traffic import affinity, balance
+from tests.traffic.zero import scenes
+
+COMMANDS = {
+    "balance": balance.main,
+    "affinity": affinity.main,
+    "zero": scenes.main,
+}
+"""Name -> what runs it with the arguments behind the name, and returns the exit code."""
 
 
 def main(arguments: list[str]) -> int:
-    """Run one command."""
+    """Run a command."""
     if not arguments or arguments[0] not in COMMANDS:
-        print(f"usage: python -m tests.traffic {{{','.join(COMMANDS)}}} ...", file=sys.stderr)
+        print(f"usage: python -m tests.traffic {{{','.join(COMMANDS)}}} [options]", file=sys.stderr)
         return 2
-    code: int = import_module(COMMANDS[arguments[0]]).main(arguments[1:])
-    return code
+    return COMMANDS[arguments[0]](arguments[1:])
 
 
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+sys.exit(main(sys.argv[1:]))

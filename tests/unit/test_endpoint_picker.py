@@ -108,8 +108,8 @@ def test_the_pods_of_the_picker_are_no_replicas() -> None:
     ("engine", "has_affinity"),
     [
         ({}, False),
-        ({"prefixCaching": "Off"}, False),
-        ({"prefixCaching": "On"}, True),
+        ({"prefixCaching": "Disabled"}, False),
+        ({"prefixCaching": "Enabled"}, True),
         ({"extraArgs": ["--enable-prefix-caching"]}, True),
     ],
 )

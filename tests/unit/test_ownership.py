@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from internvl_operator.kube.kinds import CHILDREN, HORIZONTAL_POD_AUTOSCALER, RESOURCE, SERVICE
+from internvl_operator.kube.kinds import CHILDREN, INTERCEPTOR_ROUTE, RESOURCE, SCALED_OBJECT, SERVICE
 from internvl_operator.kube.objects import condition_of, key_of
 from internvl_operator.kube.port import ConflictError, Key, Kind, KubernetesObject
 from internvl_operator.manifests.labels import child_labels
@@ -22,11 +22,11 @@ EVERY_CHILD: dict[str, Any] = {
 """A spec that asks for a child of every kind, but for those that let a model have 0 replicas."""
 
 SLEEPING: dict[str, Any] = {**EVERY_CHILD, "autoscaling": {"minReplicas": 0, "maxReplicas": 3}}
-"""A spec that asks for a child of every kind, but for the HorizontalPodAutoscaler."""
+"""A spec that lets a model have 0 replicas: what scales and what balances in another way is left out."""
 
 
 def asking_for(kind: Kind) -> dict[str, Any]:
-    return EVERY_CHILD if kind == HORIZONTAL_POD_AUTOSCALER else SLEEPING
+    return SLEEPING if kind in (INTERCEPTOR_ROUTE, SCALED_OBJECT) else EVERY_CHILD
 
 
 @pytest.fixture
@@ -119,9 +119,7 @@ async def test_the_children_of_a_new_resource_cost_no_read(world: World, spec: d
     world.create(**spec)
     await world.reconcile()
     written = {manifest["kind"] for manifest in world.cluster.applied}
-    assert len(CHILDREN.keys() - written) == (2 if spec is EVERY_CHILD else 1), (
-        "of two ways to scale there is one"
-    )
+    assert len(CHILDREN.keys() - written) == 2, "of two ways to scale, or to balance, there is one"
     assert world.cluster.looked_up == []
 
 

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.traffic.__main__ import COMMANDS, main
-from tests.traffic.zero_engines import ServicePort
+from tests.traffic.zero.engines import ServicePort
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,10 +62,3 @@ def test_connections_are_refused_while_no_engine_is_ready_and_led_to_one_that_is
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", service.port), 5)
         assert _said(connection, b"second") == b"second", "what is open stays with its engine"
-
-
-def test_a_command_that_does_not_exist_is_refused_with_those_that_do(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    assert main(["none"]) == 2
-    assert all(name in capsys.readouterr().err for name in COMMANDS)

@@ -126,7 +126,7 @@ SPEC_FLAGS = (
         lambda launch: f"$({API_KEY_VARIABLE})" if launch.has_api_key else None,
     ),
     SpecFlag("--ssl", "server.tlsSecretRef", lambda launch: launch.has_tls),
-    SpecFlag("--enable-prefix-caching", "engine.prefixCaching", when="On", is_also_extra=True),
+    SpecFlag("--enable-prefix-caching", "engine.prefixCaching", when="Enabled", is_also_extra=True),
 )
 
 _ONE_POD = "set spec.engine.tp and spec.replicas, a replica being one pod"

@@ -106,7 +106,7 @@ RICH: Spec = {
         "cacheMaxEntryCount": 0.5,
         "maxBatchSize": 64,
         "quantPolicy": 8,
-        "prefixCaching": "On",
+        "prefixCaching": "Enabled",
         "extraArgs": ["--log-level", "INFO"],
         "env": _ENV,
     },
@@ -268,7 +268,7 @@ RIGHT: tuple[RightSpec, ...] = (
     ),
     RightSpec(
         "a gateway that picks replicas by what they have cached",
-        {**at("gateway.parentRefs[].name", "inference"), "engine": {"prefixCaching": "On"}},
+        {**at("gateway.parentRefs[].name", "inference"), "engine": {"prefixCaching": "Enabled"}},
     ),
     RightSpec(
         "a Service behind a gateway",

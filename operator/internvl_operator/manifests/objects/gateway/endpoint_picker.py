@@ -95,7 +95,7 @@ def picker_arguments(resource: InternVLDeployment) -> list[str]:
 def caches_prefixes(resource: InternVLDeployment) -> bool:
     """Return whether the engine keeps the beginnings of requests, images among them, for later requests."""
     engine = resource.spec.engine
-    return engine.prefix_caching == "On" or _PREFIX_CACHING_FLAG in engine.extra_args
+    return engine.prefix_caching == "Enabled" or _PREFIX_CACHING_FLAG in engine.extra_args
 
 
 def picker_config(*, has_affinity: bool) -> str:

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 from tests.cluster.operator_process import resource, spawn_operator
 from tests.cluster.waiting import apply, condition, create_namespace, eventually, get
 from tests.stub.server import MODEL
-from tests.traffic.zero_engines import Engines
+from tests.traffic.zero.engines import Engines
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.cluster.control_plane import LocalCluster
     from tests.cluster.processes import Process
-    from tests.traffic.zero_keda import Keda
+    from tests.traffic.zero.keda import Keda
 
 NAMESPACES = ("traffic", "races")
 _NAME = "captions"

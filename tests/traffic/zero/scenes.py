@@ -22,16 +22,16 @@ from tests.cluster.operator_process import grant_rights
 from tests.cluster.operator_version import Patch, built
 from tests.cluster.simulated_nodes import add_nodes, gpu_node
 from tests.cluster.waiting import apply, condition, delete, eventually
-from tests.traffic.zero_keda import Keda, install_keda
-from tests.traffic.zero_model import NAMESPACES, SleepingModel, spawn
-from tests.traffic.zero_requests import Answered, ask, ask_at_once
+from tests.traffic.zero.keda import Keda, install_keda
+from tests.traffic.zero.model import NAMESPACES, SleepingModel, spawn
+from tests.traffic.zero.requests import Answered, ask, ask_at_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.cluster.processes import Process
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 _OCCUPANT = "occupant"
 
 
