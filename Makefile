@@ -104,7 +104,7 @@ argocd: install binaries ## Sync examples/argocd/ with Argo CD on a local cluste
 	$(BIN)/python -m pytest tests/argocd -m argocd -v -rP
 
 accuracy: install ## Compare the memory model with measurements (FILE=table.csv: with another table)
-	$(BIN)/python -m tests.accuracy $(if $(FILE),--file $(FILE)) --leave-one-size-out
+	$(BIN)/python -m tests.accuracy $(if $(FILE),--file $(FILE)) --leave-one-out
 
 speed-accuracy: install ## Compare the speed model with measurements (FILE=table.csv: with another table)
 	$(BIN)/python -m tests.speed_accuracy $(if $(FILE),--file $(FILE))

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from internvl_operator import __version__
+from internvl_operator.cli.printable_output import printable_output
 
 VERBS = {
     "plan": "what a model needs: GPUs, tp, quantization, memory, and the command line",
@@ -58,7 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return 2
     try:
-        code: int = module.main(given[1:])
+        with printable_output(sys.stdout, sys.stderr):
+            code: int = module.main(given[1:])
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader has seen enough, as `head` does; nothing is left to flush at exit.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from internvl_operator.catalog.engines import SUPPORTED_VERSIONS
 from internvl_operator.catalog.gpus import GPUS
+from internvl_operator.catalog.models import MODELS, SERIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,6 +50,9 @@ def filled(schema: Schema, values: str) -> Schema:
     # Pods select nodes by the listed name. An unknown product is for resources that give their GPU's memory.
     nicknames = sorted({name for known in GPUS for name in known.nicknames})
     gpu["inventory"]["propertyNames"] = {"type": "string", "minLength": 1, "not": {"enum": nicknames}}
+    policy = schema["properties"]["admissionPolicy"]["properties"]
+    policy["allowedSizes"]["items"]["enum"] = list(dict.fromkeys(size for _, size in MODELS))
+    policy["allowedSeries"]["items"]["enum"] = list(SERIES)
     return schema
 
 

@@ -57,6 +57,9 @@ _QUANTITIES = (
 )
 _VARIABLES = ("HTTP_PROXY", "HF_HUB_X", "HOME", "LD_PRELOAD", "A", "NO_PROXY", "CUDA_VISIBLE_DEVICES", "ß")
 _INTEGERS = (0, 1, 2, 3, 4, 8, 16, 128, 512, 8192, -1, 2**31 - 1, 2**63 - 1, 2**63)
+_MANY = 100
+"""Items of what has no bound."""
+
 _NAMES = ("models", "a", "team-a", "x" * 253, "UPPER", "8b")
 _WRONG: tuple[Any, ...] = (None, True, 5, 1.5, "text", [], {}, [None], {"a": {"a": {}}})
 
@@ -73,6 +76,11 @@ def random_spec(random: Random) -> dict[str, Any]:
     if random.random() < 0.125:
         _spoil(spec, random)
     return spec
+
+
+def random_value(schema: Schema, random: Random) -> Any:
+    """A value that a schema takes, such as a status that somebody wrote."""
+    return _value(schema, "", random, random.choice((0.1, 0.5, 0.9)))
 
 
 def _plausible(spec: dict[str, Any]) -> dict[str, Any]:
@@ -92,7 +100,7 @@ def _value(schema: Schema, name: str, random: Random, fill: float) -> Any:
         return random.choice(schema["enum"])
     match schema.get("type", "either"):
         case "object" if "additionalProperties" in schema:
-            most = random.choice((0, 1, 2, schema["maxProperties"]))
+            most = random.choice((0, 1, 2, schema.get("maxProperties", _MANY)))
             keys = [
                 random.choice(("team", "example.com/a", "zone", "cpu", "memory")),
                 *map("k{}".format, range(most)),
@@ -102,7 +110,7 @@ def _value(schema: Schema, name: str, random: Random, fill: float) -> Any:
         case "object":
             return _object(schema, random, fill)
         case "array":
-            count = random.choice((0, 1, 1, 2, 3, schema["maxItems"] if fill < 0.5 else 4))
+            count = random.choice((0, 1, 1, 2, 3, schema.get("maxItems", _MANY) if fill < 0.5 else 4))
             return [_value(schema["items"], name, random, fill) for _ in range(count)]
         case "integer":
             bounds = [schema[bound] for bound in ("minimum", "maximum") if bound in schema]

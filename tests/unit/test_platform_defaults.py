@@ -13,6 +13,7 @@ from internvl_operator.__main__ import main
 from internvl_operator.api.parsing import parse
 from internvl_operator.api.platform_defaults import NO_DEFAULTS, PlatformDefaults, read_platform_defaults
 from internvl_operator.desired import Desired, desired_state
+from internvl_operator.manifests.trusted_record import RECORD_HASH, record_hash
 from internvl_operator.observed import Observed
 from internvl_operator.planner.nodes.inventory import inventory_for
 from internvl_operator.planner.request import request_of
@@ -53,9 +54,7 @@ async def children(
     spec: dict[str, Any], platform: PlatformDefaults = PLATFORM, running: dict[str, Any] | None = None
 ) -> dict[str, Any]:
     """Return the children of a resource on nodes with A100s, by kind."""
-    body = resource(spec)
-    body["metadata"]["uid"] = "1"
-    desired = await desired_state(Observed(body=body, deployment=running), inventory, NOW, platform)
+    desired = await _desired(spec, platform, running)
     assert desired.children is not None
     return {child["kind"]: child for child in desired.children.manifests}
 
@@ -340,4 +339,5 @@ async def _desired(
 ) -> Desired:
     body = resource(spec)
     body["metadata"]["uid"] = "1"
+    body["status"] = {RECORD_HASH: record_hash(running)}
     return await desired_state(Observed(body=body, deployment=running), inventory, NOW, platform)

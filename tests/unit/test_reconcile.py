@@ -161,6 +161,7 @@ async def test_a_release_that_only_a_newer_operator_knows_stays_as_it_is(world: 
         annotations[name] = annotations[name].replace(DEFAULT_VERSION, "9.9.0")
     annotations[RECORD_VERSION_ANNOTATION] = str(RECORD_VERSION + 1)
     world.cache.put(DEPLOYMENT, world.cluster.edit("Deployment", KEY))
+    world.confirm_record()
 
     await world.reconcile()
 

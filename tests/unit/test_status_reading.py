@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from internvl_operator.cli.status import status_command
+from internvl_operator.__main__ import main
 from internvl_operator.kube.kinds import DEPLOYMENT, NODE, POD, RESOURCE
 from internvl_operator.kube.port import Kind
 from tests.fake_api import FakeApi
@@ -52,7 +52,7 @@ def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def rows(capsys: pytest.CaptureFixture[str]) -> list[str]:
-    assert status_command.main(["-A", "-o", "json"]) in (0, 1)
+    assert main(["status", "-A", "-o", "json"]) in (0, 1)
     return [row["name"] for row in json.loads(capsys.readouterr().out)["resources"]]
 
 
@@ -96,7 +96,7 @@ def test_no_text_of_others_acts_on_the_terminal(
     stalled["status"] = {"observedGeneration": 1, "conditions": types}
     api.objects[path(RESOURCE)] = listed(stalled)
 
-    status_command.main(["-A", "-o", output])
+    main(["status", "-A", "-o", output])
 
     shown = capsys.readouterr().out
     assert "\\u001b[2J\\u009b31m\\u202ethis" in shown

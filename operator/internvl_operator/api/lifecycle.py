@@ -26,7 +26,7 @@ class Load(ApiModel):
     tiles: Annotated[int, Field(ge=1, le=13)] | None = None
     """Tiles of one image, thumbnail included, in place of imageSize. Default: 7."""
     prompt_tokens: Annotated[int, Field(ge=1, le=1048576)] = 64
-    """Tokens of the text beside the images. Default: 64."""
+    """Text tokens of each request, in addition to its images. Default: 64."""
     output_tokens: Annotated[int, Field(ge=1, le=1048576)] = 128
     """Tokens of one answer. Default: 128."""
     time_to_first_token_seconds: Annotated[float, Field(gt=0, le=3600)] | None = None

@@ -128,7 +128,7 @@ class PlatformDefaults(ApiModel):
     node_selector: LabelMap = {}
     """Node labels that the pods need; those of the resource win."""
     tolerations: list[Toleration] = []
-    """Tolerations of the pods, beside those of the resource."""
+    """Tolerations of the pods, in addition to those of the resource."""
     identity: Identity | None = None
     """User and groups of pods whose resource names none."""
     runtime_class_name: Name | None = None

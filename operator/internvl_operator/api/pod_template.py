@@ -68,7 +68,7 @@ class PodTemplate(ApiModel):
     annotations: StringMap = {}
     """Annotations added to the pods."""
     node_selector: LabelMap = {}
-    """Node labels that the pods need, beside the GPU product that the plan pins."""
+    """Node labels that the pods need, in addition to the GPU product that the plan pins."""
     tolerations: Annotated[list[Toleration], Field(max_length=32)] = []
     """Tolerations added to the one for the GPU resource's own taint."""
     affinity: Affinity | None = None

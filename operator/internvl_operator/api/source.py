@@ -61,9 +61,9 @@ class ImageSource(ApiModel):
     """An OCI image whose files are the model, mounted as an image volume (Kubernetes 1.35 or the feature gate)."""
 
     reference: Annotated[str, Field(max_length=512, pattern=r"^[a-z0-9][-a-zA-Z0-9._/:@]*$")]
-    """Image reference."""
+    """Reference of the image, for example registry.example.com/internvl2-8b:1."""
     pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
-    """When the image is pulled. Default: as Kubernetes has it for the reference's tag."""
+    """When the image is pulled. Default: Kubernetes's, which is Always for the tag latest, else IfNotPresent."""
 
 
 class ModelSource(ApiModel):
@@ -87,16 +87,16 @@ class ModelSource(ApiModel):
 
 
 class ModelCache(ApiModel):
-    """A PersistentVolumeClaim that keeps what is downloaded: an existing one, or one that is made."""
+    """A PersistentVolumeClaim that keeps the downloaded files: an existing one, or one that the operator creates."""
 
     claim_name: Name | None = None
     """Name of an existing claim; several resources may share it."""
     size: Quantity | None = None
-    """Size of a claim that is made under the resource's own name and is deleted with it, for example 100Gi."""
+    """Size of a claim that the operator creates under the resource's name and deletes with it, for example 100Gi."""
     storage_class_name: Name | None = None
-    """StorageClass of the claim that is made. Default: the cluster's."""
+    """StorageClass of the created claim. Default: the cluster's default."""
     access_mode: Literal["ReadWriteOnce", "ReadWriteMany"] | None = None
-    """Access mode of the claim: ReadWriteOnce serves one replica. Default: ReadWriteOnce for a claim that is made,
+    """Access mode of the claim: ReadWriteOnce serves one replica. Default: ReadWriteOnce for a created claim,
     ReadWriteMany for an existing one."""
 
     rules = (
@@ -125,7 +125,7 @@ class ModelCache(ApiModel):
 
     @property
     def is_given(self) -> bool:
-        """Whether downloads are kept in a claim."""
+        """Whether the spec asks for a claim that keeps the downloaded files."""
         return self.size is not None or self.claim_name is not None
 
     @property
@@ -149,23 +149,23 @@ class ModelSpec(ApiModel):
         ]
         | None
     ) = None
-    """Repository of the model, OWNER/NAME; a fine-tune of the same series and size may stand here. Default:
-    OpenGVLab's."""
+    """Repository of the model on the hub, OWNER/NAME: for example a fine-tune of the same series and size. Default: the
+    repository of OpenGVLab for the series, size and quantization."""
     revision: Annotated[str, Field(max_length=128, pattern=r"^[A-Za-z0-9][-A-Za-z0-9_./]*$")] | None = None
     """Branch, tag or commit of the repository. Default: main."""
     source: ModelSource = ModelSource()
     """Where the files come from. Default: Hugging Face's public hub."""
     cache: ModelCache = ModelCache()
-    """A claim that keeps what is downloaded. Default: each pod downloads for itself."""
+    """A claim that keeps the downloaded files. Default: each pod downloads them for itself."""
 
     @property
     def has_own_files(self) -> bool:
-        """Whether the files come from a claim or an image."""
+        """Whether the files come from a claim or an image, and so are not downloaded."""
         return self.source.persistent_volume_claim is not None or self.source.image is not None
 
     @property
     def names_weights(self) -> bool:
-        """Whether it says which weights there are, in place of the catalogue."""
+        """Whether the spec itself names the weights, so that those of the catalogue do not count."""
         return self.repository is not None or self.has_own_files
 
     rules = (
@@ -174,17 +174,13 @@ class ModelSpec(ApiModel):
             "(!has(self.source.persistentVolumeClaim) && !has(self.source.image))",
             "model.cache keeps what is downloaded from a Hugging Face source: remove it, the claim or image has the "
             "files already",
-            lambda m: (
-                not m.cache.is_given or (m.source.persistent_volume_claim is None and m.source.image is None)
-            ),
+            lambda m: not m.cache.is_given or not m.has_own_files,
         ),
         Rule(
             "!has(self.revision) || !has(self.source) || "
             "(!has(self.source.persistentVolumeClaim) && !has(self.source.image))",
             "model.revision is for a Hugging Face source: remove it, and name the version in the claim's path "
             "or the image's reference",
-            lambda m: (
-                m.revision is None or (m.source.persistent_volume_claim is None and m.source.image is None)
-            ),
+            lambda m: m.revision is None or not m.has_own_files,
         ),
     )

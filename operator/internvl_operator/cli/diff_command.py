@@ -44,7 +44,7 @@ def diff_text(body: Mapping[str, Any]) -> str:
     offered = status["updateRevision"]
     return "\n".join(
         [
-            f"{name}: revision {status['revision']} runs, this operator would run revision {offered}:",
+            f"{name}: revision {status.get('revision')} runs, this operator would run revision {offered}:",
             *(f"  {change}" for change in status.get("updateChanges", ())),
             f"Its pods are restarted when spec.rollout.acceptedRevision is {offered}, with operatorUpdates: "
             "Automatic, and with the next change of the spec that reaches the pods.",

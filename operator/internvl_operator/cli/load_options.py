@@ -1,4 +1,4 @@
-"""The options that say what load is to be carried, for every verb that speaks of speed."""
+"""The options for the load that a plan must carry, for every verb that reports speed."""
 
 import argparse
 from collections.abc import Mapping
@@ -52,7 +52,7 @@ def add_load_options(parser: argparse.ArgumentParser) -> None:
         "--prompt-tokens",
         metavar="N",
         type=positive,
-        help=f"tokens of text beside the images ({DEFAULT_LOAD.prompt_tokens})",
+        help=f"text tokens of each request, in addition to its images ({DEFAULT_LOAD.prompt_tokens})",
     )
     load.add_argument(
         "--output-tokens",

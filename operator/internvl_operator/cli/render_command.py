@@ -1,4 +1,4 @@
-"""``internvl render``: the manifests that the controller would apply, but for their owner references."""
+"""``internvl render``: the manifests that the controller would apply, without their owner references."""
 
 import argparse
 from collections.abc import Sequence

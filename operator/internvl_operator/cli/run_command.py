@@ -18,7 +18,7 @@ from internvl_operator.runtime.leadership import LeaseLostError
 from internvl_operator.settings import Settings
 
 _LEAVE_SECONDS = 5.0
-"""Time that cancelled tasks get to end; whatever must not be lost is done before that."""
+"""How long cancelled tasks may take to end; nothing that must not be lost is left to do by then."""
 
 
 def main(arguments: Sequence[str]) -> int:

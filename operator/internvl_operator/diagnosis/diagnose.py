@@ -59,7 +59,7 @@ def _unscheduled(pods: Iterable[Pod], plan: Plan) -> Iterator[Finding]:
     waiting = scheduling_of(pods, plan.resource)
     if waiting is None:
         return
-    where = f"{waiting.pod} is scheduled nowhere since {waiting.since}: {waiting.message}"
+    where = f"{waiting.pod} has been unschedulable since {waiting.since}: {waiting.message}"
     if waiting.obstacle is Obstacle.GPU:
         what = f"{plan.gpus} x {plan.product or plan.resource}"
         absent = absence_of(plan)

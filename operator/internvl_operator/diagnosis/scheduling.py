@@ -13,7 +13,7 @@ class Obstacle(Enum):
     """What keeps a pod from being scheduled."""
 
     GPU = "gpu"
-    """A node fits but for its free GPUs."""
+    """A node would fit, but has too few free GPUs."""
     VOLUME = "volume"
     """A claim is missing, unbound, or bound to a volume elsewhere."""
     OTHER = "other"

@@ -15,7 +15,7 @@ _OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """An API server and the identity that it is spoken to with.
+    """An API server, and the identity of the client.
 
     Args:
         server: base URL.
@@ -25,7 +25,7 @@ class Credentials:
         authorization: value of the Authorization header.
         server_name: name in the server's certificate; None for the URL's host.
         proxy: URL of a proxy on the way to the server.
-        impersonation: further headers, by which the identity acts as another.
+        impersonation: headers by which the client acts as another user.
     """
 
     server: str
@@ -59,7 +59,7 @@ class Credentials:
 
 
 class _ServerNameContext(ssl.SSLContext):
-    """TLS settings in which one name stands for whatever host is connected to (kubeconfig's ``tls-server-name``)."""
+    """TLS settings that expect one name in the certificate of any host (kubeconfig's ``tls-server-name``)."""
 
     server_name: str | None = None
 

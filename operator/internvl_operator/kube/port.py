@@ -11,7 +11,7 @@ KubernetesObject = dict[str, Any]
 
 
 Keep = Callable[[KubernetesObject], KubernetesObject]
-"""Says what is kept of each object of a list, so that a long list of large objects is never held as a whole."""
+"""Returns the part of a listed object to keep, so that a long list of large objects is never in memory as a whole."""
 
 
 def whole(body: KubernetesObject) -> KubernetesObject:
@@ -75,7 +75,7 @@ class ClusterEvent:
 
 
 class ClusterError(Exception):
-    """The API did not do what it was asked; the message is the API's own."""
+    """The API server did not do what was requested; the message is its own."""
 
 
 class ConflictError(ClusterError):

@@ -66,7 +66,7 @@ def dearer_by(chosen: Candidate, request: PlanRequest, inventory: Inventory) -> 
 
 
 def _price(candidate: Candidate) -> tuple[bool, int, bool]:
-    """Return the order in which plans are dear: none at all, more GPUs, quantized weights."""
+    """Return what orders plans by price: first whether there is none, then the GPUs, then quantized weights."""
     return (candidate.outcome is not Outcome.OK, candidate.tp, candidate.awq)
 
 

@@ -85,7 +85,7 @@ class Controller:
         self._listed_at = self.clock()
 
     def observe(self, kind: Kind, event_type: str | None, body: Mapping[str, Any]) -> None:
-        """Take in an event of a watch."""
+        """Receive an event of a watch: cache the object, and enqueue the resource that it belongs to."""
         changed = self.cache.drop(kind, body) if event_type == "DELETED" else self._intake.put(kind, body)
         if changed:
             self.queue.add(resource_key(kind, body), _DELAYS.get(kind, GATHER_SECONDS))
@@ -95,7 +95,7 @@ class Controller:
         return self.cache.knows(kind, body)
 
     def skipped(self, kind: Kind, error: Exception) -> None:
-        """Take in that an event of a watch could not be read."""
+        """Receive an error: an event of a watch could not be read."""
         self._intake.skip(kind, error)
 
     def listed_by_informer(self, kind: Kind, namespace: str, keys: Collection[Key], version: int) -> None:

@@ -14,7 +14,7 @@ _log = logging.getLogger(__name__)
 
 
 class Intake:
-    """Puts objects into the cache, and says which of them cannot be kept as they are.
+    """Puts objects into the cache, and logs those that cannot be kept whole or at all.
 
     Args:
         cache: the watched objects.

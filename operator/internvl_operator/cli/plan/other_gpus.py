@@ -1,4 +1,4 @@
-"""What other GPUs carry the same load: whoever asks for one GPU may have the choice."""
+"""Which other GPUs carry the same load, for readers who can choose."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -17,7 +17,6 @@ from internvl_operator.cli.status.status_reading import Surroundings, read_rows,
 from internvl_operator.cli.status.status_row import Row
 from internvl_operator.cli.status.status_text import status_text
 from internvl_operator.kube.port import ClusterError
-from internvl_operator.text.printable import printable
 
 _SURROUNDINGS_SECONDS = 30.0
 """How often nodes and pods are read while watching: a cluster has many, and they change rarely."""
@@ -56,9 +55,9 @@ async def _once(options: argparse.Namespace) -> int:
     surroundings = await read_surroundings(options)
     rows = await _rows(options, surroundings)
     if options.output == "json":
-        print(printable(json.dumps(_document(rows, surroundings.capacity), indent=2, ensure_ascii=False)))
+        print(json.dumps(_document(rows, surroundings.capacity), indent=2, ensure_ascii=False))
     elif rows:
-        print(printable(_text(options, rows, surroundings)))
+        print(_text(options, rows, surroundings))
     else:
         return failed("status", f"there are no {KIND}s{_where(options)}", 0)
     return 0 if all(row.is_ready for row in rows) else NOT_READY
@@ -77,7 +76,7 @@ async def _watch(options: argparse.Namespace) -> int:
                 text = _text(options, rows, surroundings) if rows else f"No {KIND}s{_where(options)}."
             except ClusterError as error:
                 text = f"No answer: {error}"
-            screen.show(printable(text))
+            screen.show(text)
             await asyncio.sleep(options.watch)
 
 

@@ -102,7 +102,7 @@ async def read_rows(
 
 
 def _is_late(body: Mapping[str, Any]) -> bool:
-    """Return whether the status tells of another spec than the present one."""
+    """Return whether the status is that of an earlier generation of the spec."""
     return bool(body.get("status", {}).get("observedGeneration") != body["metadata"].get("generation"))
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from internvl_operator.api.reasons import Reason
-from internvl_operator.cli.status.durations import short, since, with_elapsed
+from internvl_operator.cli.status.durations import short_seconds, since, with_elapsed
 from internvl_operator.kube.objects import condition_of, is_true
 from internvl_operator.planner.document import plan_document
 from internvl_operator.planner.plan import Plan
@@ -15,8 +15,8 @@ _COMPARED = ("gpus", "product", "quantization", "engine", "sessionLen")
 
 
 _REFUSED = (
-    "act: the present spec is applied, and the status tells of an earlier one: the operator could not write it; see: "
-    "kubectl events --for internvldeployment/{}"
+    "act: the present spec is applied, but the status is that of an earlier one, as the operator could not write it; "
+    "see: kubectl events --for internvldeployment/{}"
 )
 
 
@@ -113,7 +113,7 @@ class Row:
         """Return how long a start takes, for a resource whose pods still have to start."""
         if self.plan is None or self.is_stalled or self.state == Reason.LOADING_WEIGHTS:
             return ""
-        start = short(timedelta(seconds=self.plan["expectedStartSeconds"]))
+        start = short_seconds(self.plan["expectedStartSeconds"])
         return f" (a start takes about {start}, without downloads)"
 
     def _changes(self) -> Iterator[str]:
