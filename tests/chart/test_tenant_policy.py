@@ -149,6 +149,7 @@ ATTEMPTS: dict[str, Spec] = {
     "no NetworkPolicy": {"networkPolicy": {"enabled": False}},
     "a NetworkPolicy for all": {"networkPolicy": {"from": [{"ipBlock": {"cidr": "0.0.0.0/0"}}]}},
     "a NetworkPolicy for all namespaces": {"networkPolicy": {"from": [{"namespaceSelector": {}}]}},
+    "a Gateway that may reach it": {"gateway": {"parentRefs": [{"name": "theirs", "namespace": "open"}]}},
     "egress of one's own": {"networkPolicy": {"egress": {"enabled": True}}},
     # Places
     "tolerating everything": _pod(tolerations=[{"operator": "Exists"}]),
