@@ -1,4 +1,4 @@
-"""From a resource to what it should have: parse, plan, render, pin. Pure but for the look at the nodes."""
+"""From a resource to what it should have: parse, plan, render, pin. Pure, except that a new plan reads the nodes."""
 
 from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
@@ -11,7 +11,7 @@ from internvl_operator.api.platform_defaults import NO_DEFAULTS, PlatformDefault
 from internvl_operator.api.reasons import Reason
 from internvl_operator.api.v1alpha1 import InternVLDeployment
 from internvl_operator.diagnosis.pods import pods_of
-from internvl_operator.diagnosis.surge import cramped_surge
+from internvl_operator.diagnosis.surge import blocked_surge
 from internvl_operator.kube.nesting import too_deep
 from internvl_operator.manifests.children import EVERY_KIND, Children, render_children
 from internvl_operator.manifests.objects.gateway.inferencepool import unmet_gateway
@@ -23,9 +23,9 @@ from internvl_operator.manifests.record import (
     carries_record,
     inputs_of,
     record_bytes,
-    record_of,
 )
 from internvl_operator.manifests.rollout import terminate_first_revision
+from internvl_operator.manifests.trusted_record import trusted_record
 from internvl_operator.observed import Observed
 from internvl_operator.planner.load.speed_of_plan import with_speed
 from internvl_operator.planner.nodes.inventory import Inventory, NoGpuKnownError
@@ -37,7 +37,7 @@ from internvl_operator.planner.sticky_plan import replanned
 from internvl_operator.problem import Problem
 
 REPLAN_SECONDS = 60.0
-"""A plan that failed for want of GPUs is tried again: nodes may have come."""
+"""A plan that failed for lack of GPUs is tried again after this time: nodes may have been added."""
 
 DEEPEST_SPEC = 64
 """Levels of a spec, several times what the fields have that Kubernetes's own types describe."""
@@ -74,10 +74,10 @@ class Desired:
         plan: the plan with its warnings, also when it is one that fails; None when no GPU is known.
         children: the objects that the resource should have, with their owner references; None when nothing may be
             changed.
-        look_again_after: seconds after which time alone may change what is desired.
+        look_again_after: seconds after which to reconcile again though nothing has changed; None for no such time.
         problem: why there are no children.
-        unmet: what of the spec the children cannot become.
-        is_record_newer: whether a newer operator says what the pods are made from, whatever the spec.
+        unmet: a part of the spec that the children cannot have.
+        is_record_newer: whether a newer operator wrote the record, so that its pod template stays whatever the spec.
         is_record_distrusted: whether the Deployment has a record that the operator did not write, so that the plan
             was made from the spec alone.
         shared_hostnames: sentences about hostnames that other resources ask for too.
@@ -116,7 +116,7 @@ async def desired_state(
         return Desired(problem=Problem(Reason.INVALID_SPEC, str(error)))
     resource = platform.applied_to(given)
     try:
-        stored = _trusted_record(observed)
+        stored = trusted_record(observed.deployment, observed.body.get("status") or {})
     except UnreadableRecordError as error:
         problem = Problem(Reason.NEWER_OPERATOR, _NEWER_OPERATOR.format(error))
         return Desired(resource=resource, problem=problem)
@@ -168,20 +168,6 @@ def _parsed(body: Mapping[str, Any]) -> InternVLDeployment:
     return parse(dict(body))
 
 
-def _trusted_record(observed: Observed) -> Record | None:
-    """Return what the Deployment was made from, as far as the resource's status confirms it.
-
-    The status may name another revision because somebody else wrote the record; or because the operator ended before it
-    wrote the status, and then it makes the same plan again.
-
-    Raises:
-        UnreadableRecordError: a newer operator wrote the record, in a way that this one does not know.
-    """
-    stored = record_of(observed.deployment)
-    revision = (observed.body.get("status") or {}).get("revision")
-    return stored if stored is not None and stored.is_of(revision) else None
-
-
 async def _plan(
     request: PlanRequest,
     inputs: str,
@@ -198,13 +184,13 @@ async def _plan(
     if stored is not None and is_suspended:
         # A new plan is made when the model is wanted again: its GPUs become free even if no plan would fit.
         return stored.plan
-    if stored is not None and stored.holds_for(inputs):
+    if stored is not None and stored.is_up_to_date_with(inputs):
         return replanned(stored.plan, request)
     return await _new_plan(request, inventory)
 
 
 async def _new_plan(request: PlanRequest, inventory: InventorySource) -> Plan:
-    """Return a plan for the cached nodes, or if it fails for fresh ones: nodes may have come meanwhile.
+    """Return a plan for the cached nodes or, if that fails, for freshly listed ones: nodes may have been added.
 
     Raises:
         NoGpuKnownError: neither the spec nor the cluster says which GPU there will be.
@@ -230,7 +216,7 @@ def _revision_without_room(
     resource: InternVLDeployment, plan: Plan, observed: Observed, now: datetime
 ) -> tuple[str | None, float | None]:
     """Return the revision that has waited long enough for GPUs of its own, or the seconds until it has."""
-    surge = cramped_surge(pods_of(observed.deployment, observed.pods), plan.resource)
+    surge = blocked_surge(pods_of(observed.deployment, observed.pods), plan.resource)
     if surge is None or resource.spec.rollout.strategy != "Auto":
         return None, None
     remaining = surge.remaining_wait(resource.spec.rollout.surge_timeout_seconds, now)

@@ -1,4 +1,4 @@
-"""The Kubernetes Events of a change of status: a pure function of the status before and after."""
+"""The Kubernetes Events and the log lines of a change of status: pure functions of the status before and after."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -8,18 +8,46 @@ from internvl_operator.kube.objects import condition_of, is_true
 from internvl_operator.kube.port import ClusterEvent
 
 _WAITING = frozenset(reason for reason in Reason if reason.outlook is Outlook.WAITING)
-"""Reasons that get an Event though nobody has to act; those that come and go by themselves get none."""
+"""Reasons that are worth an Event though nobody has to act. Reasons of mere progress are not."""
 
 
 def events_between(previous: Mapping[str, Any], current: Mapping[str, Any]) -> list[ClusterEvent]:
-    """Return what is worth telling people: a new plan, ready, why it is not, and an update."""
+    """Return the Events to record: a new plan, Ready, a problem, a changed rollout, and an update that is offered.
+
+    Args:
+        previous: the status before; empty for a new resource.
+        current: the status that was just written.
+    """
     return [
         *_planned(previous, current),
         *_ready(previous, current),
-        *_trouble(previous, current),
+        *_problem(previous, current),
         *_rollout(previous, current),
         *_update(previous, current),
     ]
+
+
+def log_lines_between(previous: Mapping[str, Any], current: Mapping[str, Any]) -> list[str]:
+    """Return what the log says of a change: a line for another plan, other pods, and another reason; none at rest."""
+    return [
+        *(f"planned: {event.message}" for event in _planned(previous, current)),
+        *_applied(previous, current),
+        *_reason(previous, current),
+    ]
+
+
+def _applied(previous: Mapping[str, Any], current: Mapping[str, Any]) -> Iterator[str]:
+    before, now = previous.get("revision"), current.get("revision")
+    if now and now != before:
+        instead = f" in place of {before}" if before else ""
+        yield f"revision {now} is rolled out{instead} ({current.get('rolloutStrategy')})"
+
+
+def _reason(previous: Mapping[str, Any], current: Mapping[str, Any]) -> Iterator[str]:
+    before, now = condition_of(previous, "Ready"), condition_of(current, "Ready")
+    if now is not None and not _is_same_reason(before, now):
+        message = f": {now['message']}" if now["message"] else ""
+        yield f"{now['reason']}{message}"
 
 
 def _planned(previous: Mapping[str, Any], current: Mapping[str, Any]) -> Iterator[ClusterEvent]:
@@ -28,7 +56,7 @@ def _planned(previous: Mapping[str, Any], current: Mapping[str, Any]) -> Iterato
 
 
 def _is_another_plan(before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> bool:
-    """Tell a new plan from the one before with more said of it: by a later operator, or by a better speed model."""
+    """Return whether the plan is another one; fields that a later operator adds and a new speed do not count."""
     return not before or any(now.get(key) != value for key, value in before.items() if key != "speed")
 
 
@@ -37,10 +65,10 @@ def _ready(previous: Mapping[str, Any], current: Mapping[str, Any]) -> Iterator[
         yield ClusterEvent("Normal", Reason.READY, _message(current, "Ready"))
 
 
-def _trouble(previous: Mapping[str, Any], current: Mapping[str, Any]) -> Iterator[ClusterEvent]:
-    """One Event for each new reason, be it that a person must act or that something else must change."""
+def _problem(previous: Mapping[str, Any], current: Mapping[str, Any]) -> Iterator[ClusterEvent]:
+    """Yield an Event for a new reason why the resource is not ready, and for a loss of Ready without a new spec."""
     now, before = condition_of(current, "Ready"), condition_of(previous, "Ready")
-    if now is None or now["status"] == "True" or _same(before, now):
+    if now is None or now["status"] == "True" or _is_same_reason(before, now):
         return
     if is_true(current, "Stalled") or now["reason"] in _WAITING:
         yield ClusterEvent("Warning", now["reason"], now["message"])
@@ -49,12 +77,12 @@ def _trouble(previous: Mapping[str, Any], current: Mapping[str, Any]) -> Iterato
 
 
 def _rollout(previous: Mapping[str, Any], current: Mapping[str, Any]) -> Iterator[ClusterEvent]:
-    """Tell of a lack of GPUs that was found out: another way to roll out without another spec."""
-    found_out = previous.get("observedGeneration") == current["observedGeneration"]
+    """Yield an Event when a lack of GPUs, and not a new spec, has turned a surge into TerminateFirst."""
+    is_same_spec = previous.get("observedGeneration") == current["observedGeneration"]
     before, now = previous.get("rolloutStrategy"), current.get("rolloutStrategy")
-    if found_out and (before, now) == ("Surge", "TerminateFirst"):
+    if is_same_spec and (before, now) == ("Surge", "TerminateFirst"):
         message = (
-            "no GPUs are free for a new pod beside the old ones: an old pod stops before a new one starts"
+            "no GPUs are free for a new pod while the old ones run: an old pod stops before a new one starts"
         )
         yield ClusterEvent("Normal", Reason.TERMINATE_FIRST, message)
 
@@ -65,7 +93,7 @@ def _update(previous: Mapping[str, Any], current: Mapping[str, Any]) -> Iterator
         yield ClusterEvent("Normal", Reason.UPDATE_AVAILABLE, _message(current, "UpdateAvailable"))
 
 
-def _same(before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> bool:
+def _is_same_reason(before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> bool:
     return before is not None and (before["status"], before["reason"]) == (now["status"], now["reason"])
 
 

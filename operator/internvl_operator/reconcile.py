@@ -1,6 +1,7 @@
 """The only orchestration: from the cached state of one resource to its children and its status."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -12,7 +13,7 @@ from internvl_operator.api.v1alpha1 import API_VERSION, KIND
 from internvl_operator.apply.child_writer import ChildWriter
 from internvl_operator.desired import Desired, InventorySource, desired_state
 from internvl_operator.diagnosis.hostnames import Hostnames
-from internvl_operator.events import events_between
+from internvl_operator.events import events_between, log_lines_between
 from internvl_operator.kube.cache import Cache
 from internvl_operator.kube.kinds import RESOURCE
 from internvl_operator.kube.objects import condition_of, key_of
@@ -30,18 +31,21 @@ from internvl_operator.manifests.children import Children
 from internvl_operator.observed import Observed, observe
 from internvl_operator.problem import Problem
 from internvl_operator.status import Status, internal_error_status, status_of
+from internvl_operator.text.log_limit import LimitedLog
+
+_log = logging.getLogger(__name__)
 
 _RECORD_DISTRUSTED = ClusterEvent(
     "Warning",
     Reason.RECORD_IGNORED,
     "the annotations internvl.dev/* of the Deployment are not what the operator wrote, and nothing of them is applied: "
-    "it plans anew from the spec, and writes them again",
+    "it makes a new plan from the spec, and writes them again",
 )
 
 
 _STATUS_REFUSED = (
-    "the API server refuses this resource's status, which therefore tells of an earlier state: {}; see whether the CRD "
-    "is of another release than the operator, and report it if it is not"
+    "the API server refuses to store the new status of this resource, so the status that it shows is an older one: {}; "
+    "see whether the CRD and the operator are of the same release, and if they are, report this as a bug"
 )
 
 
@@ -51,12 +55,12 @@ class _NewerSpecError(Exception):
 
 @dataclass(kw_only=True, eq=False)
 class Reconciler:
-    """Brings one resource after another to what its spec says. Level-triggered and idempotent.
+    """Makes the children and the status of a resource match its spec. Level-triggered and idempotent.
 
     Args:
         cluster: the Kubernetes API.
         cache: the watched objects; the answers to the reconciler's own writes are added to it.
-        children: the kinds of children that the cluster knows, by name.
+        children: the kinds of children that the API server serves, by their names.
         inventory: reads the GPUs of the cluster.
         now: returns the time, with its zone.
         platform: the installation's defaults.
@@ -74,16 +78,18 @@ class Reconciler:
     def __post_init__(self) -> None:
         self._writer = ChildWriter(self.cluster, self.cache, self.children, self.now)
         self._hostnames = Hostnames()
+        self._log = LimitedLog(_log, lambda: self.now().timestamp())
 
     async def reconcile(self, key: Key) -> float | None:
-        """Bring a resource to what its spec says; return the seconds after which to look again, if any.
+        """Reconcile a resource; return the seconds after which to requeue it, or None.
 
         Raises:
             ClusterError: the API failed, or refused a child, in a way that a later try may mend.
         """
         body = self.cache.get(RESOURCE, key)
         if body is None or body["metadata"].get("deletionTimestamp"):
-            self.reasons.pop(key, None)
+            if self.reasons.pop(key, None) is not None:
+                self._say(key, "deleted")
             self._writer.forget(key)
             self._hostnames.forget(key)
             return None
@@ -113,10 +119,10 @@ class Reconciler:
     async def _make_children(
         self, observed: Observed, desired: Desired, children: Children
     ) -> Problem | None:
-        """Bring the children to what is desired in two waves of writes: what pods need, then what makes pods.
+        """Write the children in two waves, first what pods need, then the Deployment; then delete unwanted ones.
 
         Returns:
-            What stands in the way, or None when everything is as it should be.
+            The problem to report in the status, or None when all children are as desired.
 
         Raises:
             NotFoundError: the resource is gone.
@@ -125,12 +131,13 @@ class Reconciler:
         """
         body = observed.body
         if not observed.is_new and self._writer.lacks(children.manifests):
-            # The cache may not know yet that the resource is deleted, though its children are collected already: made
-            # again, they would be collected again, and so on.
+            # The garbage collector may have deleted the children of a resource whose deletion the cache has not seen
+            # yet. Children that are made again then would be deleted again, and so on.
             await self._must_exist(body)
         writes = [self._writer.apply(child, body) for child in children.in_wave(Wave.BEFORE_PODS)]
         if observed.is_new:
-            # Written beside the first wave, the status shows before there are pods whether this is still the spec.
+            # The answer to this write carries the latest generation: a spec that has changed is noticed before there
+            # are pods.
             writes.insert(0, self._write_status(body, desired, None))
         problems = await _all_of(writes)
         if (problem := _blocking(problems)) is None:
@@ -168,6 +175,12 @@ class Reconciler:
         if status != previous:
             await self._put_status(body, previous, status)
 
+    def _say(self, key: Key, line: str, **fields: str) -> None:
+        """Write a line about a resource into the log; the same one at most once a minute."""
+        self._log.inform(
+            (key, line), f"{key}: {line}", {"namespace": key.namespace, "resource": key.name, **fields}
+        )
+
     def _time(self) -> str:
         return self.now().strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -176,7 +189,7 @@ class Reconciler:
 
         Raises:
             _NewerSpecError: the answer shows a newer spec than the reconciled one. The cache has the newer resource
-                now, so that the watch's event about it will be skipped: the resource must be reconciled again.
+                now, so the watch event of that change will look like no change: the resource must be requeued.
             ClusterError: the API failed.
         """
         known = self.cache.get(RESOURCE, key_of(body)) or body
@@ -195,12 +208,14 @@ class Reconciler:
         try:
             written = await self.cluster.patch_status(manifest)
         except InvalidError as error:
-            # The status goes on telling of another spec; only an Event can still say so.
+            # The stored status stays that of an older state. An Event is the only way left to say so.
             await self.cluster.record_event(
                 body, ClusterEvent("Warning", Reason.STATUS_REFUSED, _STATUS_REFUSED.format(error))
             )
             raise
         self.cache.put(RESOURCE, written)
+        for line in log_lines_between(previous, status):
+            self._say(key_of(body), line, reason=_reason(status), revision=status.get("revision", ""))
         for event in events_between(previous, status):
             await self.cluster.record_event(written, event)
         return written
@@ -219,7 +234,7 @@ async def _all_of(writes: Iterable[Awaitable[Problem | None]]) -> list[Problem]:
     """Wait until each of some writes has ended, and return their problems.
 
     Raises:
-        Exception: what the first write raises that does, once none is under way any more.
+        Exception: the exception of the first write that failed, raised after all writes have ended.
     """
     outcomes = await asyncio.gather(*writes, return_exceptions=True)
     for outcome in outcomes:

@@ -17,9 +17,11 @@ from internvl_operator.diagnosis.diagnose import diagnose
 from internvl_operator.diagnosis.finding import Finding
 from internvl_operator.diagnosis.routes import picker_troubles, refusals
 from internvl_operator.kube.objects import condition_of
+from internvl_operator.manifests.children import Children
 from internvl_operator.manifests.labels import selector
 from internvl_operator.manifests.objects.service import endpoint
 from internvl_operator.manifests.server_arguments import served_name
+from internvl_operator.manifests.trusted_record import RECORD_HASH, record_hash
 from internvl_operator.observed import Observed
 from internvl_operator.planner.document import plan_document
 from internvl_operator.planner.plan import Plan
@@ -45,7 +47,7 @@ def status_of(
         desired: what the resource should have.
         observed: what it has.
         problem: what stands in the way.
-        previous: the status so far, from which transition times are kept.
+        previous: the stored status, whose transition times are kept.
         now: the time, in RFC 3339.
     """
     resource, plan, children = desired.resource, desired.plan, desired.children
@@ -71,7 +73,7 @@ def status_of(
     if plan is not None and resource is not None:
         status["modelName"] = resource.spec.server.model_name or served_name(plan)
     if children is not None:
-        status["revision"] = children.revision
+        status |= _applied(children, observed, previous)
         status["rolloutStrategy"] = children.strategy.value
     if update is not None:
         status["updateRevision"] = update.revision
@@ -95,6 +97,17 @@ def internal_error_status(previous: Mapping[str, Any], generation: int, error: E
     ]
     times = [_with_times(item, generation, previous, now) for item in failed]
     return {**previous, "observedGeneration": generation, "conditions": times + kept}
+
+
+def _applied(children: Children, observed: Observed, previous: Mapping[str, Any]) -> Status:
+    """Return what confirms the record of the Deployment, which may not have been written yet.
+
+    Until it has been, the status confirms the record that is there; before there is a Deployment, the one to come.
+    """
+    wanted = {"revision": children.revision, RECORD_HASH: children.record_hash}
+    if observed.deployment is None or record_hash(observed.deployment) == children.record_hash:
+        return wanted
+    return {name: previous[name] for name in wanted if name in previous}
 
 
 def _conditions(desired: Desired, observed: Observed, problem: Problem | None) -> list[Condition]:

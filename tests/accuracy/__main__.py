@@ -1,4 +1,4 @@
-"""How exact the memory model is: ``python -m tests.accuracy [--file CSV] [--leave-one-size-out] [--cells]``.
+"""How exact the memory model is: ``python -m tests.accuracy [--file CSV] [--leave-one-out] [--cells]``.
 
 Prints a line for each file and backend, the outcomes that are wrong, and last the figures as
 ``METRIC name=value``; percentages are of what was measured.
@@ -6,20 +6,22 @@ Prints a line for each file and backend, the outcomes that are wrong, and last t
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from internvl_operator.catalog.models import Backend
 from internvl_operator.planner.memory.estimate import estimate
 from tests.accuracy.cells import TABLES, Cell, read_cells
-from tests.accuracy.comparison import Comparison, Errors, compare, leave_one_size_out
+from tests.accuracy.comparison import Comparison, Errors, compare, leave_out, series_of, size_of
 
 
 def main(arguments: Sequence[str]) -> int:
     """Print the comparison; return 1 when an outcome is wrong."""
     parser = argparse.ArgumentParser(prog="python -m tests.accuracy", description="Compare the memory model.")
     parser.add_argument("--file", type=Path, nargs="+", default=TABLES, help="tables of measured cells")
-    parser.add_argument("--leave-one-size-out", action="store_true", help="predict each size from the others")
+    parser.add_argument(
+        "--leave-one-out", action="store_true", help="predict each size, and each series, from the others"
+    )
     parser.add_argument("--cells", action="store_true", help="print each cell")
     options = parser.parse_args(arguments)
 
@@ -38,8 +40,9 @@ def main(arguments: Sequence[str]) -> int:
             metrics |= _metrics(f"{path.stem}-{backend}".replace("-", "_").replace(".", "_"), comparison)
             total += comparison.cells
             right += comparison.cells - len(comparison.wrong)
-    if options.leave_one_size_out:
-        metrics |= _print_left_out(options.file)
+    if options.leave_one_out:
+        metrics |= _print_left_out(options.file, "size", size_of)
+        metrics |= _print_left_out(options.file, "series", series_of)
     metrics |= {"outcomes": total, "outcomes_right": right}
     for name, value in metrics.items():
         print(f"METRIC {name}={value:g}")
@@ -83,15 +86,15 @@ def _metrics(prefix: str, comparison: Comparison) -> dict[str, float]:
     return metrics | {f"{prefix}_outcomes_wrong": len(comparison.wrong)}
 
 
-def _print_left_out(paths: Sequence[Path]) -> dict[str, float]:
+def _print_left_out(paths: Sequence[Path], name: str, group_of: Callable[[Cell], str]) -> dict[str, float]:
     cells = [cell for path in paths for cell in read_cells(path)]
-    errors = leave_one_size_out(cells, [cell for path in TABLES for cell in read_cells(path)])
-    print("used memory of a size, the constants fitted to the other sizes:")
-    for (family, size), of_size in errors.items():
-        print(f"  {family.name}, {size}: {_spread(of_size)}")
+    errors = leave_out(cells, [cell for path in TABLES for cell in read_cells(path)], group_of)
+    print(f"used memory of a {name}, the constants fitted to all others:")
+    for (family, group), of_group in errors.items():
+        print(f"  {family.name}, {group}: {_spread(of_group)}")
     return {
-        "left_out_size_mean_percent": _percent(max((e.mean for e in errors.values()), default=0.0)),
-        "left_out_size_worst_percent": _percent(max((e.worst for e in errors.values()), default=0.0)),
+        f"left_out_{name}_mean_percent": _percent(max((e.mean for e in errors.values()), default=0.0)),
+        f"left_out_{name}_worst_percent": _percent(max((e.worst for e in errors.values()), default=0.0)),
     }
 
 

@@ -16,7 +16,11 @@ MEASUREMENTS = Path(__file__).parent.parent / "measurements"
 A100 = MEASUREMENTS / "a100-80gb-seed-table.csv"
 H200 = MEASUREMENTS / "h200-lmdeploy-0.18.0.csv"
 H200_EDGES = MEASUREMENTS / "h200-lmdeploy-0.18.0-edges.csv"
-TABLES = (A100, H200, H200_EDGES)
+H200_SERIES = MEASUREMENTS / "h200-lmdeploy-0.18.0-series.csv"
+FITTED_TABLES = (A100, H200, H200_EDGES)
+"""InternVL2, to which the constants are fitted."""
+TABLES = (*FITTED_TABLES, H200_SERIES)
+"""All: the further series are predicted by the constants of InternVL2."""
 
 Row = Mapping[str, str]
 
@@ -43,6 +47,7 @@ class Cell:
     ``size`` is as ``Model.short_name`` has it.
     """
 
+    series: str
     size: str
     engine: Engine
     request: MemoryRequest
@@ -81,6 +86,7 @@ def _read_cell(row: Row) -> Cell:
     preferred = release.backends_for(model.language.architecture)[0]
     ratio = float(row["cache_max_entry_count"])
     return Cell(
+        series=model.series,
         size=model.short_name,
         engine=release,
         request=MemoryRequest(

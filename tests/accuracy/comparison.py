@@ -1,6 +1,6 @@
 """The memory model against measured cells."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import mean
 
@@ -9,7 +9,7 @@ from internvl_operator.planner.memory.estimate import estimate
 from internvl_operator.planner.outcome import Outcome
 from internvl_operator.planner.parallelism import check_parallelism
 from tests.accuracy.cells import Cell
-from tests.accuracy.fit import FAMILIES, Family, fit, predicted_used
+from tests.accuracy.fit import FAMILIES, Family, UndeterminedError, fit, predicted_used
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,24 +71,40 @@ def predicted_outcome(cell: Cell) -> Outcome:
     return Outcome.REJECTED if refusal else estimate(request).outcome
 
 
-def leave_one_size_out(cells: Sequence[Cell], known: Sequence[Cell]) -> dict[tuple[Family, str], Errors]:
-    """Return the errors of the used memory of each size, the constants fitted to other sizes alone.
+def leave_out(
+    cells: Sequence[Cell], known: Sequence[Cell], group_of: Callable[[Cell], str]
+) -> dict[tuple[Family, str], Errors]:
+    """Return the errors of the used memory of each group, the constants fitted to the other groups alone.
 
-    A size that is the only one of its family has no other sizes to fit to.
+    A group without which the constants of its family cannot be told is left out: the only group, and InternVL2 among
+    the series, which alone has cells with several GPUs.
 
     Args:
         cells: the cells to predict.
         known: the cells to fit to.
+        group_of: names the group of a cell, such as its size.
     """
     errors: dict[tuple[Family, str], Errors] = {}
     for family in FAMILIES:
         own = [cell for cell in cells if family.holds(cell) and cell.used_mib is not None]
-        for size in sorted({cell.size for cell in own}):
-            others = [cell for cell in known if family.holds(cell) and cell.size != size]
-            if others:
+        for group in sorted(set(map(group_of, own))):
+            others = [cell for cell in known if family.holds(cell) and group_of(cell) != group]
+            try:
                 constants = fit(family, others)
-                errors[family, size] = _used_errors([cell for cell in own if cell.size == size], constants)
+            except UndeterminedError:
+                continue
+            errors[family, group] = _used_errors([cell for cell in own if group_of(cell) == group], constants)
     return errors
+
+
+def size_of(cell: Cell) -> str:
+    """Return a cell's size, with the series where that is not InternVL2."""
+    return cell.size
+
+
+def series_of(cell: Cell) -> str:
+    """Return a cell's series."""
+    return cell.series
 
 
 def _used_errors(cells: Iterable[Cell], constants: Calibration) -> Errors:

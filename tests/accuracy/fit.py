@@ -12,7 +12,7 @@ from internvl_operator.catalog.models import Backend
 from internvl_operator.planner.memory.constants import Calibration, calibration
 from internvl_operator.planner.memory.footprint import footprint_of
 from internvl_operator.planner.outcome import Outcome
-from tests.accuracy.cells import TABLES, Cell, read_cells
+from tests.accuracy.cells import FITTED_TABLES, Cell, read_cells
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,11 @@ FAMILIES = (
 
 
 def fit(family: Family, cells: Iterable[Cell]) -> Calibration:
-    """Return the constants that a family's cells determine, rounded as they are committed."""
+    """Return the constants that a family's cells determine, rounded as they are committed.
+
+    Raises:
+        UndeterminedError: they do not determine all of them.
+    """
     base = family.committed
     units = [replace(base, **{name: getattr(base, name) + 1.0}) for name in family.fitted]
     rows, targets = [], []
@@ -104,12 +108,24 @@ def _equations(cells: Iterable[Cell]) -> Iterator[_Equation]:
             yield _Equation(predicted_kv_cache, cell, cell.kv_cache_mib)
 
 
+class UndeterminedError(ValueError):
+    """The equations leave an unknown open."""
+
+
 def least_squares(rows: Sequence[Sequence[float]], targets: Sequence[float]) -> list[float]:
-    """Return the x that makes ``rows · x`` come nearest to the targets, by the normal equations."""
+    """Return the x that makes ``rows · x`` come nearest to the targets, by the normal equations.
+
+    Raises:
+        UndeterminedError: more than one x does.
+    """
     columns = list(zip(*rows, strict=True))
+    if not columns:
+        raise UndeterminedError
     system = [[_dot(a, b) for b in columns] + [_dot(a, targets)] for a in columns]
     for pivot in range(len(system)):
         system[pivot:] = sorted(system[pivot:], key=lambda row: -abs(row[pivot]))
+        if not system[pivot][pivot]:
+            raise UndeterminedError
         head = [value / system[pivot][pivot] for value in system[pivot]]
         system = [
             head if index == pivot else [value - row[pivot] * h for value, h in zip(row, head, strict=True)]
@@ -128,7 +144,7 @@ def _rounded(name: str, value: float) -> float:
 
 def main() -> int:
     """Print the refitted constants beside the committed ones; return 1 when they differ."""
-    cells = [cell for path in TABLES for cell in read_cells(path)]
+    cells = [cell for path in FITTED_TABLES for cell in read_cells(path)]
     differ = False
     for family in FAMILIES:
         refitted = fit(family, cells)

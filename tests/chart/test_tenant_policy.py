@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from internvl_operator.api.crd import custom_resource_definition
 from tests.chart.tools import CHART, of_kind, rendered
 from tests.cluster.api import APPLY, Api
 from tests.cluster.control_plane import LocalCluster
 from tests.cluster.custom_resources import install_crds
 from tests.cluster.operator_process import resource
+from tests.cluster.specs.schema import nodes, spec_schema
 from tests.cluster.waiting import apply, eventually
 
 if TYPE_CHECKING:
@@ -131,6 +133,8 @@ ATTEMPTS: dict[str, Spec] = {
     "another runtime class": _pod(runtimeClassName="unconfined"),
     "another scheduler": _pod(schedulerName="mine"),
     "root": _pod(securityContext={"runAsUser": 0, "runAsNonRoot": False}),
+    "another identity": _pod(identity="ClusterAssigned"),
+    "the usual identity by name": _pod(identity="Fixed"),
     "kernel parameters": _pod(securityContext={"sysctls": [{"name": "net.core.somaxconn", "value": "1"}]}),
     # Services
     "an open LoadBalancer": {"service": {"type": "LoadBalancer"}, "networkPolicy": {"enabled": False}},
@@ -180,6 +184,13 @@ ATTEMPTS: dict[str, Spec] = {
     "an annotation for an injector": _pod(annotations={"sidecar.istio.io/inject": "true"}),
     # Amounts
     "another size": {"size": "76B"},
+    "another series": {"series": "InternVL3.5", "size": "8B"},
+    "another series by its commit": {
+        "series": "InternVL2.5",
+        "size": "8B",
+        "model": {"repository": "OpenGVLab/InternVL2_5-8B", "revision": COMMIT},
+    },
+    "a size that an allowed series has and others have not": {"series": "InternVL3", "size": "38B"},
     "as many GPUs as there are by default": {"gpu": None},
     "more GPUs": {"gpu": {"maxCount": 3}},
     "more GPUs by tp": {"gpu": {"maxCount": 4}, "engine": {"tp": 4}},
@@ -187,6 +198,83 @@ ATTEMPTS: dict[str, Spec] = {
     "more replicas by autoscaling": {"autoscaling": {"maxReplicas": 5}},
 }
 """What a tenant would write, in the place of the same section of a small resource."""
+
+WHOLE = (
+    "networkPolicy",
+    "podTemplate.affinity",
+    "podTemplate.topologySpreadConstraints",
+    "podTemplate.securityContext",
+    "podTemplate.tolerations",
+    "engine.env[].valueFrom.secretKeyRef",
+)
+"""Sections that the policy takes as a whole, or by a key of them that is tried."""
+
+
+HARMLESS = {
+    "what runs, of which size and series say how large it is": (
+        "quantization",
+        "engine.version",
+        "engine.backend",
+        "engine.sessionLen",
+        "engine.sessions",
+        "engine.cacheMaxEntryCount",
+        "engine.maxBatchSize",
+        "engine.quantPolicy",
+        "load",
+        "gpu.resource",
+        "gpu.product",
+        "gpu.memory",
+    ),
+    "when": ("suspend", "rollout", "autoscaling.minReplicas", "autoscaling.targetWaitingRequests"),
+    "part of something whose name is limited": (
+        "engine.env[].value",
+        "engine.env[].valueFrom.configMapKeyRef",
+        "engine.env[].valueFrom.fieldRef",
+        "engine.env[].valueFrom.fileKeyRef",
+        "engine.env[].valueFrom.resourceFieldRef",
+        "model.source.image.pullPolicy",
+        "model.source.persistentVolumeClaim.path",
+    ),
+    "its own server": ("server.port", "server.modelName", "monitoring.podMonitor"),
+    "amounts, which a ResourceQuota limits": (
+        "podTemplate.resources",
+        "model.cache.size",
+        "model.cache.accessMode",
+    ),
+}
+"""Fields that the policy leaves to a tenant, by the reason why."""
+
+
+def _fields(value: object, path: str = "") -> Iterator[str]:
+    """The paths of the leaves of a spec; a map's keys are leaves of it."""
+    match value:
+        case dict() if value:
+            for name, each in value.items():
+                yield from _fields(each, f"{path}.{name}".removeprefix("."))
+        case list() if value:
+            for each in value:
+                yield from _fields(each, f"{path}[]")
+        case _:
+            yield path
+
+
+def test_every_field_of_the_schema_is_tried_or_known_to_be_harmless() -> None:
+    """So that nobody adds a field by which a tenant gets past the policy."""
+    tried = {path for spec in ATTEMPTS.values() for path in _fields(spec)}
+    free = tuple(path for paths in HARMLESS.values() for path in paths)
+    leaves = {
+        path.removeprefix("spec.").removesuffix("{}")
+        for path, schema in nodes(spec_schema(custom_resource_definition()), "spec")
+        if not ({"properties", "items"} & schema.keys())
+    }
+    unknown = {
+        path
+        for path in leaves
+        if not path.startswith(free)
+        and not any(path.startswith(each) or each.startswith(f"{path}.") for each in tried)
+        and not path.startswith(WHOLE)
+    }
+    assert sorted(unknown) == []
 
 
 @pytest.fixture(scope="module")

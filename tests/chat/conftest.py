@@ -56,10 +56,16 @@ def captions(available: str = "True", ready: tuple[str, str] = ("Ready", "1 of 1
         {"type": "Ready", "status": available, "reason": reason, "message": message},
     ]
     return {
-        "metadata": {"name": "captions", "namespace": "vision"},
+        "metadata": {"name": "captions", "namespace": "vision", "uid": "uid-captions"},
         "spec": {"size": "8B", "server": {"apiKeySecretRef": {"name": "keys", "key": "engine"}}},
         "status": {"conditions": conditions, "endpoint": ENDPOINT},
     }
+
+
+def service(address: str, uid: str = "uid-captions") -> dict[str, Any]:
+    """The resource's Service, or that of another one."""
+    owner = {"kind": "InternVLDeployment", "name": "captions", "uid": uid, "controller": True}
+    return {"metadata": {"ownerReferences": [owner]}, "spec": {"clusterIP": address}}
 
 
 def pod(name: str, ready: str = "True", **metadata: Any) -> dict[str, Any]:

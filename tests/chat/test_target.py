@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import trustme
 
-from tests.chat.conftest import CORE, NAMESPACE, captions, listing, pod
+from tests.chat.conftest import CORE, NAMESPACE, captions, listing, pod, service
 from tests.cluster.waiting import eventually
 
 if TYPE_CHECKING:
@@ -34,12 +34,28 @@ def test_a_resource_is_reached_at_its_services_own_address(
     body = captions()
     body["status"]["endpoint"] = f"http://captions.vision.svc:{stub.port}/v1"
     api.objects[f"{NAMESPACE}/captions"] = body
-    api.objects[f"{CORE}/services/captions"] = {"spec": {"clusterIP": "127.0.0.1"}}
+    api.objects[f"{CORE}/services/captions"] = service("127.0.0.1")
     assert internvl("chat", "captions", "hello", "--via", "service")[0] == 0
 
 
+@pytest.mark.parametrize("verb", ["chat captions hello", "smoke captions", "bench captions"])
+def test_a_service_of_somebody_else_is_not_sent_the_key(
+    api: FakeApi, stub: Stub, internvl: Internvl, verb: str
+) -> None:
+    body = captions()
+    body["status"]["endpoint"] = f"http://captions.vision.svc:{stub.port}/v1"
+    api.objects[f"{NAMESPACE}/captions"] = body
+    name = verb.split()[0]
+    for theirs in (service("127.0.0.1", uid="theirs"), {"metadata": {}, "spec": {"clusterIP": "127.0.0.1"}}):
+        api.objects[f"{CORE}/services/captions"] = theirs
+        for way in (("--via", "service"), *([("--in-cluster",)] if name == "bench" else [])):
+            code, _, errors = internvl(*verb.split(), *way)
+            said = f"internvl {name}: the Service captions is not this resource's\n"
+            assert (code, errors.endswith(said)) == (1, True)
+
+
 def test_a_service_without_an_address_is_named(api: FakeApi, internvl: Internvl) -> None:
-    api.objects[f"{CORE}/services/captions"] = {"spec": {"clusterIP": "None"}}
+    api.objects[f"{CORE}/services/captions"] = service("None")
     code, _, errors = internvl("chat", "captions", "hello", "--via", "service")
     assert (code, errors) == (
         1,

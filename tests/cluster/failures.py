@@ -109,7 +109,7 @@ FAILURES = {
     "mounting": Failure(
         "a bound claim, and a node that does not get to a sandbox (PodReadyToStartContainers False)",
         "VolumePending",
-        ("mounts the volumes", "kubectl describe pod"),
+        ("mounting the volumes", "kubectl describe pod"),
         spec=claim("bound"),
         fate=fate("mounting"),
         misses=("PullingImage",),
@@ -124,7 +124,7 @@ FAILURES = {
     "pulling": Failure(
         "the sandbox is there, the container is still created",
         "PullingImage",
-        ("pulls the image since",),
+        ("pulling the image since",),
         spec=claim("bound"),
         fate=fate("pulling"),
         misses=(
@@ -169,7 +169,7 @@ FAILURES = {
     "loading": Failure(
         "the container runs and has not started",
         "LoadingWeights",
-        ("loads the weights since 20", "expected: about"),
+        ("loading the weights since 20", "expected: about"),
         fate=fate("not-ready"),
     ),
     "gpu-memory": Failure(
@@ -292,14 +292,14 @@ FAILURES = {
     "node-lost": Failure(
         "the pod's Ready becomes False while its containers stay ready",
         "NodeLost",
-        ("does not report since 20", "kubectl describe node plenty-"),
+        ("has not reported since 20", "kubectl describe node plenty-"),
         pod_fate=fate("node-lost"),
         misses=("EngineUnhealthy",),
     ),
     "unhealthy": Failure(
         "a pod that was ready runs, has started, and is not ready",
         "EngineUnhealthy",
-        ("does not answer /health since 20",),
+        ("has not answered /health since 20",),
         pod_fate=fate("unhealthy"),
         misses=(
             "NodeLost",

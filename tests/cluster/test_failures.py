@@ -138,7 +138,7 @@ def test_a_node_that_stops_to_report_is_recognised(failing: LocalCluster) -> Non
         found = condition(get(failing, "ivl", "cut-off", "failures"), "Ready")
         return found["message"] if found.get("reason") == "NodeLost" else None
 
-    assert "node lost does not report since 20" in eventually(
+    assert "node lost has not reported since 20" in eventually(
         message, "NodeLost", NODE_GRACE_SECONDS + SECONDS
     )
 

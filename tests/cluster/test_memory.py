@@ -167,3 +167,35 @@ def test_what_someone_else_made_is_left_alone(cluster: LocalCluster, namespace: 
     assert run.returncode == 2
     assert "memory-1b-tp1-r800 was not made by a measurement" in errors
     assert "memory-1b-tp1-r800" in _left(cluster, namespace)
+
+
+def test_two_measurements_in_one_namespace_leave_each_others_resources_alone(
+    cluster: LocalCluster, namespace: str, start: Any, tmp_path: Path
+) -> None:
+    base = {
+        "kind": "InternVLDeployment",
+        "spec": {"podTemplate": {"labels": {"internvl.test/fate": "not-ready"}}},
+    }
+    (tmp_path / "base.yaml").write_text(json.dumps(base))
+    first = start("--sizes", "1B", "--ratios", "0.8", "-f", "base.yaml")
+    eventually(lambda: "pod/" in _left(cluster, namespace), "the cell's pod is there")
+    (before,) = (body["metadata"]["uid"] for body in get_all(cluster, "ivl", namespace))
+
+    for journal, said in (
+        ("internvl-memory.jsonl", "another run uses internvl-memory.jsonl"),
+        ("other.jsonl", "memory-1b-tp1-r800 belongs to a measurement with another journal"),
+    ):
+        second = start("--sizes", "1B", "--ratios", "0.8", "--journal", journal)
+        _, errors = second.communicate(timeout=50)
+        assert (second.returncode, said in errors) == (2, True), errors
+
+    (after,) = (body["metadata"]["uid"] for body in get_all(cluster, "ivl", namespace))
+    assert (first.poll(), after) == (None, before)
+
+    # What a killed run left is taken over by the next run of the same measurement.
+    first.kill()
+    first.wait()
+    again = start("--sizes", "1B", "--ratios", "0.8")
+    _, errors = again.communicate(timeout=50)
+    assert again.returncode == 0, errors
+    assert _left(cluster, namespace) == ""

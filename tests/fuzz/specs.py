@@ -57,6 +57,9 @@ _QUANTITIES = (
 )
 _VARIABLES = ("HTTP_PROXY", "HF_HUB_X", "HOME", "LD_PRELOAD", "A", "NO_PROXY", "CUDA_VISIBLE_DEVICES", "ß")
 _INTEGERS = (0, 1, 2, 3, 4, 8, 16, 128, 512, 8192, -1, 2**31 - 1, 2**63 - 1, 2**63)
+_MANY = 100
+"""Items of what has no bound."""
+
 _NAMES = ("models", "a", "team-a", "x" * 253, "UPPER", "8b")
 _WRONG: tuple[Any, ...] = (None, True, 5, 1.5, "text", [], {}, [None], {"a": {"a": {}}})
 
@@ -69,20 +72,30 @@ def random_spec(random: Random) -> dict[str, Any]:
         spec["size"] = random.choice(SCHEMA["properties"]["size"]["enum"])
     if random.random() < 0.5:
         # What is refused at once says little of the rest.
-        spec = _plausible(spec)
+        spec = _plausible(spec, random)
     if random.random() < 0.125:
         _spoil(spec, random)
     return spec
 
 
-def _plausible(spec: dict[str, Any]) -> dict[str, Any]:
-    """The spec without the sections in which most random values break a rule over several fields."""
+def random_value(schema: Schema, random: Random) -> Any:
+    """A value that a schema takes, such as a status that somebody wrote."""
+    return _value(schema, "", random, random.choice((0.1, 0.5, 0.9)))
+
+
+def _plausible(spec: dict[str, Any], random: Random) -> dict[str, Any]:
+    """The spec with a load, or none, and without the sections in which most values break a rule over several fields."""
     for section in ("autoscaling", "load", "model", "gpu", "service", "networkPolicy"):
         spec.pop(section, None)
     spec.setdefault("engine", {}).pop("tp", None)
     for field in ("extraArgs", "backend", "sessionLen", "cacheMaxEntryCount"):
         spec["engine"].pop(field, None)
     spec["quantization"] = "Auto"
+    if random.random() < 0.4:
+        spec["load"] = {
+            "requestsPerSecond": random.choice((0.01, 0.5, 5, 500)),
+            "images": random.choice((0, 1, 4)),
+        }
     spec.get("podTemplate", {}).pop("resources", None)
     return spec
 
@@ -92,7 +105,7 @@ def _value(schema: Schema, name: str, random: Random, fill: float) -> Any:
         return random.choice(schema["enum"])
     match schema.get("type", "either"):
         case "object" if "additionalProperties" in schema:
-            most = random.choice((0, 1, 2, schema["maxProperties"]))
+            most = random.choice((0, 1, 2, schema.get("maxProperties", _MANY)))
             keys = [
                 random.choice(("team", "example.com/a", "zone", "cpu", "memory")),
                 *map("k{}".format, range(most)),
@@ -102,7 +115,7 @@ def _value(schema: Schema, name: str, random: Random, fill: float) -> Any:
         case "object":
             return _object(schema, random, fill)
         case "array":
-            count = random.choice((0, 1, 1, 2, 3, schema["maxItems"] if fill < 0.5 else 4))
+            count = random.choice((0, 1, 1, 2, 3, schema.get("maxItems", _MANY) if fill < 0.5 else 4))
             return [_value(schema["items"], name, random, fill) for _ in range(count)]
         case "integer":
             bounds = [schema[bound] for bound in ("minimum", "maximum") if bound in schema]

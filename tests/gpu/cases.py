@@ -35,6 +35,11 @@ class Case:
     gpus: int = 1
     pending: bool = False
 
+    @property
+    def is_of_further_series(self) -> bool:
+        """Whether the model is of a series after InternVL2; those were run on a day of their own."""
+        return "series" in self.spec
+
 
 def _pending(name: str, card_mib: int | None = None, **spec: Any) -> Case:
     return Case(name, spec, card_mib, pending=True)
@@ -58,13 +63,13 @@ CASES: dict[str, Case] = {
         Case("2B-8GB-no-kv", _SMALL, _SMALL_MIB, 0.2, "no_kv_for_session"),
         Case("8B-2GPUs", {"size": "8B", "quantization": "None", "engine": {"tp": 2}}, gpus=2),
         Case("40B-2GPUs", {"size": "40B", "quantization": "None"}, gpus=2),
-        _pending("3.5-8B", series="InternVL3.5", size="8B"),
+        Case("3.5-8B", {"series": "InternVL3.5", "size": "8B"}),
         _pending("3.5-8B-24GB", 23034, series="InternVL3.5", size="8B", engine={"sessions": 1}),
         _pending("3.5-4B", series="InternVL3.5", size="4B"),
-        _pending("3.5-30B-A3B", series="InternVL3.5", size="30B-A3B"),
-        _pending("3-8B", series="InternVL3", size="8B", quantization="None"),
+        Case("3.5-30B-A3B", {"series": "InternVL3.5", "size": "30B-A3B"}),
+        Case("3-8B", {"series": "InternVL3", "size": "8B", "quantization": "None"}),
         _pending("3-14B-AWQ", series="InternVL3", size="14B", quantization="AWQ"),
-        _pending("2.5-4B", series="InternVL2.5", size="4B", quantization="None"),
+        Case("2.5-4B", {"series": "InternVL2.5", "size": "4B", "quantization": "None"}),
     )
 }
 

@@ -103,18 +103,18 @@ def test_the_planned_load_is_the_default() -> None:
 def test_text_alone_may_be_planned() -> None:
     planned = PlannedSpeed.of(resource(SPEED | {"images": 0, "tiles": 0}), 1)
     assert planned is not None
-    assert planned.beside(OfferedLoad(images=0, concurrency=32)) is not None
+    assert planned.figures_for(OfferedLoad(images=0, concurrency=32)) is not None
 
 
 @pytest.mark.parametrize("replicas", [1, 3])
-def test_planned_figures_stand_beside_the_load_that_they_are_for(replicas: int) -> None:
+def test_planned_figures_are_given_for_the_load_of_the_plan(replicas: int) -> None:
     planned = PlannedSpeed.of(resource(SPEED), replicas)
     assert planned is not None
-    beside = planned.beside(OfferedLoad(concurrency=32 * replicas))
-    assert beside is not None
-    assert beside["requestsPerSecond"] == pytest.approx(9.6 * replicas)
-    assert beside["ttftSeconds"] == 1.05
-    assert planned.beside(OfferedLoad(requests_per_second=9.6 * replicas)) == beside
+    planned_figures = planned.figures_for(OfferedLoad(concurrency=32 * replicas))
+    assert planned_figures is not None
+    assert planned_figures["requestsPerSecond"] == pytest.approx(9.6 * replicas)
+    assert planned_figures["ttftSeconds"] == 1.05
+    assert planned.figures_for(OfferedLoad(requests_per_second=9.6 * replicas)) == planned_figures
 
 
 @pytest.mark.parametrize(
@@ -130,4 +130,4 @@ def test_planned_figures_stand_beside_the_load_that_they_are_for(replicas: int) 
 def test_no_planned_figures_stand_beside_another_load(load: OfferedLoad) -> None:
     planned = PlannedSpeed.of(resource(SPEED), 1)
     assert planned is not None
-    assert planned.beside(load) is None
+    assert planned.figures_for(load) is None

@@ -153,6 +153,39 @@ def test_what_the_pod_waits_for_is_told_once() -> None:
     ]
 
 
+def _changed(**fields: Any) -> str:
+    return json.dumps({**json.loads(REPORT), **fields})
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        "[]",
+        "5",
+        "null",
+        "[" * 4000,
+        "{}",
+        _changed(requests="many"),
+        _changed(requests=True),
+        _changed(ttftSeconds={"p50": "a", "p95": 1, "p99": 1}),
+        _changed(ttftSeconds={"p50": 1}),
+        _changed(ttftSeconds=[1, 2, 3]),
+        _changed(requestsPerSecond=1e999),
+        _changed(failures=["a"]),
+        _changed(failures={"timeout": "often"}),
+        _changed(load=5),
+        _changed(load={"images": 1, "imageSize": "9x9x9", "promptTokens": 1, "outputTokens": 1}),
+        _changed(load={"images": "\x1b[2J", "promptTokens": 1, "outputTokens": 1}),
+        _changed(model=5),
+        _changed(model=None),
+        _changed(seconds=10**400),
+    ],
+)
+def test_a_report_that_none_of_ours_would_write_is_none(report: str) -> None:
+    with pytest.raises(JobFailedError):
+        result(Cluster(ended(report)))
+
+
 FAILED = {
     "conditions": [{"type": "Failed", "status": "True", "reason": "DeadlineExceeded", "message": "late"}]
 }

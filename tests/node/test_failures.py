@@ -86,7 +86,8 @@ def write_earlier_template(cluster: LocalCluster, name: str, namespace: str) -> 
     patch = json.dumps({"metadata": {"annotations": annotations}, "spec": {"template": template}})
     # A patch, because the Deployment's controller writes at the same time.
     cluster.kubectl("patch", "deployment", name, "-n", namespace, "--type=merge", f"--patch={patch}")
-    told = json.dumps({"status": {"revision": revision}})
+    # That operator's status had no hash of the record.
+    told = json.dumps({"status": {"revision": revision, "recordHash": None}})
     cluster.kubectl(
         "patch", "ivl", name, "-n", namespace, "--subresource=status", "--type=merge", f"--patch={told}"
     )

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from internvl_operator.catalog.models import INTERNVL2, MODELS
-from tests.gpu.checkpoint import write_checkpoint
+from internvl_operator.catalog.models import INTERNVL2, find_model
+from tests.gpu.checkpoint import tensors, write_checkpoint
 from tests.gpu.run import today
-from tests.speed.figures import Row, append, figures, measured, read
+from tests.speed.figures import NoAnswerError, Row, append, figures, measured, read
 from tests.speed.load import complete, drive
 from tests.speed.pictures import bodies
 from tests.speed.random_weights import fill
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from internvl_operator.catalog.models import Model
     from tests.gpu.manifest import Container
     from tests.speed.cells import Server, Workload
     from tests.speed.serving import Running
@@ -54,7 +56,7 @@ class Campaign:
     tell: Callable[[str], None]
 
     def run(self, servers: Sequence[Server], until: float) -> bool:
-        """Measure what is not measured yet; return whether every server came up.
+        """Measure what is not measured yet; return whether every server came up and answered.
 
         Args:
             servers: in the order in which they are measured.
@@ -69,8 +71,8 @@ class Campaign:
                 self.tell(f"{server.name}: no time is left")
                 continue
             try:
-                self._measure(server, missing)
-            except (ServerFailedError, ValueError) as error:
+                all_came_up &= self._measure(server, missing)
+            except (ServerFailedError, OSError) as error:
                 self.tell(f"{server.name}: {error}")
                 all_came_up = False
         return all_came_up
@@ -83,19 +85,28 @@ class Campaign:
         form = (workload.image, str(workload.in_flight), str(workload.output_tokens))
         return (self.machine, server.name, *form)
 
-    def _measure(self, server: Server, workloads: Sequence[Workload]) -> None:
+    def _measure(self, server: Server, workloads: Sequence[Workload]) -> bool:
+        """Measure a server under each load, and return whether it answered under every one of them."""
         serving = container_for(server, self.gpu.replace(" ", "-"))
-        model = self._checkpoint(str(server.spec["size"]), server.spec.get("quantization") == "AWQ")
+        model = self._checkpoint(
+            find_model(server.spec.get("series", INTERNVL2), server.spec["size"]),
+            server.spec.get("quantization") == "AWQ",
+        )
         directory = self.directory / server.name.replace(" ", "-").replace(",", "")
-        asked = time.monotonic()
+        asked, answered = time.monotonic(), True
         with running(serving, model, directory, self.wait_seconds) as server_running:
             self.tell(f"{server.name}: healthy after {time.monotonic() - asked:.0f} s")
             for workload in workloads:
-                row = self._row(server, serving, server_running, workload)
+                name = f"{server.name}, {workload.image or 'text'}, {workload.in_flight} in flight"
+                try:
+                    row = self._row(server, serving, server_running, workload)
+                except NoAnswerError as error:
+                    self.tell(f"{name}: {error}")
+                    answered = False
+                    continue
                 append(self.results, row)
-                self.tell(
-                    f"{server.name}: {workload.image or 'text'}: {row.figures} {row.cpus_used} cores used"
-                )
+                self.tell(f"{name}: {row.figures} {row.cpus_used} cores used")
+        return answered
 
     def _row(self, server: Server, serving: Container, server_running: Running, workload: Workload) -> Row:
         name = serving.command[serving.command.index("--model-name") + 1]
@@ -116,17 +127,27 @@ class Campaign:
             image=workload.image,
             in_flight=workload.in_flight,
             output_tokens=workload.output_tokens,
-            cpus=server.cpus or os.cpu_count() or 0,
+            cpus=server.cpus or len(os.sched_getaffinity(0)),
             cpus_used=round(busy, 2),
+            warm_up_s=self.warm_up,
             figures=figures(seen, workload.in_flight),
             command=command_line(serving),
         )
 
-    def _checkpoint(self, size: str, awq: bool) -> Path:
-        directory = self.directory / "models" / f"{size}-AWQ" if awq else self.directory / "models" / size
+    def _checkpoint(self, model: Model, awq: bool) -> Path:
+        name = f"{model.short_name}-AWQ" if awq else model.short_name
+        directory = self.directory / "models" / name
         if not (directory / _DONE).exists():
-            self.tell(f"{size}: writing random weights")
-            write_checkpoint(MODELS[INTERNVL2, size], awq, directory)
-            fill(directory, MODELS[INTERNVL2, size])
+            self.tell(f"{name}: writing random weights")
+            self._make_room(sum(tensor.size for tensor in tensors(model, awq).values()))
+            write_checkpoint(model, awq, directory)
+            fill(directory, model)
             (directory / _DONE).touch()
         return directory
+
+    def _make_room(self, size: int) -> None:
+        """Remove checkpoints until so many bytes are free, or none is left."""
+        for checkpoint in sorted((self.directory / "models").glob("*")):
+            if shutil.disk_usage(self.directory).free > size:
+                return
+            shutil.rmtree(checkpoint)

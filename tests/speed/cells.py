@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -37,7 +37,25 @@ class Workload:
 
 SEVEN_TILES = Workload()
 ONE_TILE = Workload(width=448, height=448, in_flight=64)
+THIRTEEN_TILES = Workload(width=1792, height=1344)
+THREE_IMAGES = Workload(images=3, in_flight=16)
 TEXT = Workload(images=0, words=1000, output_tokens=256, in_flight=128)
+"""Words of three letters that the tokenizer of random weights does not know: 3,999 tokens."""
+
+FORMS = (SEVEN_TILES, ONE_TILE, THIRTEEN_TILES, TEXT)
+"""One load of each form: what a model of an architecture needs to be known by."""
+
+LOADS = (
+    *(replace(SEVEN_TILES, in_flight=clients) for clients in (1, 8, 32, 96)),
+    *(replace(SEVEN_TILES, output_tokens=tokens) for tokens in (32, 512)),
+    ONE_TILE,
+    replace(ONE_TILE, in_flight=8),
+    THIRTEEN_TILES,
+    THREE_IMAGES,
+    TEXT,
+    replace(TEXT, in_flight=16),
+)
+"""Loads that differ in one thing at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +81,14 @@ _8B: Mapping[str, Any] = {"size": "8B", "quantization": "None"}
 _1B: Mapping[str, Any] = {"size": "1B"}
 _26B: Mapping[str, Any] = {"size": "26B", "quantization": "None"}
 _PYTORCH: Mapping[str, Any] = {**_8B, "engine": {"backend": "PyTorch"}}
+_2B: Mapping[str, Any] = {"size": "2B", "quantization": "None"}
+_3_5: Mapping[str, Any] = {"series": "InternVL3.5"}
+
+
+def _with_options(**options: Any) -> Mapping[str, Any]:
+    """Return 8B with options of the engine."""
+    return {**_8B, "engine": options}
+
 
 _ONE, _TWO, _FOUR = ({"OMP_NUM_THREADS": str(threads)} for threads in (1, 2, 4))
 _PASSIVE = {"OMP_WAIT_POLICY": "PASSIVE"}
@@ -105,6 +131,42 @@ GROUPS: dict[str, tuple[Server, ...]] = {
         Server("26B plain", _26B),
         Server("26B rendered", _26B, None),
         Server("26B rendered, 3 cores", _26B, None, 3),
+    ),
+    "loads": (
+        Server("8B rendered", _8B, None, workloads=LOADS),
+        Server("1B rendered", _1B, None, workloads=(replace(SEVEN_TILES, in_flight=1), *FORMS, THREE_IMAGES)),
+    ),
+    "flags": (
+        Server("8B rendered", _8B, None),
+        Server("8B prefix caching", _with_options(extraArgs=["--enable-prefix-caching"]), None),
+        Server("8B batch 256", _with_options(maxBatchSize=256), None),
+        Server(
+            "8B tokens per iteration 1024", _with_options(extraArgs=["--num-tokens-per-iter", "1024"]), None
+        ),
+        Server("8B KV 8", _with_options(quantPolicy=8), None),
+        Server("8B plain", _8B),
+    ),
+    "large": (
+        Server("26B rendered", _26B, None, workloads=FORMS),
+        Server("26B plain", _26B),
+        Server(
+            "26B-AWQ rendered", {"size": "26B", "quantization": "AWQ"}, None, workloads=(SEVEN_TILES, TEXT)
+        ),
+    ),
+    "backend": (
+        Server("8B PyTorch rendered", _PYTORCH, None, workloads=(SEVEN_TILES, ONE_TILE, TEXT)),
+        Server("8B PyTorch plain", _PYTORCH),
+        Server("4B rendered", {"size": "4B"}, None, workloads=(SEVEN_TILES, TEXT)),
+    ),
+    "sizes": (
+        Server("2B rendered", _2B, None, workloads=FORMS),
+        Server("8B-AWQ rendered", {"size": "8B", "quantization": "AWQ"}, None, workloads=FORMS),
+    ),
+    "series": (
+        Server("InternVL3.5-8B rendered", {**_3_5, "size": "8B"}, None, workloads=FORMS),
+        Server(
+            "InternVL3.5-30B-A3B rendered", {**_3_5, "size": "30B-A3B"}, None, workloads=(SEVEN_TILES, TEXT)
+        ),
     ),
 }
 """The servers by group. A comparison is made within one group, and so on one machine."""

@@ -44,15 +44,19 @@ class Figures:
     errors: int
 
 
+class NoAnswerError(ValueError):
+    """A server answered no request in the time that was measured."""
+
+
 def figures(seen: Observation, in_flight: int) -> Figures:
     """Return the figures of the measured part.
 
     Raises:
-        ValueError: no request was answered in it; the message holds the first error.
+        NoAnswerError: no request was answered in it; the message holds the first error.
     """
     done = [timing for timing in seen.timings if seen.begin <= timing.last <= seen.end]
     if not done:
-        raise ValueError(f"no request was answered: {next(iter(seen.errors), 'all were still under way')}")
+        raise NoAnswerError(f"no request was answered: {next(iter(seen.errors), 'all were still under way')}")
     rate = in_flight * len(done) / sum(timing.seconds for timing in done)
     tokens = sum(timing.output_tokens for timing in done) / len(done)
     return Figures(
@@ -95,6 +99,7 @@ class Row:
         output_tokens: Of each answer.
         cpus: Cores that the server could use.
         cpus_used: Cores that it kept busy in the measured part.
+        warm_up_s: Seconds of load before that part.
         figures: What was measured.
         command: The server's environment beside the machine's, and its command line.
     """
@@ -109,6 +114,7 @@ class Row:
     output_tokens: int
     cpus: int
     cpus_used: float
+    warm_up_s: float
     figures: Figures
     command: str
 

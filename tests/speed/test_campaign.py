@@ -38,9 +38,16 @@ def test_a_pinned_server_runs_on_the_first_cores() -> None:
     assert line.startswith("OMP_NUM_THREADS=2 taskset --cpu-list 0-2 lmdeploy serve api_server")
 
 
-def test_every_server_is_rendered_and_named_once() -> None:
+def test_a_name_stands_for_one_server_in_every_group() -> None:
+    for group in GROUPS.values():
+        assert len({server.name for server in group}) == len(group)
     servers = [server for group in GROUPS.values() for server in group]
-    assert len({server.name for server in servers}) == len(servers)
+    runs = {(server.name, json.dumps([server.spec, server.environment, server.cpus])) for server in servers}
+    assert len(runs) == len({server.name for server in servers})
+
+
+def test_every_server_is_rendered() -> None:
+    servers = [server for group in GROUPS.values() for server in group]
     for server in {json.dumps(server.spec): server for server in servers}.values():
         assert container_for(server, H100).port == 23333
 

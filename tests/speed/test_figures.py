@@ -62,6 +62,7 @@ def row(server: str, rate: float, machine: str = "a") -> Row:
         output_tokens=11,
         cpus=16,
         cpus_used=2.5,
+        warm_up_s=7,
         figures=seen,
         command="OMP_NUM_THREADS=2 lmdeploy serve api_server",
     )

@@ -3,34 +3,43 @@
 from __future__ import annotations
 
 import csv
-import re
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from internvl_operator.catalog.engine_options import EngineOptions
 from internvl_operator.catalog.gpus import find_gpu
 from internvl_operator.catalog.hardware.gpu_speeds import speed_of
-from internvl_operator.catalog.models import INTERNVL2, MODELS, Backend
+from internvl_operator.catalog.models import MODELS, Backend, Model
 from internvl_operator.library import plan
 from internvl_operator.planner.speed.load import Load
 from internvl_operator.planner.speed.replica import Replica
 from internvl_operator.planner.speed.tiles import tiles_of
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 MEASUREMENTS = Path(__file__).parent.parent / "measurements"
 TABLES = (
     MEASUREMENTS / "h100-serving-speed-lmdeploy-0.18.0.csv",
     MEASUREMENTS / "h100-serving-speed-lmdeploy-0.18.0-first-runs.csv",
+    MEASUREMENTS / "h200-serving-speed-lmdeploy-0.18.0.csv",
 )
+
+_REPOSITORIES: Mapping[str, tuple[Model, bool]] = {
+    repository.rpartition("/")[2]: (model, repository == model.awq_repository)
+    for model in MODELS.values()
+    for repository in (model.repository, model.awq_repository)
+    if repository
+}
+"""Models by the last part of a repository's name, and whether that is the AWQ one."""
 
 _RENDERED_THREADS = 2
 _LEAST_CORES = 3
 """The request of a rendered container: with fewer it is another container."""
+
+_DISPERSED_AFTER = 2
+"""Requests of each client after which the clients ask independently of each other; what is measured earlier has a
+burst's times. A client's first and second request follow the common beginning."""
 
 _FITTED_CORES = 16
 """Every core of the machine: the preprocessing thread is not held up by the other threads."""
@@ -41,8 +50,9 @@ class Cell:
     """A server as the operator renders it, under a closed loop.
 
     Args:
-        is_burst: whether the clients all began at once and were counted from then on: the times of the first tokens
-            and of the tokens are those of a burst, and are not what the model speaks of.
+        size: of the model, as ``Model.short_name`` has it.
+        is_burst: whether the clients still asked in step with each other, from their beginning on: the times of the
+            first tokens and of the tokens are those of a burst, and are not what the model speaks of.
         is_fitted: whether the constants may follow from it: it had every core of the machine.
         ttft_seconds: None where it was not measured or is a burst's, as the next one.
     """
@@ -89,7 +99,9 @@ def read_cells(path: Path) -> list[Cell]:
 
 
 def _is_rendered(command: str, cores: int) -> bool:
-    return f"OMP_NUM_THREADS={_RENDERED_THREADS}" in command and cores >= _LEAST_CORES
+    # The campaign asks 24 requests again and again: what a prefix cache answers of them is not computed.
+    is_cached = "--enable-prefix-caching" in command
+    return f"OMP_NUM_THREADS={_RENDERED_THREADS}" in command and cores >= _LEAST_CORES and not is_cached
 
 
 def _ran_alone(row: Mapping[str, str]) -> bool:
@@ -117,7 +129,7 @@ def _of_campaign(row: Mapping[str, str]) -> Cell:
         pixels=pixels,
         concurrency=int(row["in_flight"]),
         engine=row["engine"],
-        is_burst=False,
+        is_burst=float(row["warm_up_s"]) < _DISPERSED_AFTER * float(row["request_p50_s"]),
         is_passive="OMP_WAIT_POLICY=PASSIVE" in words,
         rate=float(row["steady_requests_per_s"]),
     )
@@ -158,14 +170,14 @@ def _cell(
     is_passive: bool,
     rate: float,
 ) -> Cell:
-    size, awq = _size_of(repository)
-    model, gpu = MODELS[INTERNVL2, size], find_gpu(row["gpu"])
+    (model, awq), gpu = _REPOSITORIES[repository], find_gpu(row["gpu"])
     speed = speed_of(gpu.product)
     assert speed is not None
     tiles = tiles_of(*map(int, pixels.split("x"))) if images else 1
     without_text = Load(images=images, tiles=tiles, prompt_tokens=0)
     planned = plan(
-        size,
+        model.size,
+        series=model.series,
         gpu=gpu.product,
         quantization="AWQ" if awq else "None",
         backend="PyTorch" if backend is Backend.PYTORCH else "TurboMind",
@@ -177,8 +189,8 @@ def _cell(
     )
     cores = int(row["cpus"])
     return Cell(
-        name=row.get("server") or f"{size} first runs",
-        size=size,
+        name=row.get("server") or f"{model.short_name} first runs",
+        size=model.short_name,
         replica=Replica(
             language=model.language,
             vision=model.vision,
@@ -205,12 +217,6 @@ def _cell(
         ttft_seconds=None if is_burst else _number(row["ttft_p50_s"]),
         seconds_per_token=None if is_burst else _number(row["token_p50_s"]),
     )
-
-
-def _size_of(repository: str) -> tuple[str, bool]:
-    named = re.search(r"(\d+B)(-AWQ)?$", repository)
-    assert named is not None
-    return named[1], named[2] is not None
 
 
 def _number(text: str) -> float | None:

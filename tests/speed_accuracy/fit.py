@@ -67,12 +67,11 @@ TURBOMIND = Family(
         "tile_ms",
         "vision_efficiency",
         "prefill_efficiency",
-        "memory_efficiency",
         "prompt_ms",
         "step_ms",
     ),
 )
-PYTORCH = Family(Backend.PYTORCH, ("vision_efficiency",))
+PYTORCH = Family(Backend.PYTORCH, ("vision_efficiency", "prompt_ms"))
 FAMILIES = (TURBOMIND, PYTORCH)
 
 

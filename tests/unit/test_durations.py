@@ -34,9 +34,9 @@ def test_a_clock_that_is_ahead_makes_no_negative_time() -> None:
 
 def test_the_moments_of_a_message_get_the_time_since() -> None:
     now = datetime(2026, 1, 1, 0, 4, 0, tzinfo=UTC)
-    message = "captions-1 loads the weights since 2026-01-01T00:00:40Z; expected: about 240 s"
+    message = "captions-1 has been loading the weights since 2026-01-01T00:00:40Z; expected: about 240 s"
     assert (
         with_elapsed(message, now)
-        == "captions-1 loads the weights since 2026-01-01T00:00:40Z (3m20s ago); expected: about 240 s"
+        == "captions-1 has been loading the weights since 2026-01-01T00:00:40Z (3m20s ago); expected: about 240 s"
     )
     assert with_elapsed("0 of 1 replicas answer", now) == "0 of 1 replicas answer"

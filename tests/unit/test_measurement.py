@@ -62,13 +62,13 @@ def test_names_of_resources_differ_and_are_allowed() -> None:
     found = list(configurations([*MODELS.values()], [1, 2], [False, True], [0.8, 0.05, 0.125, 0.999]))
     assert len({cell.name for cell in found}) == len(found)
     for cell in found:
-        parse(manifest(cell, {}, "lab"))
+        parse(manifest(cell, {}, "lab", "campaign"))
 
 
 def test_a_resource_keeps_what_the_base_says_beside_the_cell() -> None:
     base = {"spec": {"gpu": {"product": "NVIDIA-L4"}, "engine": {"sessionLen": 4096, "tp": 8}, "replicas": 3}}
-    made = manifest(CELL, base, "lab")
-    assert made["metadata"]["labels"] == {MEASUREMENT_LABEL: "memory"}
+    made = manifest(CELL, base, "lab", "campaign")
+    assert made["metadata"]["labels"] == {MEASUREMENT_LABEL: "campaign"}
     assert made["spec"] == {
         "size": "8B",
         "quantization": "None",
@@ -178,3 +178,14 @@ def test_another_file_is_not_taken_for_a_journal(text: str, tmp_path: Path) -> N
     file.write_text(text)
     with pytest.raises(ValueError, match="holds something else than measurements"):
         Journal(file).read()
+
+
+def test_a_journal_is_of_one_run_at_a_time_and_names_its_measurement(tmp_path: Path) -> None:
+    one, other = Journal(tmp_path / "one"), Journal(tmp_path / "other")
+    assert one.campaign == Journal(tmp_path / "one").campaign != other.campaign
+    with one.reserved(), other.reserved():
+        one.add(Measurement(CELL, reason="Invalid"))
+        with pytest.raises(ValueError, match="another run uses"), Journal(tmp_path / "one").reserved():
+            pass
+    with one.reserved():
+        assert one.read() == {CELL: Measurement(CELL, reason="Invalid")}

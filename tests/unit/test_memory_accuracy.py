@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 
 from internvl_operator.catalog.models import Backend
-from tests.accuracy.cells import A100, H200, H200_EDGES, TABLES, Cell, read_cells
-from tests.accuracy.comparison import compare, leave_one_size_out
-from tests.accuracy.fit import FAMILIES, Family, fit, least_squares
+from tests.accuracy.cells import A100, FITTED_TABLES, H200, H200_EDGES, H200_SERIES, TABLES, Cell, read_cells
+from tests.accuracy.comparison import compare, leave_out, series_of, size_of
+from tests.accuracy.fit import FAMILIES, Family, UndeterminedError, fit, least_squares
 
 CELLS = [cell for path in TABLES for cell in read_cells(path)]
+FITTED = [cell for path in FITTED_TABLES for cell in read_cells(path)]
 
 
 def of(path: Path, backend: Backend) -> list[Cell]:
@@ -23,6 +24,7 @@ def of(path: Path, backend: Backend) -> list[Cell]:
         (H200, Backend.PYTORCH, 0.015, 0.05),
         (H200_EDGES, Backend.TURBOMIND, 0.005, 0.02),
         (H200_EDGES, Backend.PYTORCH, 0.015, 0.05),
+        (H200_SERIES, Backend.TURBOMIND, 0.005, 0.02),
         (A100, Backend.TURBOMIND, 0.015, 0.05),
         (A100, Backend.PYTORCH, 0.015, 0.05),
     ],
@@ -34,7 +36,7 @@ def test_used_memory_is_predicted(path: Path, backend: Backend, mean: float, wor
     assert used.worst <= worst
 
 
-@pytest.mark.parametrize(("path", "cells"), [(H200, 30), (H200_EDGES, 7)])
+@pytest.mark.parametrize(("path", "cells"), [(H200, 30), (H200_EDGES, 7), (H200_SERIES, 11)])
 def test_free_memory_after_the_weights_is_predicted(path: Path, cells: int) -> None:
     free = compare(of(path, Backend.TURBOMIND)).free_after_weights
     assert len(free.values) >= cells
@@ -56,17 +58,29 @@ def test_the_outcome_is_the_measured_one(cell: Cell) -> None:
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
 def test_the_committed_constants_are_the_fitted_ones(family: Family) -> None:
-    assert fit(family, CELLS) == family.committed
+    assert fit(family, FITTED) == family.committed
 
 
 def test_each_size_is_predicted_from_the_others() -> None:
-    errors = leave_one_size_out(CELLS, CELLS)
+    errors = leave_out(FITTED, FITTED, size_of)
     assert {(family.backend, size) for family, size in errors} == {
         *((Backend.TURBOMIND, size) for size in ("1B", "2B", "8B", "26B", "40B", "76B")),
         *((Backend.PYTORCH, size) for size in ("1B", "4B", "8B", "26B")),
     }
     assert max(of_size.mean for of_size in errors.values()) <= 0.03
     assert max(of_size.worst for of_size in errors.values()) <= 0.06
+
+
+def test_each_further_series_is_predicted_from_the_others() -> None:
+    errors = leave_out(CELLS, CELLS, series_of)
+    assert {series for _, series in errors} >= {"InternVL2.5", "InternVL3", "InternVL3.5"}
+    assert max(of_series.mean for of_series in errors.values()) <= 0.005
+    assert max(of_series.worst for of_series in errors.values()) <= 0.02
+
+
+def test_equations_that_leave_a_constant_open_have_no_solution() -> None:
+    with pytest.raises(UndeterminedError):
+        least_squares([[1, 0], [2, 0]], [1, 2])
 
 
 def test_least_squares_finds_the_line_through_points() -> None:

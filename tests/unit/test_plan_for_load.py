@@ -65,7 +65,7 @@ def test_the_reason_names_replicas_and_limit() -> None:
     plan = planned("8B", Load(requests_per_second=40, ttft_seconds=2))
     assert plan.reason == (
         "full precision on 1 x NVIDIA-H100-80GB-HBM3: 4 replicas carry 40 requests per second with the first token "
-        "within 2 s, 4 GPUs in all, the fewest; one replica answers at most 13.1 requests per second, its limit is the "
+        "within 2 s, 4 GPUs in all, the fewest; one replica answers at most 13.7 requests per second, its limit is the "
         "prefill"
     )
 

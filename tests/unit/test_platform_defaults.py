@@ -13,6 +13,7 @@ from internvl_operator.__main__ import main
 from internvl_operator.api.parsing import parse
 from internvl_operator.api.platform_defaults import NO_DEFAULTS, PlatformDefaults, read_platform_defaults
 from internvl_operator.desired import Desired, desired_state
+from internvl_operator.manifests.trusted_record import RECORD_HASH, record_hash
 from internvl_operator.observed import Observed
 from internvl_operator.planner.nodes.inventory import inventory_for
 from internvl_operator.planner.request import request_of
@@ -31,6 +32,7 @@ DEFAULTS: dict[str, Any] = {
         "digests": {"0.17.0": f"sha256:{'a' * 64}"},
         "images": {"0.8.0": "registry.example.com/lmdeploy:v0.8.0"},
     },
+    "gpu": {"maxCount": 4},
     "imagePullSecrets": [{"name": "registry"}],
     "huggingFace": {"endpoint": "https://hub.example.com"},
     "cache": {"storageClassName": "fast"},
@@ -53,9 +55,7 @@ async def children(
     spec: dict[str, Any], platform: PlatformDefaults = PLATFORM, running: dict[str, Any] | None = None
 ) -> dict[str, Any]:
     """Return the children of a resource on nodes with A100s, by kind."""
-    body = resource(spec)
-    body["metadata"]["uid"] = "1"
-    desired = await desired_state(Observed(body=body, deployment=running), inventory, NOW, platform)
+    desired = await _desired(spec, platform, running)
     assert desired.children is not None
     return {child["kind"]: child for child in desired.children.manifests}
 
@@ -340,4 +340,22 @@ async def _desired(
 ) -> Desired:
     body = resource(spec)
     body["metadata"]["uid"] = "1"
+    body["status"] = {RECORD_HASH: record_hash(running)}
     return await desired_state(Observed(body=body, deployment=running), inventory, NOW, platform)
+
+
+@pytest.mark.parametrize(
+    ("spec", "most"),
+    [
+        ({}, 4),
+        ({"gpu": {"product": "NVIDIA-L4"}}, 4),
+        ({"gpu": {"maxCount": 8}}, 8),
+        ({"engine": {"tp": 8}}, 8),
+    ],
+)
+def test_the_most_gpus_of_a_replica_are_the_defaults_unless_the_resource_says_more(
+    spec: dict[str, Any], most: int
+) -> None:
+    given = parse(resource({"size": "8B", **spec}))
+    assert request_of(PLATFORM.applied_to(given).spec).gpu.max_count == most
+    assert request_of(NO_DEFAULTS.applied_to(given).spec).gpu.max_count == 8

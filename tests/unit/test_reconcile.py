@@ -161,9 +161,32 @@ async def test_a_release_that_only_a_newer_operator_knows_stays_as_it_is(world: 
         annotations[name] = annotations[name].replace(DEFAULT_VERSION, "9.9.0")
     annotations[RECORD_VERSION_ANNOTATION] = str(RECORD_VERSION + 1)
     world.cache.put(DEPLOYMENT, world.cluster.edit("Deployment", KEY))
+    world.confirm_record()
 
     await world.reconcile()
 
     assert world.status["plan"]["engine"] == "9.9.0"
     template = world.cluster.objects["Deployment", KEY]["spec"]["template"]
     assert "v9.9.0" in template["spec"]["containers"][0]["image"]
+
+
+async def test_the_log_has_a_line_for_what_changes_and_none_at_rest(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    world.create()
+    await world.reconcile()
+    lines = [record.getMessage().removeprefix(f"{KEY}: ") for record in caplog.records]
+    assert [line.split(" ")[0].rstrip(":") for line in lines] == ["planned", "revision", "Deploying"]
+    assert vars(caplog.records[-1])["resource"] == KEY.name
+    world.serve()
+    await world.reconcile()
+    caplog.clear()
+
+    await world.reconcile()
+    assert caplog.records == []
+
+    world.cache.drop(RESOURCE, world.cluster.objects[RESOURCE.kind, KEY])
+    await world.reconcile()
+    await world.reconcile()
+    assert [record.getMessage() for record in caplog.records] == [f"{KEY}: deleted"]

@@ -194,7 +194,7 @@ def test_a_newer_operators_record_holds_whatever_the_inputs_and_is_written_back_
     annotations[INPUTS_ANNOTATION] = "a hash of another kind"
     stored = record_of(deployment)
     assert stored is not None
-    assert stored.holds_for(_inputs({"size": "8B"}))
+    assert stored.is_up_to_date_with(_inputs({"size": "8B"}))
     kept = with_record(_deployment({"size": "8B"}), stored.plan, _inputs({"size": "8B"}), stored)
     written = kept["metadata"]["annotations"]
     assert {name: written[name] for name in stored.annotations} == dict(stored.annotations)

@@ -8,16 +8,20 @@ from typing import Any
 
 import pytest
 
+from internvl_operator.api.parsing import parse
 from internvl_operator.kube.kinds import DEPLOYMENT, RESOURCE
 from internvl_operator.kube.objects import condition_of
-from internvl_operator.kube.port import ClusterEvent, KubernetesObject
+from internvl_operator.kube.port import ClusterEvent, ForbiddenError, KubernetesObject
 from internvl_operator.manifests.labels import (
+    INPUTS_ANNOTATION,
     PLAN_ANNOTATION,
     RECORD_VERSION_ANNOTATION,
     REVISION_LABEL,
     TEMPLATE_ANNOTATION,
 )
-from internvl_operator.manifests.record import RECORD_VERSION, template_digest
+from internvl_operator.manifests.record import RECORD_VERSION, inputs_of, template_digest
+from internvl_operator.manifests.trusted_record import RECORD_HASH
+from internvl_operator.planner.nodes.inventory import GpuPool
 from tests.unit.world import KEY, World
 
 EVIL = "evil.example/miner:1"
@@ -111,6 +115,7 @@ async def test_a_broken_record_is_written_again_from_the_spec(
 @pytest.mark.parametrize("version", [str(RECORD_VERSION + 1), "9" * 5000])
 async def test_a_record_of_a_version_that_is_not_known_is_told(served: World, version: str) -> None:
     annotate(served, **{RECORD_VERSION_ANNOTATION: version})
+    served.confirm_record()
     await served.reconcile()
 
     found: Any = condition_of(served.status, "UpdateAvailable")
@@ -119,14 +124,96 @@ async def test_a_record_of_a_version_that_is_not_known_is_told(served: World, ve
     assert RECORD_VERSION_ANNOTATION in found["message"]
 
 
+@pytest.mark.parametrize("plan", [{}, {PLAN_ANNOTATION: "{}"}], ids=["readable", "unreadable"])
+async def test_a_version_that_no_operator_wrote_stops_nothing(served: World, plan: dict[str, str]) -> None:
+    annotate(served, **{RECORD_VERSION_ANNOTATION: str(RECORD_VERSION + 1), **plan})
+    served.edit(engine={"env": [{"name": "LMDEPLOY_A", "value": "new"}]})
+
+    await served.reconcile()
+
+    assert "LMDEPLOY_A" in json.dumps(template(served))
+    assert served.condition("UpdateAvailable")[1] != "NewerOperator"
+    assert len(told(served)) == 1
+
+
 async def test_a_record_whose_status_was_never_written_is_the_operators_own(world: World) -> None:
     world.create()
     await world.reconcile()
     body = world.cluster.objects["InternVLDeployment", KEY]
-    status = {**body["status"], "revision": "0123456789abcdef"}
+    status = {**body["status"], "revision": "0123456789abcdef", RECORD_HASH: "0123456789abcdef"}
     world.cache.put(RESOURCE, world.cluster.edit("InternVLDeployment", KEY, status=status))
     before = template(world)
 
     await world.reconcile()
 
     assert template(world) == before
+
+
+async def test_a_forged_plan_of_the_right_shape_is_not_believed(served: World) -> None:
+    before = served.cluster.objects["Deployment", KEY]["metadata"]["annotations"][PLAN_ANNOTATION]
+    plan = {**json.loads(before), "product": "ACME-9000", "gpuMemoryMiB": 1, "tp": 8, "gpus": 8}
+    annotate(served, **{PLAN_ANNOTATION: json.dumps(plan)})
+
+    await served.reconcile()
+
+    assert "ACME-9000" not in json.dumps(served.status)
+    assert served.status["plan"]["gpus"] == 1
+    assert served.cluster.objects["Deployment", KEY]["metadata"]["annotations"][PLAN_ANNOTATION] == before
+    assert len(told(served)) == 1
+
+
+async def test_a_forged_hash_of_the_inputs_does_not_keep_a_new_spec_from_being_applied(served: World) -> None:
+    served.edit(engine={"env": [{"name": "LMDEPLOY_A", "value": "new"}]})
+    spec = parse(served.cluster.objects["InternVLDeployment", KEY]).spec
+    annotate(served, **{INPUTS_ANNOTATION: inputs_of(spec)})
+
+    await served.reconcile()
+
+    assert "LMDEPLOY_A" in json.dumps(template(served))
+    assert len(told(served)) == 1
+
+
+async def test_a_record_that_was_there_before_the_resource_had_a_status_is_not_believed(
+    served: World,
+) -> None:
+    """Somebody made the Deployment while no operator ran, and wrote the resource as its owner."""
+    made = forged(served, is_whole=True)
+    annotate(served, **{TEMPLATE_ANNOTATION: made})
+    served.cache.put(RESOURCE, served.cluster.edit("InternVLDeployment", KEY, status={}))
+    applied = len(served.cluster.applied)
+
+    await served.reconcile()
+
+    assert EVIL not in json.dumps(served.cluster.applied[applied:])
+    assert EVIL not in json.dumps(template(served))
+
+
+async def test_the_status_of_an_earlier_operator_confirms_a_record_by_its_revision(served: World) -> None:
+    earlier = {name: value for name, value in served.status.items() if name != "recordHash"}
+    served.cache.put(RESOURCE, served.cluster.edit("InternVLDeployment", KEY, status=earlier))
+    served.pools = [GpuPool("NVIDIA-L4", 23034, 8, compute_capability=(8, 9))]
+    before = template(served)
+
+    await served.reconcile()
+
+    assert template(served) == before
+    assert told(served) == []
+    assert "recordHash" in served.status
+
+
+async def test_a_deployment_that_cannot_be_written_leaves_the_record_of_what_runs_believed(
+    served: World,
+) -> None:
+    before, believed = template(served), {name: served.status[name] for name in ("revision", "recordHash")}
+    served.cluster.failures.append(ForbiddenError("a quota"))
+    served.edit(engine={"env": [{"name": "LMDEPLOY_A", "value": "new"}]})
+    with pytest.raises(ForbiddenError):
+        await served.reconcile()
+    assert {name: served.status[name] for name in believed} == believed
+
+    served.pools = [GpuPool("NVIDIA-L4", 23034, 8, compute_capability=(8, 9))]
+    served.edit()
+    await served.reconcile()
+
+    assert template(served) == before
+    assert told(served) == []

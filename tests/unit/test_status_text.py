@@ -83,10 +83,10 @@ def test_what_it_waits_for_and_for_how_long_is_said() -> None:
 
 
 def test_a_moment_in_the_message_is_told_with_the_time_since() -> None:
-    message = "it loads the weights since 2026-01-01T00:00:00Z; expected: about 230 s"
+    message = "it has been loading the weights since 2026-01-01T00:00:00Z; expected: about 230 s"
     loading = row(condition("Ready", "False", "LoadingWeights", message), plan=planned("40B", A100))
     assert text(loading).splitlines()[2:] == [
-        "  it loads the weights since 2026-01-01T00:00:00Z (3m20s ago); expected: about 230 s"
+        "  it has been loading the weights since 2026-01-01T00:00:00Z (3m20s ago); expected: about 230 s"
     ]
 
 

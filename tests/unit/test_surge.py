@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from internvl_operator.diagnosis.pods import Pod, pods_of
-from internvl_operator.diagnosis.surge import CrampedSurge, cramped_surge
+from internvl_operator.diagnosis.surge import BlockedSurge, blocked_surge
 from tests.unit.pods import at, condition, deployment, pod, unscheduled
 
 GPU = "nvidia.com/gpu"
@@ -21,9 +21,9 @@ def _pods(*bodies: dict[str, Any]) -> tuple[Pod, ...]:
     return pods_of(deployment(), bodies)
 
 
-def test_a_new_pod_that_lacks_the_gpus_of_an_old_one_is_cramped() -> None:
-    surge = cramped_surge(_pods(OLD, unscheduled(NO_GPU, since=40, revision="2")), GPU)
-    assert surge == CrampedSurge("2", datetime.fromisoformat(at(40)))
+def test_a_new_pod_that_lacks_the_gpus_of_an_old_one_is_a_blocked_surge() -> None:
+    surge = blocked_surge(_pods(OLD, unscheduled(NO_GPU, since=40, revision="2")), GPU)
+    assert surge == BlockedSurge("2", datetime.fromisoformat(at(40)))
 
 
 def test_a_condition_without_a_time_waits_since_the_pod_was_made() -> None:
@@ -31,14 +31,14 @@ def test_a_condition_without_a_time_waits_since_the_pod_was_made() -> None:
     for item in waiting["status"]["conditions"]:
         item["lastTransitionTime"] = None
 
-    surge = cramped_surge(_pods(OLD, waiting), GPU)
+    surge = blocked_surge(_pods(OLD, waiting), GPU)
 
-    assert surge == CrampedSurge("2", datetime.fromisoformat(waiting["metadata"]["creationTimestamp"]))
+    assert surge == BlockedSurge("2", datetime.fromisoformat(waiting["metadata"]["creationTimestamp"]))
 
 
 def test_an_evicted_pod_of_an_older_placement_stands_in_nobodys_way() -> None:
     evicted = pod("evicted", revision="0", placement="elsewhere", phase="Failed", reason="Evicted")
-    assert cramped_surge(_pods(evicted, OLD, unscheduled(NO_GPU, revision="2")), GPU) is not None
+    assert blocked_surge(_pods(evicted, OLD, unscheduled(NO_GPU, revision="2")), GPU) is not None
 
 
 @pytest.mark.parametrize(
@@ -69,10 +69,10 @@ def test_an_evicted_pod_of_an_older_placement_stands_in_nobodys_way() -> None:
     ],
 )
 def test_nothing_else_is(pods: tuple[dict[str, Any], ...]) -> None:
-    assert cramped_surge(_pods(*pods), GPU) is None
+    assert blocked_surge(_pods(*pods), GPU) is None
 
 
 def test_the_time_that_is_left_ends_at_zero() -> None:
-    surge = CrampedSurge("x", datetime.fromisoformat(at(0)))
+    surge = BlockedSurge("x", datetime.fromisoformat(at(0)))
     assert surge.remaining_wait(300, datetime.fromisoformat(at(100))) == 200
     assert surge.remaining_wait(300, datetime.fromisoformat(at(900))) == 0

@@ -14,6 +14,7 @@ from internvl_operator.kube.port import (
     Kind,
     KubernetesObject,
 )
+from internvl_operator.manifests.trusted_record import RECORD_HASH, record_hash
 from internvl_operator.planner.nodes.inventory import GpuPool, Inventory, NoGpuKnownError
 from internvl_operator.planner.request import GpuRequest
 from internvl_operator.reconcile import Reconciler
@@ -82,6 +83,11 @@ class World:
         counts = dict.fromkeys(("replicas", "updatedReplicas", "readyReplicas"), replicas)
         status = {"observedGeneration": generation, **counts}
         self.cache.put(DEPLOYMENT, self.cluster.edit("Deployment", KEY, status=status))
+
+    def confirm_record(self) -> None:
+        """Write the hash of the record into the status, as the operator that wrote the record does."""
+        status = {**self.status, RECORD_HASH: record_hash(self.cluster.objects["Deployment", KEY])}
+        self.cache.put(RESOURCE, self.cluster.edit("InternVLDeployment", KEY, status=status))
 
     def observe(self, *pods: KubernetesObject) -> None:
         """See these pods, in a new state, and no others."""

@@ -1,7 +1,7 @@
-"""The CustomResourceDefinition, made from the models.
+"""The CustomResourceDefinition, generated from the pydantic models of the resource.
 
-pydantic emits JSON Schema; the API server wants a *structural* OpenAPI v3 schema: no references, no unions with
-null, no titles. Rules of the models become ``x-kubernetes-validations``.
+pydantic emits JSON Schema. The API server requires a *structural* OpenAPI v3 schema: no references, no unions with
+null, no titles. The models' rules become ``x-kubernetes-validations``.
 
 Why: docs/design/006-no-webhook.md
 """
@@ -43,7 +43,7 @@ _COLUMNS: list[JsonObject] = [
         "name": "Ready",
         "type": "string",
         "jsonPath": ".status.ready",
-        "description": "Ready and wanted replicas",
+        "description": "Ready and desired replicas",
     },
     {
         "name": "Reason",
@@ -111,7 +111,7 @@ def _resource_schema() -> JsonObject:
     spec = _with_nullable_sections(structural_schema(InternVLDeploymentSpec))
     spec["properties"]["replicas"]["default"] = 1
     status = structural_schema(InternVLDeploymentStatus)
-    # kstatus takes a resource without a status for ready: Helm, Flux and others would not wait for a new one.
+    # kstatus considers a resource without a status ready: Helm, Flux and others would not wait for a new resource.
     status["default"] = {"observedGeneration": -1}
     return {
         "description": "An InternVL model served by LMDeploy behind one OpenAI-compatible endpoint.",
@@ -134,36 +134,39 @@ def structural_schema(model: type[BaseModel]) -> JsonObject:
     return _structural(schema, schema.get("$defs", {}))
 
 
-_GIVEN = re.compile(r"has\(self((?:\.\w+)+)\)")
+_HAS_FIELD = re.compile(r"has\(self((?:\.\w+)+)\)")
+"""A test of a CEL rule, such as ``has(self.model.source)``; the group is ``.model.source``."""
 
 
 def _with_nullable_sections(section: JsonObject) -> JsonObject:
-    """Return the schema of a section in which sections may be null, and whose rules treat null as absent.
+    """Return the schema of an object in which nested objects may be null, and whose rules treat null as absent.
 
-    Server-side apply stores null for a section whose last field is removed (structured-merge-diff:
-    ``removingWalker``). It replaces a Kubernetes type, a map or a reference as a whole (``atomic``), never by null.
+    Server-side apply stores null for an object whose last field is removed (structured-merge-diff:
+    ``removingWalker``). The exceptions are ``atomic`` objects (Kubernetes's own types, maps, references), which it
+    replaces as a whole, and never by null.
     """
-    properties = {name: _emptied(value) for name, value in section["properties"].items()}
+    properties = {name: _with_emptied_value(value) for name, value in section["properties"].items()}
     result = {**section, "properties": properties}
     if rules := section.get("x-kubernetes-validations"):
         result["x-kubernetes-validations"] = [
-            {**rule, "rule": _GIVEN.sub(partial(_given, result), rule["rule"])} for rule in rules
+            {**rule, "rule": _HAS_FIELD.sub(partial(_has_and_not_null, result), rule["rule"])}
+            for rule in rules
         ]
     return result
 
 
-def _emptied(node: JsonObject) -> JsonObject:
-    """Return the schema of a field that also takes what server-side apply leaves of the field without content."""
+def _with_emptied_value(node: JsonObject) -> JsonObject:
+    """Return the schema of a field that also accepts what server-side apply stores once the field is emptied."""
     if "properties" not in node or "x-kubernetes-map-type" in node:
         return node
     if "required" in node:
-        # An empty reference must be refused, for it lacks its name. As null it would mean that there is none.
+        # An empty reference has no name and must be refused. Stored as null it would mean "no reference" instead.
         return node | {"x-kubernetes-map-type": "atomic"}
     return _with_nullable_sections(node) | {"nullable": True}
 
 
-def _given(section: JsonObject, match: re.Match[str]) -> str:
-    """Return the test of a rule that a field is given: ``has(self.path)``, and not null where null is allowed."""
+def _has_and_not_null(section: JsonObject, match: re.Match[str]) -> str:
+    """Return a match of ``_HAS_FIELD``, and where the field is nullable a test that it is not null too."""
     node, path = section, match.group(1)
     for name in path[1:].split("."):
         node = node["properties"][name]
@@ -171,9 +174,11 @@ def _given(section: JsonObject, match: re.Match[str]) -> str:
 
 
 def _structural(node: JsonObject, definitions: JsonObject) -> JsonObject:
-    """Return one node of JSON Schema in the API server's dialect, with the definitions in place of references."""
+    """Return one node of a JSON Schema as a structural schema, with references replaced by their definitions."""
     node = _resolved(node, definitions)
-    result = {key: value for key, value in node.items() if key in _KEPT or key.startswith("x-kubernetes-")}
+    result = {
+        key: value for key, value in node.items() if key in _KEYWORDS or key.startswith("x-kubernetes-")
+    }
     if "properties" in node:
         result["properties"] = {
             name: _structural(value, definitions) for name, value in node["properties"].items()
@@ -187,16 +192,21 @@ def _structural(node: JsonObject, definitions: JsonObject) -> JsonObject:
     return result
 
 
-_KEPT = frozenset(
-    {"type", "description", "enum", "format", "pattern", "required"}
-    | {f"{bound}{what}" for bound in ("min", "max") for what in ("imum", "Length", "Items", "Properties")}
+_KEYWORDS = frozenset(
+    {
+        *("type", "description", "enum", "format", "pattern", "required"),
+        *("minimum", "minLength", "minItems", "minProperties"),
+        *("maximum", "maxLength", "maxItems", "maxProperties"),
+    }
 )
+"""Keywords of JSON Schema that are the same in a structural schema."""
 
 
 def _resolved(node: JsonObject, definitions: JsonObject) -> JsonObject:
+    """Return a node without ``anyOf`` (pydantic's form of ``X | None``) and without ``$ref``."""
     if "anyOf" in node:
-        (given,) = (choice for choice in node["anyOf"] if choice != {"type": "null"})
-        node = {**given, **{key: value for key, value in node.items() if key != "anyOf"}}
+        (not_null,) = (choice for choice in node["anyOf"] if choice != {"type": "null"})
+        node = {**not_null, **{key: value for key, value in node.items() if key != "anyOf"}}
     if "$ref" in node:
         name = node["$ref"].rsplit("/", 1)[1]
         node = {**definitions[name], **{key: value for key, value in node.items() if key != "$ref"}}
@@ -204,7 +214,7 @@ def _resolved(node: JsonObject, definitions: JsonObject) -> JsonObject:
 
 
 def _convert_exclusive_bounds(node: JsonObject, result: JsonObject) -> None:
-    """Write exclusive bounds as OpenAPI v3.0 does: a bound, and a flag that it is exclusive."""
+    """Convert exclusive bounds: a number in JSON Schema, a bound and a boolean in OpenAPI v3.0."""
     for bound in ("Minimum", "Maximum"):
         if (limit := node.get(f"exclusive{bound}")) is not None:
             result[bound.lower()] = limit

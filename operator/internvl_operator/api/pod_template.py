@@ -20,6 +20,8 @@ StringMap = Annotated[
 LabelMap = Annotated[
     dict[str, Annotated[str, Field(max_length=63)]], Field(max_length=32, json_schema_extra=ATOMIC)
 ]
+Bytes = Annotated[str, Field(max_length=32)]
+"""A quantity whose rule says what to write."""
 Quantity = Annotated[str, Field(pattern=PATTERN, max_length=32)]
 Amounts = Annotated[dict[str, Quantity], Field(max_length=8, json_schema_extra=ATOMIC)]
 Name = Annotated[str, Field(max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
@@ -68,7 +70,7 @@ class PodTemplate(ApiModel):
     annotations: StringMap = {}
     """Annotations added to the pods."""
     node_selector: LabelMap = {}
-    """Node labels that the pods need, beside the GPU product that the plan pins."""
+    """Node labels that the pods need, in addition to the GPU product that the plan pins."""
     tolerations: Annotated[list[Toleration], Field(max_length=32)] = []
     """Tolerations added to the one for the GPU resource's own taint."""
     affinity: Affinity | None = None

@@ -107,7 +107,7 @@ class Reason(StrEnum):
     INVALID_SPEC = "InvalidSpec", SPEC, STALLED
     """The operator cannot read the spec, for example one from an older CRD."""
     NO_GPU_KNOWN = "NoGPUKnown", SPEC, STALLED
-    """Nothing tells what GPU there will be: no node has GPUs that are known and that the pods may use."""
+    """The operator cannot know which GPU there will be: no node has GPUs that are known and that the pods may use."""
     DOES_NOT_FIT = "DoesNotFit", SPEC, STALLED
     """The model does not fit into the GPUs."""
     NO_KV_FOR_SESSION = "NoKVForSession", SPEC, STALLED
@@ -134,7 +134,7 @@ class Reason(StrEnum):
     POD_TEMPLATE_TOO_LARGE = "PodTemplateTooLarge", SPEC, STALLED
     """Pod template and plan are too large for the annotations in which the Deployment keeps them."""
     NEWER_OPERATOR = "NewerOperator", SPEC, STALLED
-    """A newer operator made the pods, and this one cannot read what it wrote down; they were left as they
+    """A newer operator made the pods, and this one cannot read that operator's record; the pods were left as they
     are."""
     FORBIDDEN = "Forbidden", SPEC, STALLED
     """The API server forbids a write: a quota, an admission policy, or missing rights of the operator."""
@@ -178,9 +178,9 @@ class Reason(StrEnum):
     RECORD_IGNORED = "RecordIgnored", CONDITION, DONE
     """Event: the Deployment's record is not what the operator wrote, and is not used."""
     STATUS_REFUSED = "StatusRefused", CONDITION, DONE
-    """Event: the API server refuses the status, which tells of an earlier state; the children are as the spec says."""
+    """Event: the API server refuses the new status and shows an older one; the children are as the spec says."""
     TERMINATE_FIRST = "TerminateFirst", CONDITION, DONE
-    """Event: no GPU is free beside the old pods, so that they stop before new ones start."""
+    """Event: no GPU is free for a new pod while the old ones run, so that they stop before new ones start."""
     UPDATE_AVAILABLE = "UpdateAvailable", CONDITION, DONE
     """Event: this operator would restart the pods with another pod template."""
 
@@ -194,7 +194,7 @@ _OUTLOOKS = {str(reason): reason.outlook for reason in Reason}
 def invalid_child(kind: str) -> str:
     """Return the reason for a child that the API server refuses as invalid.
 
-    The reason names the kind, but for the Deployment: there the user's part is the pod template.
+    The reason names the kind, except for a Deployment: what the user can mend there is the pod template.
     """
     return Reason.INVALID_POD_TEMPLATE if kind == "Deployment" else f"Invalid{kind}"
 

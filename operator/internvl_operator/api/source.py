@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from internvl_operator.api.base import ApiModel, Rule
-from internvl_operator.api.pod_template import Name, Quantity
-from internvl_operator.text.quantity import parse_quantity
+from internvl_operator.api.pod_template import Bytes, Name
+from internvl_operator.api.rules.field_rules import more_than_1_gib, spelled
 
 RelativePath = Annotated[str, Field(max_length=512)]
 
@@ -61,9 +61,9 @@ class ImageSource(ApiModel):
     """An OCI image whose files are the model, mounted as an image volume (Kubernetes 1.35 or the feature gate)."""
 
     reference: Annotated[str, Field(max_length=512, pattern=r"^[a-z0-9][-a-zA-Z0-9._/:@]*$")]
-    """Image reference."""
+    """Reference of the image, for example registry.example.com/internvl2-8b:1."""
     pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
-    """When the image is pulled. Default: as Kubernetes has it for the reference's tag."""
+    """When the image is pulled. Default: Kubernetes's, which is Always for the tag latest, else IfNotPresent."""
 
 
 class ModelSource(ApiModel):
@@ -87,16 +87,16 @@ class ModelSource(ApiModel):
 
 
 class ModelCache(ApiModel):
-    """A PersistentVolumeClaim that keeps what is downloaded: an existing one, or one that is made."""
+    """A PersistentVolumeClaim that keeps the downloaded files: an existing one, or one that the operator creates."""
 
     claim_name: Name | None = None
     """Name of an existing claim; several resources may share it."""
-    size: Quantity | None = None
-    """Size of a claim that is made under the resource's own name and is deleted with it, for example 100Gi."""
+    size: Bytes | None = None
+    """Size of a claim that the operator creates under the resource's name and deletes with it, for example 100Gi."""
     storage_class_name: Name | None = None
-    """StorageClass of the claim that is made. Default: the cluster's."""
+    """StorageClass of the created claim. Default: the cluster's default."""
     access_mode: Literal["ReadWriteOnce", "ReadWriteMany"] | None = None
-    """Access mode of the claim: ReadWriteOnce serves one replica. Default: ReadWriteOnce for a claim that is made,
+    """Access mode of the claim: ReadWriteOnce serves one replica. Default: ReadWriteOnce for a created claim,
     ReadWriteMany for an existing one."""
 
     rules = (
@@ -105,11 +105,10 @@ class ModelCache(ApiModel):
             "model.cache takes claimName for a claim that exists or size for one that is made: remove one of them",
             lambda c: c.claim_name is None or c.size is None,
         ),
-        Rule(
-            "!has(self.size) || !isQuantity(self.size) || quantity(self.size).isGreaterThan(quantity('1Gi'))",
+        more_than_1_gib(
+            "size",
             "model.cache.size is the size of a claim for the model's files: write for example 100Gi, "
             "in any case more than 1Gi",
-            lambda c: c.size is None or parse_quantity(c.size) > 2**30,
         ),
         Rule(
             "!has(self.storageClassName) || has(self.size)",
@@ -125,7 +124,7 @@ class ModelCache(ApiModel):
 
     @property
     def is_given(self) -> bool:
-        """Whether downloads are kept in a claim."""
+        """Whether the spec asks for a claim that keeps the downloaded files."""
         return self.size is not None or self.claim_name is not None
 
     @property
@@ -139,52 +138,44 @@ class ModelCache(ApiModel):
 class ModelSpec(ApiModel):
     """Which weights are served."""
 
-    repository: (
-        Annotated[
-            str,
-            Field(
-                max_length=192,
-                pattern=r"^[A-Za-z0-9][-A-Za-z0-9_.]*/[A-Za-z0-9][-A-Za-z0-9_.]*$",
-            ),
-        ]
-        | None
-    ) = None
-    """Repository of the model, OWNER/NAME; a fine-tune of the same series and size may stand here. Default:
-    OpenGVLab's."""
+    repository: Annotated[str, Field(max_length=192)] | None = None
+    """Repository of the model on the hub, OWNER/NAME: for example a fine-tune of the same series and size. Default: the
+    repository of OpenGVLab for the series, size and quantization."""
     revision: Annotated[str, Field(max_length=128, pattern=r"^[A-Za-z0-9][-A-Za-z0-9_./]*$")] | None = None
     """Branch, tag or commit of the repository. Default: main."""
     source: ModelSource = ModelSource()
     """Where the files come from. Default: Hugging Face's public hub."""
     cache: ModelCache = ModelCache()
-    """A claim that keeps what is downloaded. Default: each pod downloads for itself."""
+    """A claim that keeps the downloaded files. Default: each pod downloads them for itself."""
 
     @property
     def has_own_files(self) -> bool:
-        """Whether the files come from a claim or an image."""
+        """Whether the files come from a claim or an image, and so are not downloaded."""
         return self.source.persistent_volume_claim is not None or self.source.image is not None
 
     @property
     def names_weights(self) -> bool:
-        """Whether it says which weights there are, in place of the catalogue."""
+        """Whether the spec itself names the weights, so that those of the catalogue do not count."""
         return self.repository is not None or self.has_own_files
 
     rules = (
+        spelled(
+            "repository",
+            "[A-Za-z0-9][-A-Za-z0-9_.]*/[A-Za-z0-9][-A-Za-z0-9_.]*",
+            "model.repository is one of the hub: write OWNER/NAME, for example OpenGVLab/InternVL2-8B",
+        ),
         Rule(
             "!has(self.cache) || (!has(self.cache.size) && !has(self.cache.claimName)) || !has(self.source) || "
             "(!has(self.source.persistentVolumeClaim) && !has(self.source.image))",
             "model.cache keeps what is downloaded from a Hugging Face source: remove it, the claim or image has the "
             "files already",
-            lambda m: (
-                not m.cache.is_given or (m.source.persistent_volume_claim is None and m.source.image is None)
-            ),
+            lambda m: not m.cache.is_given or not m.has_own_files,
         ),
         Rule(
             "!has(self.revision) || !has(self.source) || "
             "(!has(self.source.persistentVolumeClaim) && !has(self.source.image))",
             "model.revision is for a Hugging Face source: remove it, and name the version in the claim's path "
             "or the image's reference",
-            lambda m: (
-                m.revision is None or (m.source.persistent_volume_claim is None and m.source.image is None)
-            ),
+            lambda m: m.revision is None or not m.has_own_files,
         ),
     )

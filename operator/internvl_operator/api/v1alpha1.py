@@ -73,7 +73,7 @@ class NetworkPolicy(ApiModel):
     enabled: bool = True
     """Whether a NetworkPolicy is made. Default: true."""
     from_: Annotated[list[NetworkPolicyPeer], Field(alias="from", max_length=32)] = []
-    """Kubernetes NetworkPolicyPeers that may reach the server, beside the pods of the same namespace."""
+    """Kubernetes NetworkPolicyPeers that may reach the server, in addition to the pods of the same namespace."""
     egress: Egress = Egress()
     """Whom the replicas may reach. Default: everyone."""
 

@@ -1,4 +1,4 @@
-"""Puts a child back that is not as it should be, and says so when somebody changes it again and again."""
+"""Restores a child that somebody has changed, and reports it when that happens again and again."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime

@@ -10,7 +10,7 @@ LABEL = "internvl.dev/bench"
 
 CONTAINER = "bench"
 REPORT_PATH = "/dev/termination-log"
-"""What is written here stands in the pod's status when it has ended: nobody needs the right to read logs."""
+"""The kubelet copies this file into the pod's status when the container ends: no right to read logs is needed."""
 
 _CERTIFICATE_PATH = "/certificate"
 _NOBODY = 65532
@@ -99,7 +99,7 @@ def _container(
 
 
 def _volumes(secret: str | None) -> list[dict[str, Any]]:
-    """Return the server's certificate without its key: it vouches for itself, whoever signed it."""
+    """Return the volume with the server's certificate, which the client trusts whoever signed it; without the key."""
     if secret is None:
         return []
     items = [{"key": "tls.crt", "path": "tls.crt"}]

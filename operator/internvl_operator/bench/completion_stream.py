@@ -8,7 +8,9 @@ from typing import Any, Self
 
 import aiohttp
 import orjson
+from aiohttp.http_exceptions import HttpProcessingError
 
+from internvl_operator.chat.answer_limits import MOST_BYTES, text_of, tokens
 from internvl_operator.chat.endpoint import Endpoint
 
 GIVE_KEY = "give --api-key or set INTERNVL_API_KEY"
@@ -17,6 +19,9 @@ _CONNECT_SECONDS = 30.0
 _IDLE_SECONDS = 2.0
 """After which a connection is not used again. LMDeploy's server closes it after 5 s, and a request that is sent at that
 moment fails."""
+
+_REFUSAL_BYTES = 2**16
+"""Of a refusal that are read."""
 
 _SHOWN = 300
 """Characters of an answer that is shown in an error."""
@@ -30,18 +35,18 @@ class RequestFailedError(Exception):
     """
 
     def __init__(self, kind: str, message: str) -> None:
-        super().__init__(message)
+        super().__init__(message[: 3 * _SHOWN])
         self.kind = kind
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer; times as the clock tells them, in seconds.
+    """An answer; times are seconds of the client's clock.
 
     Args:
         first: when the first text came.
         last: when the last text came.
-        prompt_tokens: as the server counts them; None when it does not tell.
+        prompt_tokens: as the server counts them; None when the server does not report them.
         output_tokens: as the server counts them, or else the pieces of text.
     """
 
@@ -75,7 +80,9 @@ class CompletionClient:
         self._session = aiohttp.ClientSession(
             connector=connector,
             timeout=self._timeout,
-            headers={"Authorization": f"Bearer {key}"} if key else {},
+            headers={"Accept-Encoding": "identity", **({"Authorization": f"Bearer {key}"} if key else {})},
+            # A few bytes could become any number of them.
+            auto_decompress=False,
         )
         return self
 
@@ -89,10 +96,11 @@ class CompletionClient:
         """Return the name of the model that is served.
 
         Raises:
-            RequestFailedError: the server does not tell, or has no model of the endpoint's name.
+            RequestFailedError: the server does not list its models, or has none of the endpoint's name.
         """
         async with self._exchange("GET", "models") as response:
-            served = [model["id"] for model in orjson.loads(await response.read())["data"]]
+            content = b"".join([line async for line in _bounded(response.content)])
+            served = [text_of(model["id"]) for model in orjson.loads(content)["data"]]
         name = self._endpoint.model or next(iter(served), "")
         if name not in served:
             raise RequestFailedError(
@@ -107,7 +115,7 @@ class CompletionClient:
             RequestFailedError: it was refused, or the stream broke off.
         """
         async with self._exchange("POST", "chat/completions", body) as response:
-            return await read_stream(response.content, self._clock)
+            return await read_stream(_bounded(response.content), self._clock)
 
     @asynccontextmanager
     async def _exchange(
@@ -127,9 +135,12 @@ class CompletionClient:
                 data=body,
                 headers={"Content-Type": "application/json"} if body else {},
                 server_hostname=self._endpoint.server_name,
+                # Key and images are for this server.
+                allow_redirects=False,
             ) as response:
                 if response.status != 200:
-                    raise _refusal(response.status, await response.read(), self._endpoint)
+                    content = await response.content.read(_REFUSAL_BYTES)
+                    raise _refusal(response.status, content, self._endpoint)
                 yield response
         except TimeoutError:
             seconds = self._timeout.sock_read
@@ -143,9 +154,23 @@ class CompletionClient:
             cause = getattr(error, "os_error", error)
             why = self._endpoint.obstacle() or f"no connection: {cause or type(cause).__name__}"
             raise RequestFailedError("connection", why) from None
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, HttpProcessingError) as error:
             why = f"the answer is not that of an OpenAI-compatible API: {error!r}"
             raise RequestFailedError("broken stream", why) from None
+
+
+async def _bounded(lines: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+    """Yield lines as long as they are few enough to be an answer.
+
+    Raises:
+        RequestFailedError: they are more.
+    """
+    read = 0
+    async for line in lines:
+        read += len(line)
+        if read > MOST_BYTES:
+            raise RequestFailedError("broken stream", f"the answer has more than {MOST_BYTES} bytes")
+        yield line
 
 
 async def read_stream(lines: AsyncIterable[bytes], clock: Callable[[], float]) -> Answer:
@@ -155,7 +180,7 @@ async def read_stream(lines: AsyncIterable[bytes], clock: Callable[[], float]) -
         RequestFailedError: there is no mark, or no text.
     """
     first = last = None
-    pieces, usage = 0, dict[str, int]()
+    pieces, usage = 0, dict[str, Any]()
     async for line in lines:
         data = line.strip().removeprefix(b"data:").lstrip()
         if data == b"[DONE]":
@@ -171,14 +196,15 @@ async def read_stream(lines: AsyncIterable[bytes], clock: Callable[[], float]) -
         raise RequestFailedError("broken stream", "the stream broke off")
     if first is None or last is None:
         raise RequestFailedError("no text", "the answer has no text")
-    return Answer(first, last, usage.get("prompt_tokens"), usage.get("completion_tokens") or pieces)
+    prompt, output = (tokens(usage.get(name)) for name in ("prompt_tokens", "completion_tokens"))
+    return Answer(first, last, prompt, output or pieces)
 
 
 def _chunk(data: bytes) -> dict[str, Any]:
     """Return a part of the stream.
 
     Raises:
-        RequestFailedError: the server tells an error in it.
+        RequestFailedError: the server reports an error in the stream.
         ValueError: it is not JSON.
     """
     chunk: dict[str, Any] = orjson.loads(data)

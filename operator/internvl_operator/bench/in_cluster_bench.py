@@ -37,7 +37,7 @@ async def run_job(
         job: as ``bench_job`` returns it.
         patience_seconds: longest wait for the pod to end.
         clock: monotonic seconds.
-        tell: is told what the pod waits for.
+        tell: called with a line of progress, such as what the pod waits for.
         sleep: waits for some seconds of that clock.
 
     Raises:
@@ -83,7 +83,7 @@ def _report(pods: list[KubernetesObject]) -> MeasuredLoad | None:
         message = ended.get("message") or f"{ended.get('reason')}, exit code {ended.get('exitCode')}"
         try:
             return MeasuredLoad.of(json.loads(message))
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
             raise JobFailedError(message.strip().rsplit("\n", 1)[-1]) from None
     return None
 

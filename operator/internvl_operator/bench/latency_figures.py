@@ -56,7 +56,7 @@ class Figures:
             that a window which ends within a wave of answers says the same as one that ends after it.
         output_tokens_per_second: of all answers together.
         in_flight: requests at a time, on average.
-        prompt_tokens: of one request with its images, on average; None when the server does not tell.
+        prompt_tokens: mean tokens of a prompt with its images; None when the server does not report them.
         ttft: from the request to the first text, in seconds.
         per_token: between two tokens, in seconds.
         request: from the request to the last text, in seconds.

@@ -1,7 +1,8 @@
-"""Keeps a load on a model while its requests are timed.
+"""Sends requests to a model at a given load, and times the answers.
 
-The load stays on until the last request of the measured part is answered: what follows it is as busy as what went
-before. Then the connections of the rest are closed.
+A run has a warm-up and a measured part. Requests go on being sent after the measured part, until the last request of
+the measured part is answered: else the slowest answers would come from a server that is less busy. Requests that are
+still in flight then are cancelled.
 """
 
 import asyncio
@@ -16,17 +17,18 @@ from internvl_operator.bench.completion_stream import Answer, RequestFailedError
 from internvl_operator.bench.offered_load import OfferedLoad
 
 _PAUSE_AFTER_FAILURE_SECONDS = 0.2
-"""Before a client of a closed loop asks again; a server that refuses would be asked as fast as it can."""
+"""How long a client of a closed loop waits after a failure: else it would flood a server that refuses at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """An answered request; times in seconds.
+    """The times of a request that was answered, in seconds of the run's clock.
 
     Args:
-        due: when it was to be sent. It counts from here, as its user does, also where this program was late.
-        sent: when it was.
-        answer: what came.
+        due: when the request should have been sent. Latencies count from here, so that a delay of this program is not
+            hidden (coordinated omission).
+        sent: when the request was sent.
+        answer: the answer, with the times of its first and last text.
     """
 
     due: float
@@ -35,23 +37,29 @@ class Timing:
 
     @property
     def first_token_seconds(self) -> float:
-        """From the request to the first text."""
+        """Time to first token: from ``due`` to the first text."""
         return self.answer.first - self.due
 
     @property
     def seconds_per_token(self) -> float:
-        """Between two tokens, on average."""
+        """Mean time between two tokens of the answer."""
         return (self.answer.last - self.answer.first) / max(1, self.answer.output_tokens - 1)
 
     @property
     def seconds(self) -> float:
-        """From the request to the last text."""
+        """From ``due`` to the last text."""
         return self.answer.last - self.due
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A request without an answer."""
+    """A request without an answer.
+
+    Args:
+        due: when the request should have been sent, in seconds of the run's clock.
+        kind: a short name of what went wrong, by which failures are counted.
+        message: the whole error.
+    """
 
     due: float
     kind: str
@@ -60,13 +68,13 @@ class Failure:
 
 @dataclass(slots=True)
 class Observation:
-    """What was seen of the requests that were due before the end of the measured part.
+    """The outcome of every request that was due before the end of the measured part.
 
     Args:
-        begin: of the measured part; what was due before is warm-up.
-        end: of the measured part.
-        timings: of each answered request.
-        failures: the other requests.
+        begin: when the measured part began, in seconds of the run's clock; requests due earlier are warm-up.
+        end: when the measured part ended.
+        timings: one for each answered request.
+        failures: one for each request without an answer.
     """
 
     begin: float
@@ -77,14 +85,14 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class LoadRun:
-    """How a load is kept on a model.
+    """One run of a load against a model.
 
     Args:
         ask: sends the body of a request and returns the answer, or raises a RequestFailedError.
-        bodies: of the requests, which are sent in turn.
-        warm_up: seconds before the measured part.
-        seconds: of the measured part.
-        random: decides when the requests of an open loop arrive.
+        bodies: the bodies of the requests, sent one after another and then from the first again.
+        warm_up: length of the warm-up before the measured part, in seconds.
+        seconds: length of the measured part, in seconds.
+        random: draws the intervals between the requests of an open loop.
         clock: monotonic seconds.
         sleep: waits for some seconds of that clock.
     """
@@ -98,25 +106,29 @@ class LoadRun:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     async def observe(self, load: OfferedLoad) -> Observation:
-        """Keep a load on the model and return what was seen."""
+        """Send requests at a load, and return what was observed.
+
+        The load is either a rate, at which requests arrive whatever the server does (open loop), or a concurrency:
+        so many clients, each of which waits for its answer before it asks again (closed loop).
+        """
         begin = self.clock() + self.warm_up
         requests = _Requests(self, Observation(begin, begin + self.seconds))
         async with _background() as start:
             if load.requests_per_second is not None:
-                start(self._arrivals(load.requests_per_second, requests, start))
+                start(self._open_loop(load.requests_per_second, requests, start))
             else:
                 concurrency = load.concurrency or 1
                 for number in range(concurrency):
-                    # Answers of one length would come in waves if all were asked at once.
-                    start(self._client(self.warm_up / 2 * number / concurrency, requests))
+                    # Clients that all began at once would stay in step, and load the server in waves.
+                    start(self._closed_loop_client(self.warm_up / 2 * number / concurrency, requests))
             await self.sleep(requests.seen.end - self.clock())
-            await requests.answered()
+            await requests.measured_part_ended()
         return requests.seen
 
-    async def _arrivals(
+    async def _open_loop(
         self, rate: float, requests: "_Requests", start: Callable[[Coroutine[Any, Any, None]], None]
     ) -> None:
-        """Send requests at random moments, whether or not earlier ones are answered: a Poisson process."""
+        """Send requests as a Poisson process, whether or not earlier requests are answered."""
         due = self.clock()
         while True:
             due += self.random.expovariate(rate)
@@ -124,8 +136,8 @@ class LoadRun:
                 await self.sleep(wait)
             start(requests.send(due))
 
-    async def _client(self, delay: float, requests: "_Requests") -> None:
-        """Send a request whenever the one before is answered."""
+    async def _closed_loop_client(self, delay: float, requests: "_Requests") -> None:
+        """Send a request, and the next one when it is answered."""
         await self.sleep(delay)
         while True:
             failures = len(requests.seen.failures)
@@ -135,7 +147,7 @@ class LoadRun:
 
 
 class _Requests:
-    """The requests of a run: those under way, and what was seen of the others."""
+    """The requests of a run: those in flight, and the outcomes of those that have ended."""
 
     def __init__(self, run: LoadRun, seen: Observation) -> None:
         self.seen = seen
@@ -145,7 +157,7 @@ class _Requests:
         self._ended = asyncio.Event()
 
     async def send(self, due: float) -> None:
-        """Send a request, and note how it ends."""
+        """Send the next request, and record its outcome if it was due before the end of the measured part."""
         turn = next(self._turns)
         self._due[turn] = due
         sent = self._run.clock()
@@ -161,8 +173,8 @@ class _Requests:
             del self._due[turn]
             self._ended.set()
 
-    async def answered(self) -> None:
-        """Wait until every request that was due in the measured part, or before, has ended."""
+    async def measured_part_ended(self) -> None:
+        """Wait until every request that was due before the end of the measured part is answered or has failed."""
         while any(due < self.seen.end for due in self._due.values()):
             self._ended.clear()
             await self._ended.wait()
@@ -170,7 +182,11 @@ class _Requests:
 
 @asynccontextmanager
 async def _background() -> AsyncIterator[Callable[[Coroutine[Any, Any, None]], None]]:
-    """Yield a function that starts a task; all end with the context, and an error of one is raised there."""
+    """Yield a function that starts a task. At the end of the context all tasks are cancelled.
+
+    Raises:
+        Exception: the first exception of a task, at the end of the context.
+    """
     tasks: set[asyncio.Task[None]] = set()
     errors: list[BaseException] = []
 

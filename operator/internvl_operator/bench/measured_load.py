@@ -1,13 +1,15 @@
 """A load that was measured, as it is printed, kept in a resource's status, and handed from a Job to who started it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
+from math import isfinite
 from typing import Any, Self
 
 from internvl_operator.api.v1alpha1 import API_VERSION, KIND
 from internvl_operator.bench.latency_figures import Figures
 from internvl_operator.bench.offered_load import OfferedLoad
+from internvl_operator.chat.answer_limits import text_of
 
 FIELD_MANAGER = "internvl-bench"
 """Owns ``status.performance``, and nothing else."""
@@ -19,7 +21,7 @@ class MeasuredLoad:
 
     Args:
         model: the served name.
-        load: what was asked.
+        load: the load that was offered.
         seconds: of the measured part.
         warm_up: seconds before it.
         figures: what was seen.
@@ -48,13 +50,32 @@ class MeasuredLoad:
         Raises:
             KeyError, TypeError, ValueError: it is not one.
         """
-        return cls(
-            model=document["model"],
+        read = cls(
+            model=text_of(document["model"]),
             load=OfferedLoad.of(document["load"]),
             seconds=document["seconds"],
             warm_up=document["warmUpSeconds"],
             figures=Figures.of(document),
         )
+        _check_numbers((read.load, read.seconds, read.warm_up, read.figures))
+        return read
+
+
+def _check_numbers(values: Iterable[Any]) -> None:
+    """See that values, and the fields of those that have fields, are numbers or unknown.
+
+    Raises:
+        TypeError: one is not.
+    """
+    for value in values:
+        if isinstance(value, Mapping):
+            _check_numbers(value.values())
+        elif is_dataclass(value):
+            _check_numbers(getattr(value, field.name) for field in fields(value))
+        elif value is not None:
+            is_number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not is_number or not isfinite(value):
+                raise TypeError(f"{str(value)[:100]!r} is no number")
 
 
 def performance_patch(

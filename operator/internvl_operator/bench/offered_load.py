@@ -18,7 +18,7 @@ class OfferedLoad:
         images: in each request.
         width: of an image in pixels; None when the images are given and not made.
         height: of an image in pixels; None like the width.
-        prompt_tokens: of the text beside the images, about: one common word each.
+        prompt_tokens: approximate text tokens of a request, without its images: one common word each.
         output_tokens: of each answer, exactly.
         requests_per_second: arrivals of an open loop; None in a closed loop.
         concurrency: requests in flight in a closed loop; None in an open loop.

@@ -1,4 +1,4 @@
-"""What the plan says of a resource's speed, beside which a measurement is shown."""
+"""The planned speed of a resource, with which a measurement is compared."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from internvl_operator.bench.offered_load import OfferedLoad
 from internvl_operator.catalog.tiling import image_size
 
 _TOLERANCE = 0.01
-"""Share by which two rates may differ and yet be one."""
+"""Relative difference up to which two rates count as equal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class PlannedSpeed:
     """``status.plan.speed`` of a resource: one replica under the load that it was planned for.
 
     Args:
-        speed: as it stands there.
+        speed: the value of ``status.plan.speed``.
         rate: ``spec.load.requestsPerSecond``, of the whole resource; None without one.
         image: width and height that ``spec.load`` gives an image; None when it gives none.
         replicas: that are measured together.
@@ -53,7 +53,7 @@ class PlannedSpeed:
             return form.at(requests_per_second=self.rate)
         return form.at(concurrency=self.speed["concurrency"] * self.replicas)
 
-    def beside(self, load: OfferedLoad) -> Mapping[str, float] | None:
+    def figures_for(self, load: OfferedLoad) -> Mapping[str, float] | None:
         """Return the planned figures of a load, or None when the plan was made for another one."""
         planned = self.load
         forms = [

@@ -1,20 +1,20 @@
-"""What a model is made of, in the terms of its ``config.json``: the language model and the vision encoder."""
+"""The architecture of a model, in the terms of its ``config.json``: the language model and the vision encoder."""
 
 from dataclasses import dataclass
 
 _QUANTIZED_KV_HEAD_DIM = 128
-"""The width of heads whose keys and values TurboMind can quantize."""
+"""The only ``head_dim`` for which TurboMind can quantize the KV cache."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Experts:
-    """The mixture of experts that stands in the place of each layer's feed-forward network.
+    """The mixture of experts that replaces the feed-forward network in each layer.
 
-    A router of ``hidden_size`` weights per expert sends each token to some of them.
+    A router, with ``hidden_size`` weights per expert, sends each token to ``num_experts_per_tok`` of the experts.
 
     Attributes:
         num_experts: experts of one layer.
-        num_experts_per_tok: experts that compute one token.
+        num_experts_per_tok: experts that process one token.
         moe_intermediate_size: width of one expert.
         bias: whether router and experts have biases.
     """
@@ -29,6 +29,8 @@ class Experts:
 class LanguageModel:
     """The language model inside an InternVL model, in the terms of its ``llm_config``.
 
+    Fields that are not described here mean what they mean in ``config.json``.
+
     Attributes:
         head_dim: width of one attention head, which need not be ``hidden_size / num_attention_heads``.
         intermediate_size: width of the feed-forward network; unused where there are experts.
@@ -36,7 +38,7 @@ class LanguageModel:
         qk_norm: whether each head's queries and keys are normalised, by ``head_dim`` weights each.
         output_bias: whether the attention's output projection has a bias.
         attention_sinks: whether each head has a learned weight that takes attention from all tokens.
-        experts: the experts of each layer; None: a feed-forward network.
+        experts: the experts of each layer; None where each layer has a feed-forward network.
     """
 
     architecture: str
@@ -56,7 +58,7 @@ class LanguageModel:
 
     @property
     def query_size(self) -> int:
-        """Width of all heads together: of the queries and of the attention's output."""
+        """Width of the queries, and of the attention's output: all heads side by side."""
         return self.num_attention_heads * self.head_dim
 
     @property
@@ -67,7 +69,13 @@ class LanguageModel:
 
 @dataclass(frozen=True, slots=True)
 class VisionModel:
-    """The vision encoder (InternViT), in the terms of its ``vision_config``."""
+    """The vision encoder (InternViT), in the terms of its ``vision_config``.
+
+    Attributes:
+        qk_normalization: whether queries and keys are normalised.
+        image_size: width and height of one tile, in pixels.
+        patch_size: width and height of one patch of a tile, in pixels.
+    """
 
     hidden_size: int
     num_hidden_layers: int

@@ -22,13 +22,13 @@ _CONVERSIONS: Mapping[str, Callable[[str], object]] = MappingProxyType(
 )
 
 _MOST_PROBLEMS = 5
-"""Mistakes that are told at once: each costs a search for what was meant."""
+"""The most mistakes that one message names: for each, all flags are searched for what was meant."""
 
 _LONGEST_FLAG = 64
-"""Above the name of every flag: what is longer is not compared with them."""
+"""Characters; more than the longest flag has. A longer text is not compared with the flags."""
 
 _NUMBER_OR_DASH = re.compile(r"-(\d++(\.\d++)?|\.\d++)?")
-"""What begins with a dash and is a value to argparse."""
+"""A text that begins with a dash and that argparse takes for a value: a negative number, or the dash alone."""
 
 _TITLES = MappingProxyType({"turbomind": "TurboMind", "pytorch": "PyTorch"})
 """The backends as ``spec.engine.backend`` spells them."""
@@ -36,12 +36,12 @@ _TITLES = MappingProxyType({"turbomind": "TurboMind", "pytorch": "PyTorch"})
 
 @dataclass(frozen=True, slots=True)
 class _Use:
-    """One flag as it stands in the arguments.
+    """One use of a flag in the arguments.
 
     Attributes:
-        written: as it is spelt, without a value.
-        flag: its name as the catalogue has it.
-        key: what follows a point in it: the path of one key of a JSON value.
+        written: the flag as the user spells it, without a value.
+        flag: its name in the catalogue.
+        key: what follows the first point in it: the path of one key of a JSON value.
         assigned: the value after ``=``.
         following: the arguments up to the next flag.
     """

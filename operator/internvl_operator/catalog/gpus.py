@@ -163,6 +163,14 @@ _LEAST_MIB_PER_GB = 900
 """Every listed profile has at least so many MiB for a gigabyte in its name; the least is 1g.12gb with 907."""
 
 
+class _UnknownNameError(UnknownGpuError):
+    """No GPU has a name. The nearest are looked for when the message is read: planners ask for a name per node."""
+
+    def __str__(self) -> str:
+        (name,) = self.args
+        return f"the GPU {name!r} is not known{_suggestion(name)}"
+
+
 def find_gpu(name: str) -> Gpu:
     """Return the GPU of that name: a product, with or without its brand, or an alias, in any case.
 
@@ -177,7 +185,7 @@ def find_gpu(name: str) -> Gpu:
     """
     gpu = _BY_NAME.get(_normal(name))
     if gpu is None:
-        raise UnknownGpuError(f"the GPU {name!r} is not known{_suggestion(name)}")
+        raise _UnknownNameError(name)
     return gpu
 
 

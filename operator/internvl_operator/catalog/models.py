@@ -1,6 +1,6 @@
 """The model table: the architecture and the repositories of each InternVL model, by series and size.
 
-What the operator knows beside it about a model (weights, KV cache, valid tensor parallelism) is derived from it.
+Everything else that the operator knows about a model (weights, KV cache, valid tensor parallelism) follows from it.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The messages of a chat: their text and images, as every supported LMDeploy release takes them."""
+"""The messages of a chat, text and images, in a form that every supported LMDeploy release accepts."""
 
 import base64
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from typing import Any
 Message = dict[str, Any]
 
 IMAGE_TOKEN = "<IMAGE_TOKEN>"
-"""LMDeploy's mark for the place of an image in a text (vl/constants.py)."""
+"""LMDeploy's placeholder for an image in a text (vl/constants.py)."""
 
 _SIGNATURES = {
     b"\x89PNG\r\n\x1a\n": "png",
@@ -18,6 +18,7 @@ _SIGNATURES = {
     b"II*\x00": "tiff",
     b"MM\x00*": "tiff",
 }
+"""The first bytes of image files, with the subtype of their MIME type; WebP has its signature in two places."""
 
 
 class ImageError(ValueError):
@@ -25,11 +26,11 @@ class ImageError(ValueError):
 
 
 def image_url(source: str) -> str:
-    """Return the URL under which the server finds an image.
+    """Return a URL from which the server can read an image.
 
     Args:
-        source: an http(s) or data URL, which is returned as it is, or a local file, which becomes a data URL: the
-            server sees no file of the client, and refuses addresses of private networks.
+        source: an http(s) or data URL, which is returned unchanged, or the path of a local file, which becomes a data
+            URL: the server cannot read the client's files, and refuses addresses of private networks.
 
     Raises:
         ImageError: the file cannot be read, or is not an image.
@@ -58,24 +59,28 @@ def data_url(content: bytes, name: str = "the image") -> str:
 
 
 def user_message(text: str, images: Sequence[str] = ()) -> Message:
-    """Return a question about images as a message.
+    r"""Return a question about images as a message.
 
-    One text part with marks for the images gives the same prompt in all releases; several text parts do not: the
-    older ones read the first alone.
+    The message has one text part, with a placeholder for each image, as this gives the same prompt in all releases:
+    older releases read only the first of several text parts.
 
     Args:
-        text: the question; marks of its own (``<IMAGE_TOKEN>``) stay where they are.
-        images: URLs, in the order of their marks.
+        text: the question; if it has placeholders (``<IMAGE_TOKEN>``), they stay where they are, and none is added.
+        images: URLs of the images, in the order of the placeholders.
+
+    Example:
+        >>> user_message("What is in this picture?", ["https://example.com/cat.png"])["content"][0]
+        {'type': 'text', 'text': '<IMAGE_TOKEN>\nWhat is in this picture?'}
     """
     if not images:
         return {"role": "user", "content": text}
-    parts: list[Message] = [{"type": "text", "text": _marked(text, len(images))}]
+    parts: list[Message] = [{"type": "text", "text": _with_placeholders(text, len(images))}]
     parts += [{"type": "image_url", "image_url": {"url": url}} for url in images]
     return {"role": "user", "content": parts}
 
 
-def _marked(text: str, images: int) -> str:
-    """Return a text with the marks as in InternVL2's training: before it, numbered if there are several."""
+def _with_placeholders(text: str, images: int) -> str:
+    """Return a text with a placeholder per image before it, numbered if there are several, as InternVL2 was trained."""
     if IMAGE_TOKEN in text:
         return text
     if images == 1:

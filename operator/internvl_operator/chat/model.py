@@ -1,13 +1,14 @@
 """A served model that answers questions."""
 
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import openai
 
+from internvl_operator.chat.answer_limits import limit, text_of, tokens
 from internvl_operator.chat.content import Message
 from internvl_operator.chat.endpoint import Endpoint
 from internvl_operator.chat.problems import ModelError, explained
@@ -30,6 +31,28 @@ class Answer:
     completion_tokens: int | None
     first_token_seconds: float | None
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    """Tokens of a request, as far as the server says them."""
+
+    prompt: int | None = None
+    completion: int | None = None
+
+    @classmethod
+    def of(cls, usage: Any) -> Self | None:
+        """Return what the server says, or None while it says nothing."""
+        return cls(tokens(usage.prompt_tokens), tokens(usage.completion_tokens)) if usage else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What came at once of a streamed answer."""
+
+    text: str
+    finish_reason: str | None
+    counts: _Counts | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,24 +79,16 @@ class Model:
             ModelError: the model does not answer.
         """
         started, first = self.clock(), None
-        text, finish_reason, usage = "", None, None
-        with explained(self.endpoint, self.timeout_seconds):
-            chunks: Any = await self.client.chat.completions.create(
-                model=self.name,
-                messages=_typed(messages),
-                stream=True,
-                stream_options={"include_usage": True},
-                **self.sampling,
-            )
-            async for chunk in chunks:
-                usage = chunk.usage or usage
-                for choice in chunk.choices:
-                    finish_reason = choice.finish_reason or finish_reason
-                    if piece := choice.delta.content:
-                        first = self.clock() - started if first is None else first
-                        text += piece
-                        on_text(piece)
-        return self._answer(text, finish_reason, usage, first, started)
+        text, finish_reason, counts = "", None, _Counts()
+        async with aclosing(self._parts(messages)) as parts:
+            async for part in parts:
+                counts = part.counts or counts
+                finish_reason = part.finish_reason or finish_reason
+                if part.text:
+                    first = self.clock() - started if first is None else first
+                    text += part.text
+                    on_text(part.text)
+        return self._answer(text, finish_reason, counts, first, started)
 
     async def ask(self, messages: Sequence[Message]) -> Answer:
         """Return the answer to a chat as a whole.
@@ -86,21 +101,40 @@ class Model:
             completion: Any = await self.client.chat.completions.create(
                 model=self.name, messages=_typed(messages), **self.sampling
             )
-        choice = completion.choices[0]
-        return self._answer(
-            choice.message.content or "", choice.finish_reason, completion.usage, None, started
-        )
+            choice = completion.choices[0]
+            text, counts = text_of(choice.message.content or ""), _Counts.of(completion.usage)
+        return self._answer(text, choice.finish_reason, counts or _Counts(), None, started)
+
+    async def _parts(self, messages: Sequence[Message]) -> AsyncGenerator["_Part"]:
+        """Yield the parts of a streamed answer.
+
+        Raises:
+            ModelError: there is none, or it breaks off.
+        """
+        with explained(self.endpoint, self.timeout_seconds):
+            chunks: Any = await self.client.chat.completions.create(
+                model=self.name,
+                messages=_typed(messages),
+                stream=True,
+                stream_options={"include_usage": True},
+                **self.sampling,
+            )
+            async for chunk in chunks:
+                counts = _Counts.of(chunk.usage)
+                choice = chunk.choices[0] if chunk.choices else None
+                text = text_of(choice.delta.content or "") if choice else ""
+                yield _Part(text, choice.finish_reason if choice else None, counts)
 
     def _answer(
-        self, text: str, finish_reason: str | None, usage: Any, first: float | None, started: float
+        self, text: str, finish_reason: str | None, counts: "_Counts", first: float | None, started: float
     ) -> Answer:
         if not text:
             raise ModelError(_emptiness(finish_reason))
         return Answer(
             text=text,
             finish_reason=finish_reason,
-            prompt_tokens=usage.prompt_tokens if usage else None,
-            completion_tokens=usage.completion_tokens if usage else None,
+            prompt_tokens=counts.prompt,
+            completion_tokens=counts.completion,
             first_token_seconds=first,
             seconds=self.clock() - started,
         )
@@ -118,7 +152,7 @@ async def opened(
     """
     async with _client(endpoint, timeout_seconds) as client:
         with explained(endpoint, timeout_seconds):
-            served = [model.id for model in (await client.models.list()).data]
+            served = [text_of(model.id) for model in (await client.models.list()).data]
         if not served:
             raise ModelError("the server names no model")
         name = endpoint.model or served[0]
@@ -131,14 +165,23 @@ def _client(endpoint: Endpoint, timeout_seconds: float) -> openai.AsyncOpenAI:
     async def name_server(request: Any) -> None:
         request.extensions["sni_hostname"] = endpoint.server_name
 
-    hooks = {"request": [name_server]} if endpoint.server_name else None
+    hooks: dict[str, Any] = {
+        "request": [name_server] if endpoint.server_name else [],
+        "response": [limit],
+    }
     return openai.AsyncOpenAI(
         base_url=endpoint.base_url,
         # The client refuses to do without one; a server without keys ignores it.
         api_key=endpoint.api_key or "none",
         timeout=timeout_seconds,
         max_retries=0,
-        http_client=openai.DefaultAsyncHttpxClient(verify=endpoint.tls(), event_hooks=hooks),
+        default_headers={"Accept-Encoding": "identity"},
+        http_client=openai.DefaultAsyncHttpxClient(
+            verify=endpoint.tls(),
+            event_hooks=hooks,
+            # Key and images are for this server.
+            follow_redirects=False,
+        ),
     )
 
 

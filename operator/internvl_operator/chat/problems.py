@@ -6,16 +6,27 @@ from contextlib import contextmanager
 
 import openai
 
+from internvl_operator.chat.answer_limits import UnreadableAnswerError
 from internvl_operator.chat.endpoint import Endpoint
+
+_LONGEST = 1000
+"""Characters of a message, which a server may have written."""
 
 
 class ModelError(Exception):
     """The model did not answer; the message says why, and what to do if that is known."""
 
+    def __init__(self, message: str) -> None:
+        super().__init__(message if len(message) <= _LONGEST else f"{message[:_LONGEST]}...")
+
+
+_STRANGE = (ValueError, TypeError, AttributeError, LookupError, RecursionError)
+"""What reading an answer raises whose parts are not where, or what, the API says."""
+
 
 @contextmanager
 def explained(endpoint: Endpoint, timeout_seconds: float) -> Iterator[None]:
-    """Turn errors of the openai package into a ModelError.
+    """Turn errors of the openai package, and what it makes of an answer that is not the API's, into a ModelError.
 
     Args:
         endpoint: where the request goes.
@@ -32,10 +43,16 @@ def explained(endpoint: Endpoint, timeout_seconds: float) -> Iterator[None]:
     except openai.APIError as error:
         # A stream that ends with an error, or an answer that is not the API's.
         raise ModelError(f"the answer broke off: {error.message}") from None
+    except UnreadableAnswerError as error:
+        raise ModelError(str(error)) from None
+    except _STRANGE as error:
+        raise ModelError(f"the answer is not that of an OpenAI-compatible API: {error!r}") from None
 
 
 def _connection(error: openai.APIConnectionError) -> str:
     causes = list(_causes(error))
+    if isinstance(causes[-1], UnreadableAnswerError):
+        return str(causes[-1])
     if any(isinstance(cause, ssl.SSLError) for cause in causes):
         return f"TLS failed: {causes[-1]}; name the certificate authority with --ca-file"
     return f"no connection: {causes[-1] or type(causes[-1]).__name__}"

@@ -7,13 +7,15 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from internvl_operator.diagnosis.pods import is_pod_of
-from internvl_operator.kube.objects import condition_of, is_ready_to_serve, is_true
+from internvl_operator.kube.client import KubernetesClient
+from internvl_operator.kube.kinds import SERVICE
+from internvl_operator.kube.objects import condition_of, is_controlled_by, is_ready_to_serve, is_true, key_of
 from internvl_operator.kube.port import Key, KubernetesObject
 from internvl_operator.kube.streams import PodStreams, PortForward
 
 
 class NotServingError(Exception):
-    """A resource cannot be spoken to; the message says why."""
+    """A resource serves no model that could be reached; the message says why."""
 
 
 def api_key_reference(body: Mapping[str, Any]) -> tuple[str, str] | None:
@@ -80,6 +82,19 @@ async def forwarded(streams: PodStreams, pod: Key, url: str) -> AsyncIterator[tu
     parts = urlsplit(url)
     async with streams.forward(pod, parts.port or 443) as forward:
         yield urlunsplit(parts._replace(netloc=f"127.0.0.1:{forward.port}")), forward
+
+
+async def own_service(cluster: KubernetesClient, body: KubernetesObject) -> KubernetesObject:
+    """Return the Service of a resource: it is sent the API key.
+
+    Raises:
+        NotServingError: the Service of its name is somebody else's.
+        ClusterError: there is none, or the API failed.
+    """
+    service = await cluster.get(SERVICE, key_of(body))
+    if not is_controlled_by(service, body):
+        raise NotServingError(f"the Service {body['metadata']['name']} is not this resource's")
+    return service
 
 
 def service_url(service: Mapping[str, Any], url: str) -> str:

@@ -3,8 +3,6 @@
 import sys
 from collections.abc import Callable
 
-from internvl_operator.text.printable import printable
-
 NOT_READY = 1
 USAGE_ERROR = 2
 NO_PLAN = 3
@@ -46,5 +44,5 @@ def exit_code_of(
 
 def failed(verb: str, why: object, code: int) -> int:
     """Print why a verb failed, and return the exit code."""
-    print(printable(f"internvl {verb}: {why}"), file=sys.stderr)
+    print(f"internvl {verb}: {why}", file=sys.stderr)
     return code

@@ -1,11 +1,12 @@
-"""The options that say what load is to be carried, for every verb that speaks of speed."""
+"""The options for the load that a plan must carry, for every verb that reports speed."""
 
 import argparse
 from collections.abc import Mapping
 from dataclasses import replace
 
 from internvl_operator.catalog.models import MAX_TILES_PER_IMAGE
-from internvl_operator.cli.options import given, positive, seconds
+from internvl_operator.cli.inputs.number_types import positive, seconds
+from internvl_operator.cli.options import given
 from internvl_operator.planner.request import PlanRequest
 from internvl_operator.planner.speed.load import DEFAULT_CONCURRENCY, DEFAULT_LOAD
 from internvl_operator.planner.speed.tiles import tiles_of
@@ -52,7 +53,7 @@ def add_load_options(parser: argparse.ArgumentParser) -> None:
         "--prompt-tokens",
         metavar="N",
         type=positive,
-        help=f"tokens of text beside the images ({DEFAULT_LOAD.prompt_tokens})",
+        help=f"text tokens of each request, in addition to its images ({DEFAULT_LOAD.prompt_tokens})",
     )
     load.add_argument(
         "--output-tokens",

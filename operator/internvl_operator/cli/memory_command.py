@@ -1,4 +1,4 @@
-"""``internvl memory``: measures the GPU memory that models use, and prints it beside the plan's figure."""
+"""``internvl memory``: measures the GPU memory that models use, and compares it with the plan's."""
 
 import argparse
 import asyncio
@@ -22,15 +22,9 @@ from internvl_operator.cli.cluster import (
     resource_of,
 )
 from internvl_operator.cli.exit_codes import INTERRUPTED, NOT_READY, exit_code_of, failed
-from internvl_operator.cli.options import (
-    DEFAULT_RATIOS,
-    add_sizes_option,
-    listed,
-    named_models,
-    positive,
-    ratio,
-    seconds,
-)
+from internvl_operator.cli.inputs.number_types import listed, positive, ratio, seconds
+from internvl_operator.cli.options import DEFAULT_RATIOS, add_sizes_option, named_models
+from internvl_operator.cli.printable_output import terminal_of
 from internvl_operator.cli.text_table import markdown, write_csv
 from internvl_operator.kube.client import KubernetesClient
 from internvl_operator.kube.port import ClusterError, Key
@@ -47,6 +41,7 @@ from internvl_operator.measurement.in_cluster import (
 )
 from internvl_operator.measurement.measurement import Journal, Measurement
 from internvl_operator.measurement.report import report_csv, report_rows
+from internvl_operator.text.printable import printable
 from internvl_operator.text.yaml_documents import read_document
 
 
@@ -76,9 +71,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="internvl memory",
         description="Measures the GPU memory of a resource that runs, or of each combination of sizes, GPUs, "
-        "quantization and share of the KV cache, and prints it beside the plan's. It makes a resource for each "
+        "quantization and share of the KV cache, and compares it with the plan's. It makes a resource for each "
         "combination, waits until it is ready, reads the memory, and deletes it.",
-        epilog="Exit code: 0 all was measured, 1 something was not, 2 wrong usage, 130 interrupted.",
+        epilog="Exit code: 0 all was measured, 1 something was not, 2 wrong usage, 130 interrupted. "
+        "Example: internvl memory captions",
     )
     parser.add_argument("name", nargs="?", help="a resource that runs; nothing is made or deleted")
     add_cluster_options(parser)
@@ -97,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
         "--file",
         metavar="FILE",
         type=Path,
-        help="a resource whose spec says all else, such as gpu.product and model.cache",
+        help="a resource whose spec has all other fields, such as gpu.product and model.cache",
     )
     parser.add_argument("--at-once", metavar="N", type=positive, default=1, help="combinations at a time (1)")
     parser.add_argument(
@@ -154,26 +150,31 @@ async def _many(options: argparse.Namespace) -> list[Measurement]:
     base = _base(options.file)
     wanted = list(configurations(named_models(options), options.gpus, options.awq, options.ratios))
     journal = Journal(options.journal)
-    known = journal.read()
-    left = [configuration for configuration in wanted if configuration not in known]
     namespace = namespace_of(options)
-    async with _connected(options, namespace) as (cluster, meter):
-        laboratory = NamespaceLaboratory(cluster, namespace, base, meter)
-        with tqdm(
-            total=len(wanted), initial=len(wanted) - len(left), unit="combination", disable=None
-        ) as bar:
+    with journal.reserved():
+        known = journal.read()
+        left = [configuration for configuration in wanted if configuration not in known]
+        async with _connected(options, namespace) as (cluster, meter):
+            laboratory = NamespaceLaboratory(cluster, namespace, base, meter, journal.campaign)
+            with _progress(len(wanted), len(left)) as bar:
 
-            def report(configuration: Configuration, text: str) -> None:
-                bar.set_postfix_str(f"{configuration}: {text}")
+                def report(configuration: Configuration, text: str) -> None:
+                    bar.set_postfix_str(printable(f"{configuration}: {text}"))
 
-            campaign = Campaign(laboratory, options.timeout, time.monotonic, report)
-            async for measurement in campaign.run(left, options.at_once):
-                known[measurement.configuration] = measurement
-                if measurement.is_settled:
-                    journal.add(measurement)
-                bar.update()
-                bar.write(_line(measurement), file=sys.stderr)
+                campaign = Campaign(laboratory, options.timeout, time.monotonic, report)
+                async for measurement in campaign.run(left, options.at_once):
+                    known[measurement.configuration] = measurement
+                    if measurement.is_settled:
+                        journal.add(measurement)
+                    bar.update()
+                    bar.write(printable(_line(measurement)), file=terminal_of(sys.stderr))
     return [known[configuration] for configuration in wanted]
+
+
+def _progress(wanted: int, left: int) -> Any:
+    """Return a bar that shows on a terminal how many combinations are measured."""
+    terminal = terminal_of(sys.stderr)
+    return tqdm(total=wanted, initial=wanted - left, unit="combination", disable=None, file=terminal)
 
 
 @asynccontextmanager

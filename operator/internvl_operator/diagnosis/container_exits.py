@@ -1,4 +1,4 @@
-"""How a container ended, and why: from its exit code, its reason and the end of its log."""
+"""Why a container ended: from its exit code, its reason and the end of its log."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,24 +20,29 @@ from internvl_operator.diagnosis.pods import Container, Pod, Termination
 from internvl_operator.planner.plan import Plan
 
 _KILLED = (137, 143)
-"""SIGKILL and SIGTERM. A container that its startup probe gives up gets SIGTERM, and SIGKILL after the grace period."""
+"""Exit codes of SIGKILL and SIGTERM, in this order.
+
+When the startup probe fails, the kubelet sends SIGTERM, and SIGKILL after the grace period.
+"""
 
 _ABORTED = (134, 139)
-"""SIGABRT and SIGSEGV, by which TurboMind ends when CUDA fails."""
+"""Exit codes of SIGABRT and SIGSEGV, with which TurboMind ends when CUDA fails."""
 
 _LONGEST_QUOTE = 300
-_SURE_AFTER_RESTARTS = 2
-"""One crash may be an accident; after so many restarts it is none."""
+"""Characters of a log line that a message quotes."""
+
+_CRASH_STALLED_AFTER_RESTARTS = 2
+"""One crash may be an accident; an engine that has restarted so often will not recover by itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What a pod should do.
+    """What is expected of a pod, as its plan and its pod template say.
 
     Args:
-        plan: how it is run.
-        startup_budget: seconds after which the startup probe gives up a closed port.
-        has_volume: whether it mounts more than empty directories.
+        plan: the plan by which the pod runs.
+        startup_budget: seconds after which the startup probe fails for good, if the port is still closed.
+        has_volume: whether the pod mounts any volume that is not an emptyDir.
     """
 
     plan: Plan
@@ -46,7 +51,7 @@ class Expectation:
 
 
 def why_ended(pod: Pod, container: Container, end: Termination, expected: Expectation) -> Finding:
-    """Return why the engine's container ended."""
+    """Return why a container of the server ended."""
     plan, log = expected.plan, end.message
     if end.exit_code == 2 and (line := line_with(log, REJECTED_FLAGS)):
         return finding(
@@ -69,12 +74,12 @@ def why_ended(pod: Pod, container: Container, end: Termination, expected: Expect
             f"container {container.name} was killed for its host memory, not for the GPU's: raise or remove the "
             "memory limit in podTemplate.resources, or lower engine.maxBatchSize",
         )
-    outlook = Outlook.STALLED if container.restarts >= _SURE_AFTER_RESTARTS else Outlook.WAITING
+    outlook = Outlook.STALLED if container.restarts >= _CRASH_STALLED_AFTER_RESTARTS else Outlook.WAITING
     return Finding(Reason.CRASH_LOOPING, _crash(pod, container, end), outlook)
 
 
 def why_download_failed(pod: Pod, container: Container, end: Termination, expected: Expectation) -> Finding:
-    """Return why an init container ended with an error: it fetches the model."""
+    """Return why the init container that downloads the model ended with an error."""
     if end.reason == "OOMKilled":
         return finding(
             Reason.OOM_KILLED,
@@ -95,16 +100,17 @@ def why_download_failed(pod: Pod, container: Container, end: Termination, expect
 
 
 def was_ready(pod: Pod, end: Termination) -> bool:
-    """Return whether the pod was ready in that life of its container.
+    """Return whether the pod became ready during the run of its container that ended so.
 
-    Its condition Ready last changed, to False, after that life began; in one that never got so far it is older.
+    If it did, the condition Ready went from True to False when the run ended, so its last transition is later than the
+    start of the run. If it did not, the transition is older.
     """
     ready = pod.condition("Ready")
     return ready is not None and ready.since > end.started_at
 
 
 def ended_with(end: Termination) -> str:
-    """Return how a container ended, in a few words that stay the same from one crash to the next."""
+    """Return how a container ended, in a few words that are the same for each crash of the same cause."""
     line = line_with(end.message, OUT_OF_GPU_MEMORY)
     return f"exit code {end.exit_code}" + (
         f", {quote(line)}" if line else f", {end.reason}" if end.reason else ""
@@ -112,7 +118,7 @@ def ended_with(end: Termination) -> str:
 
 
 def quote(line: str) -> str:
-    """Return a line of a log, cut where it gets long."""
+    """Return a line of a log, cut to the length that a message may quote."""
     return line if len(line) <= _LONGEST_QUOTE else line[: _LONGEST_QUOTE - 3] + "..."
 
 

@@ -1,4 +1,4 @@
-"""Findings on the containers of a pod that runs: they wait, load, fail, or have stopped answering."""
+"""Why the containers of a scheduled pod are not ready: they wait, load, fail, or have stopped answering."""
 
 from collections.abc import Iterator
 
@@ -28,11 +28,14 @@ _PULL_ERRORS = frozenset(
 """Why a container waits for its image: ``pkg/kubelet/images/types.go`` of Kubernetes, and the CRI's errors."""
 
 _CREATE_ERRORS = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
-"""``pkg/kubelet/kuberuntime/kuberuntime_container.go`` and ``pkg/kubelet/container/sync_result.go``."""
+"""Why the kubelet cannot create or start a container.
+
+From Kubernetes's ``pkg/kubelet/kuberuntime/kuberuntime_container.go`` and ``pkg/kubelet/container/sync_result.go``.
+"""
 
 _CREATING = frozenset({"ContainerCreating", "PodInitializing"})
-_SURE_AFTER_RESTARTS = 3
-"""A download that broke off may go on; after so many failures in a row it does not."""
+_DOWNLOAD_STALLED_AFTER_RESTARTS = 3
+"""A download that broke off resumes at the next start; after so many failures in a row it is not expected to."""
 
 
 def findings_of(pod: Pod, expected: Expectation) -> Iterator[Finding]:
@@ -53,11 +56,12 @@ def _of_init_container(pod: Pod, container: Container, expected: Expectation) ->
     yield from _not_started(pod, container)
     end = container.end
     if container.running_since and not container.ready and container.name == DOWNLOAD_CONTAINER:
-        found = why_download_failed(pod, container, end, expected) if end and end.exit_code else None
-        if found and (found.is_stalled or container.restarts >= _SURE_AFTER_RESTARTS):
-            yield found
+        # It was restarted: its last failure decides whether this attempt is expected to end better.
+        failure = why_download_failed(pod, container, end, expected) if end and end.exit_code else None
+        if failure and (failure.is_stalled or container.restarts >= _DOWNLOAD_STALLED_AFTER_RESTARTS):
+            yield failure
         else:
-            yield _downloading(container.running_since, found, expected)
+            yield _downloading(container.running_since, failure, expected)
     elif not container.running_since and end and end.exit_code:
         yield why_download_failed(pod, container, end, expected)
 
@@ -67,7 +71,7 @@ def _downloading(since: str, failed_before: Finding | None, expected: Expectatio
     again = f", again after a failure: {failed_before.message}" if failed_before else ""
     size = plan.memory.weights_mib * plan.tp
     return finding(
-        Reason.DOWNLOADING, f"{plan.repository}, about {size} MiB, is downloaded since {since}{again}"
+        Reason.DOWNLOADING, f"{plan.repository}, about {size} MiB, has been downloading since {since}{again}"
     )
 
 
@@ -80,12 +84,12 @@ def _of_engine(pod: Pod, container: Container, expected: Expectation) -> Iterato
         return
     ready, last = pod.condition("Ready"), container.last
     if last and not was_ready(pod, last):
-        # It loads again, and that will end as before: the reason stays, rather than to alternate.
+        # The engine loads again and is expected to fail again: the reason must not alternate with LoadingWeights.
         yield why_ended(pod, container, last, expected)
     elif container.started and ready and ready.since > container.running_since:
         yield finding(
             Reason.ENGINE_UNHEALTHY,
-            f"the engine of {pod.name} was ready and does not answer /health since {ready.since}; its liveness "
+            f"the engine of {pod.name} was ready and has not answered /health since {ready.since}; its liveness "
             f"probe restarts it if that lasts; see: kubectl logs {pod.name} -c {container.name}",
         )
     else:
@@ -96,8 +100,9 @@ def _loading(pod: Pod, container: Container, since: str, expected: Expectation) 
     restarted = f"; it restarted after {ended_with(container.last)}" if container.last else ""
     return finding(
         Reason.LOADING_WEIGHTS,
-        f"{pod.name} loads the weights since {since}; expected: about "
-        f"{expected.plan.expected_start_seconds} s, given up after {expected.startup_budget:.0f} s{restarted}",
+        f"{pod.name} has been loading the weights since {since}; expected: about "
+        f"{expected.plan.expected_start_seconds} s, and the startup probe restarts it after "
+        f"{expected.startup_budget:.0f} s{restarted}",
     )
 
 
@@ -116,9 +121,9 @@ def _not_started(pod: Pod, container: Container) -> Iterator[Finding]:
 
 
 def _why_not_pulled(waiting: Waiting) -> str:
-    """Return the pull's own error, which the kubelet repeats behind its back-off."""
-    _, behind, error = waiting.message.partition(": ErrImagePull: ")
-    return error if behind else waiting.message or waiting.reason
+    """Return the error of the pull itself, which follows the kubelet's own words in an ImagePullBackOff."""
+    _, separator, error = waiting.message.partition(": ErrImagePull: ")
+    return error if separator else waiting.message or waiting.reason
 
 
 def _not_created(pod: Pod, container: Container, waiting: Waiting) -> Finding:
@@ -138,8 +143,9 @@ def _not_created(pod: Pod, container: Container, waiting: Waiting) -> Finding:
 
 
 def _node_lost(pod: Pod) -> Iterator[Finding]:
-    """A node that no longer reports: its controller clears Ready and touches nothing else of the pod.
+    """Yield a finding when the node has stopped reporting.
 
+    The node lifecycle controller then sets the pod's condition Ready to False and changes nothing else of the pod:
     ``MarkPodsNotReady`` in ``pkg/controller/util/node/controller_utils.go`` of Kubernetes.
     """
     ready, containers = pod.condition("Ready"), pod.condition("ContainersReady")
@@ -149,23 +155,25 @@ def _node_lost(pod: Pod) -> Iterator[Finding]:
         return
     yield finding(
         Reason.NODE_LOST,
-        f"node {pod.node} does not report since {ready.since}; {pod.name} is replaced when the node stays away, "
-        f"after 300 s unless tolerated for longer; see: kubectl describe node {pod.node}",
+        f"node {pod.node} has not reported since {ready.since}; if it does not come back, Kubernetes replaces "
+        f"{pod.name} after 300 s, or after what the pod's tolerations say; see: kubectl describe node {pod.node}",
     )
 
 
 def _being_created(pod: Pod, expected: Expectation) -> Iterator[Finding]:
-    """Before its first container: the node mounts volumes and makes the network, then pulls images."""
+    """Yield what the kubelet does before the first container: it mounts volumes, then pulls images."""
     sandbox = pod.condition("PodReadyToStartContainers")
     creating = [item for item in pod.containers if item.waiting and item.waiting.reason in _CREATING]
     if sandbox is None or not creating or any(item.running_since for item in pod.init_containers):
         return
     if sandbox.is_true:
-        yield finding(Reason.PULLING_IMAGE, f"node {pod.node} pulls the image since {sandbox.since}")
+        yield finding(
+            Reason.PULLING_IMAGE, f"node {pod.node} has been pulling the image since {sandbox.since}"
+        )
     elif expected.has_volume:
         yield Finding(
             Reason.VOLUME_PENDING,
-            f"node {pod.node} mounts the volumes of {pod.name} since {sandbox.since}; if that lasts, see its "
-            f"Events: kubectl describe pod {pod.name}",
+            f"node {pod.node} has been mounting the volumes of {pod.name} since {sandbox.since}; if that lasts, "
+            f"see its Events: kubectl describe pod {pod.name}",
             Outlook.PROGRESS,
         )

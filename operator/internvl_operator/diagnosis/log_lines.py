@@ -162,5 +162,5 @@ def last_words(log: str) -> str:
 
 
 def lines(log: str) -> list[str]:
-    """Return the lines of a log; of a progress bar, which overwrites itself, what stands in the end."""
+    """Return the lines of a log; of a progress bar, which overwrites its line, the last state."""
     return [text for line in log.split("\n") if (text := line.rpartition("\r")[2].strip())]

@@ -108,7 +108,7 @@ def pods_of(deployment: Mapping[str, Any] | None, bodies: Iterable[Mapping[str, 
 
 
 def is_pod_of(deployment: str, body: Mapping[str, Any]) -> bool:
-    """Return whether a pod belongs to the Deployment of a name, and not to whoever gave it its label."""
+    """Return whether a pod was made for the named Deployment: anyone may put the label on a pod."""
     controller = controller_of(body)
     template_hash = (body["metadata"].get("labels") or {}).get(POD_TEMPLATE_HASH)
     return (

@@ -183,7 +183,7 @@ class KubernetesClient:
         return await self._connection.request("PATCH", kind, path, parameters, manifest, _APPLY)
 
     async def record_event(self, subject: Mapping[str, Any], event: ClusterEvent) -> None:
-        """Record an Event beside what goes on; a failure is logged and forgotten, as Events are for people only."""
+        """Record an Event in the background. A failure is only logged, as Events are for people."""
         body = event_body(subject, event, datetime.now(UTC))
         recording = asyncio.create_task(self._record(body), name=f"event {event.reason}")
         self._events.add(recording)

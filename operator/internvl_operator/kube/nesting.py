@@ -1,7 +1,7 @@
-"""JSON that is nested too deep for who reads it: that part is left out, and the rest of a list or an object is read.
+"""Reads JSON that is nested too deeply for a parser: the deepest part is left out, and the rest is read.
 
-Whoever may write one object, be it a field that Kubernetes keeps as it is given or the ``managedFields`` of a Service,
-may nest it 10,000 levels deep. orjson reads 1,024 levels and writes 254; Python's own recursion ends before 1,000.
+Anyone who may write an object can nest it 10,000 levels deep, in a field without a schema or in ``managedFields``.
+orjson reads 1,024 levels and writes 254; Python's own recursion ends before 1,000.
 """
 
 import re
@@ -13,7 +13,7 @@ import orjson
 from internvl_operator.kube.port import KubernetesObject
 
 MOST_LEVELS = 100
-"""Levels that are left of what is nested too deep: more than any kind of Kubernetes has, and few for any reader."""
+"""Levels that are kept of an object that is nested too deeply: more than any kind of Kubernetes has."""
 
 LEFT_OUT = "(left out: nested too deep)"
 """Stands where something was left out."""

@@ -31,7 +31,7 @@ def controller_of(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def is_controlled_by(body: Mapping[str, Any], owner: Mapping[str, Any]) -> bool:
-    """Return whether an object's controller is this owner, and not another one of the same name."""
+    """Return whether an object's controller is this owner, by uid: a deleted owner may have had the same name."""
     controller = controller_of(body)
     return controller is not None and bool(controller["uid"] == owner["metadata"]["uid"])
 

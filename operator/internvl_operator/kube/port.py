@@ -11,7 +11,7 @@ KubernetesObject = dict[str, Any]
 
 
 Keep = Callable[[KubernetesObject], KubernetesObject]
-"""Says what is kept of each object of a list, so that a long list of large objects is never held as a whole."""
+"""Returns the part of a listed object to keep, so that a long list of large objects is never in memory as a whole."""
 
 
 def whole(body: KubernetesObject) -> KubernetesObject:
@@ -37,6 +37,11 @@ class Kind:
     def root(self) -> str:
         """Path of the kind's group and version."""
         return f"/apis/{self.api_version}" if "/" in self.api_version else f"/api/{self.api_version}"
+
+    @property
+    def group(self) -> str:
+        """Its API group; empty for the core one."""
+        return self.api_version.rpartition("/")[0]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -75,7 +80,7 @@ class ClusterEvent:
 
 
 class ClusterError(Exception):
-    """The API did not do what it was asked; the message is the API's own."""
+    """The API server did not do what was requested; the message is its own."""
 
 
 class ConflictError(ClusterError):

@@ -33,7 +33,7 @@ _CONDITION = ("type", "status", "reason", "message", "lastTransitionTime")
 _CONTAINER = ("name", "ready", "started", "restartCount", "state", "lastState")
 
 _STATUS_OF_OTHERS = ("performance",)
-"""Of a resource's status, what others write: the operator neither compares nor writes it."""
+"""Fields of a resource's status that others write: the operator neither compares nor writes them."""
 
 
 def kept(kind: Kind, body: Mapping[str, Any]) -> KubernetesObject:

@@ -10,8 +10,8 @@ from typing import Any
 from internvl_operator.api.platform_defaults import NO_DEFAULTS, PlatformDefaults
 from internvl_operator.api.v1alpha1 import API_VERSION, KIND, InternVLDeployment
 from internvl_operator.manifests.child_kind import ChildKind, Sources, Wave
-from internvl_operator.manifests.gateway_kinds import GATEWAY_KINDS
 from internvl_operator.manifests.objects.deployment import deployment
+from internvl_operator.manifests.objects.gateway.gateway_kinds import GATEWAY_KINDS
 from internvl_operator.manifests.objects.horizontalpodautoscaler import autoscales, horizontal_pod_autoscaler
 from internvl_operator.manifests.objects.networkpolicy import network_policy
 from internvl_operator.manifests.objects.persistentvolumeclaim import owns_claim, persistent_volume_claim
@@ -25,6 +25,7 @@ from internvl_operator.manifests.record import Record, with_manifest_hash, with_
 from internvl_operator.manifests.revision import Update, pin, revision_of, with_revision
 from internvl_operator.manifests.rollout import Strategy, strategy_of, with_strategy
 from internvl_operator.manifests.template import KubernetesObject
+from internvl_operator.manifests.trusted_record import record_hash
 from internvl_operator.planner.plan import Plan
 
 CHILD_KINDS = (
@@ -113,6 +114,11 @@ class Children:
     strategy: Strategy
     update: Update | None
 
+    @property
+    def record_hash(self) -> str:
+        """The hash of the record that the Deployment among them carries."""
+        return record_hash(next((each for each in self.manifests if each["kind"] == "Deployment"), None))
+
     def in_wave(self, wave: Wave) -> list[KubernetesObject]:
         """Return the objects that are written in a wave."""
         return [manifest for manifest in self.manifests if _WAVES[manifest["kind"]] is wave]
@@ -152,7 +158,7 @@ def render_children(
         plan: the plan that this operator would run it by.
         inputs: hash of the inputs of plan and pod template.
         stored: the record of the pods that run, if there are any.
-        terminate_first: the revision for which no GPUs were free beside the old pods.
+        terminate_first: the revision for which no GPUs were free while the old pods ran.
         platform: the installation's defaults.
         claim: the resource's PersistentVolumeClaim as the API server has it, if there is one.
         served: the names of the kinds of children that the cluster serves.

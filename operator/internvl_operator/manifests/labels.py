@@ -23,8 +23,8 @@ PICKER_SUFFIX = "-picker"
 """What the names of an endpoint picker's objects have behind the resource's name."""
 
 SERIES_LABEL = "internvl.dev/series"
-"""The series of the model. It stands in no selector, and not on children of InternVL2: those ran before there was the
-label, and one more on their pods would restart them."""
+"""The series of the model. No selector has it, and neither have the children of InternVL2: their pods ran before the
+label existed, and a new label would restart them."""
 
 REVISION_LABEL = "internvl.dev/revision"
 """On pods: the hash of the pod template that they are made from."""

@@ -1,7 +1,7 @@
-"""The record: what a running model was made from, kept in annotations of its own Deployment.
+"""The record: plan, pod template and hash of the spec of a model that runs, in annotations of its Deployment.
 
-The operator writes the record and the pod template in one request, so the two cannot disagree. Because of the record
-a plan stays as it is, and neither a newer operator nor a new node restarts a model.
+The operator writes the record and the pod template in one request, so the two cannot disagree. As the plan is read
+from the record and not made anew, neither a newer operator nor a new node restarts a model.
 
 Why: docs/design/004-sticky-plan-and-record.md
 """
@@ -29,16 +29,19 @@ from internvl_operator.planner.document import plan_from_document, stored_docume
 from internvl_operator.planner.plan import Plan
 
 RECORD_VERSION = 2
-"""Raise it when operators of an earlier version can no longer compare their hash of the inputs with the record's."""
+"""The version of new records. Raise it when earlier operators would compute another hash for the same spec."""
 
 _BEFORE_SERIES = 1
-"""The version that operators read whose resources have no series: they would take any model for an InternVL2."""
+"""The version that is still written for InternVL2, so that operators from before ``spec.series`` can read the record.
+
+Other series get RECORD_VERSION: those operators would take any model for an InternVL2.
+"""
 
 MOST_ANNOTATION_BYTES = 256 * 1024
-"""Largest sum of all names and values of an object's annotations (Kubernetes: ``TotalAnnotationSizeLimitB``)."""
+"""The API server's limit for the names and values of all annotations of an object (``TotalAnnotationSizeLimitB``)."""
 
 _MOST_DIGITS = 9
-"""Digits of a record's version that are read: Python refuses to convert very long texts."""
+"""Digits of a record's version that are read: anyone may have written more, and Python refuses to convert too many."""
 
 _INPUT_FIELDS: Any = {
     "series": True,
@@ -52,10 +55,10 @@ _INPUT_FIELDS: Any = {
     "pod_template": True,
     "rollout": {"drain_seconds", "restarted_at"},
 }
-"""The fields of the spec on which plan and pod template depend. The others change without a restart of pods."""
+"""The inputs: the fields of the spec on which plan and pod template depend. Other fields restart no pods."""
 
-_UNSAID = {"series": INTERNVL2}
-"""Values that say no more than leaving the field out."""
+_IMPLIED = {"series": INTERNVL2}
+"""Values that mean the same as an absent field, and so must not change the hash of the inputs."""
 
 _RECORD_ANNOTATIONS = (
     RECORD_VERSION_ANNOTATION,
@@ -67,14 +70,14 @@ _RECORD_ANNOTATIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What a Deployment's annotations say of the pods that run.
+    """What the operator has stored in a Deployment's annotations about the pods that run.
 
     Args:
-        inputs: hash of the fields of the spec on which plan and pod template depend.
+        inputs: hash of the spec's fields on which plan and pod template depend.
         plan: the plan by which the pods run.
         pod_template: the pod template as it was applied.
         is_newer: whether a newer operator wrote the record; its hash of the inputs means nothing to this operator.
-        annotations: the record as it stands on the Deployment.
+        annotations: the record's own annotations, unchanged.
     """
 
     inputs: str
@@ -88,15 +91,11 @@ class Record:
         """The revision in the label of the pod template."""
         return str(self.pod_template["metadata"]["labels"][REVISION_LABEL])
 
-    def is_of(self, revision: str | None) -> bool:
-        """Return whether the record is of the revision in the resource's status; true when the status has none yet.
+    def is_up_to_date_with(self, inputs: str) -> bool:
+        """Return whether the running pods were made from these inputs.
 
-        Anyone who may change Deployments can write a record, but not the status of the resource.
+        A newer operator's record counts as up to date: its hash cannot be compared, and its pods must not restart.
         """
-        return revision is None or self.revision == revision
-
-    def holds_for(self, inputs: str) -> bool:
-        """Return whether the pods that run were made from these inputs; true also for a newer operator's record."""
         return self.is_newer or self.inputs == inputs
 
 
@@ -110,14 +109,15 @@ def digest(value: Any) -> str:
 
 
 def object_digest(value: KubernetesObject) -> str:
-    """Return ``digest`` of a part of a manifest, ten times as fast: a model's own Deployment has 35 KB.
+    """Return the ``digest`` of a manifest or a part of one, ten times as fast.
 
-    Manifests have no floats, which orjson writes in another way than json does.
+    The speed matters as a model's Deployment has 35 KB. orjson and json write floats in different ways: manifests have
+    none.
     """
     try:
         text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
     except TypeError:
-        # Deeper, or with larger numbers, than orjson writes.
+        # The object is nested more deeply, or has larger numbers, than orjson supports.
         return digest(value)
     return _short_hash(text) if text.isascii() else digest(value)
 
@@ -142,13 +142,19 @@ def inputs_of(spec: InternVLDeploymentSpec) -> str:
         True
     """
     given = spec.model_dump(mode="json", by_alias=True, include=_INPUT_FIELDS, exclude_unset=True)
-    return digest({field: value for field, value in given.items() if value and value != _UNSAID.get(field)})
+    return digest({field: value for field, value in given.items() if value and value != _IMPLIED.get(field)})
 
 
 def carries_record(deployment: Mapping[str, Any] | None) -> bool:
     """Return whether a Deployment has a record, readable or not."""
     annotations = (deployment or {}).get("metadata", {}).get("annotations") or {}
     return TEMPLATE_ANNOTATION in annotations
+
+
+def record_annotations(deployment: Mapping[str, Any] | None) -> dict[str, str]:
+    """Return the annotations of a Deployment that are its record."""
+    annotations = (deployment or {}).get("metadata", {}).get("annotations") or {}
+    return {name: annotations[name] for name in _RECORD_ANNOTATIONS if name in annotations}
 
 
 def record_of(deployment: Mapping[str, Any] | None) -> Record | None:
@@ -165,11 +171,11 @@ def record_of(deployment: Mapping[str, Any] | None) -> Record | None:
             plan=plan_from_document(json.loads(annotations[PLAN_ANNOTATION])),
             pod_template=json.loads(annotations[TEMPLATE_ANNOTATION]),
             is_newer=is_newer,
-            annotations={name: annotations[name] for name in _RECORD_ANNOTATIONS if name in annotations},
+            annotations=record_annotations(deployment),
         )
         is_whole = record.revision == template_digest(record.pod_template)
     except Exception as error:
-        # Anyone may have written anything into the annotations.
+        # Others may have written anything into the annotations.
         if is_newer:
             raise UnreadableRecordError(f"cannot read {error}") from error
         return None
@@ -212,7 +218,10 @@ def with_record(
 
 
 def with_manifest_hash(manifest: KubernetesObject) -> KubernetesObject:
-    """Return a manifest with its own hash in an annotation: the hash changes when a field is dropped."""
+    """Return a manifest with its own hash in an annotation.
+
+    ``drift.is_applied`` compares the hashes: only they show that the manifest has dropped a field of the live object.
+    """
     return annotated(manifest, {MANIFEST_ANNOTATION: object_digest(manifest)})
 
 

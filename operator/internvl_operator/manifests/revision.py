@@ -76,8 +76,8 @@ def pin(
         The Deployment to apply, and the update that waits to be accepted, if there is one.
     """
     template = deployment["spec"]["template"]
-    holds = stored is not None and (is_suspended or stored.holds_for(inputs))
-    if stored is None or not holds or stored.pod_template == template:
+    keeps_running = stored is not None and (is_suspended or stored.is_up_to_date_with(inputs))
+    if stored is None or not keeps_running or stored.pod_template == template:
         return deployment, None
     pinned = {**deployment, "spec": {**deployment["spec"], "template": stored.pod_template}}
     if stored.is_newer or is_suspended:

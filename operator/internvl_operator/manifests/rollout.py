@@ -32,7 +32,7 @@ def strategy_of(spec: InternVLDeploymentSpec, revision: str, terminate_first: st
     Args:
         spec: the resource's spec.
         revision: the revision of the pod template that is wanted.
-        terminate_first: the revision for which no GPUs were free beside the old pods. Another revision tries to
+        terminate_first: the revision for which no GPUs were free while the old pods ran. Another revision tries to
             surge again.
     """
     match spec.rollout.strategy:

@@ -23,7 +23,13 @@ def model_directory(plan: Plan) -> str:
 
 
 def served_name(plan: Plan) -> str:
-    """Return the name under which clients ask for the model when none is given."""
+    """Return the default of ``server.modelName``, the name under which clients ask for the model.
+
+    Example:
+        >>> from internvl_operator import plan
+        >>> served_name(plan("8B", quantization="AWQ", gpu="L4"))
+        'InternVL2-8B'
+    """
     return plan.repository.rsplit("/", 1)[1].removesuffix("-AWQ")
 
 
@@ -36,15 +42,15 @@ def server_arguments(
     has_api_key: bool = False,
     has_tls: bool = False,
 ) -> list[str]:
-    """Return the arguments after ``lmdeploy serve api_server``; all flags are known to the plan's release.
+    """Return the arguments after ``lmdeploy serve api_server``; the plan's LMDeploy release knows all of the flags.
 
     Args:
         plan: the plan by which the model runs.
-        model_name: the name under which clients ask for the model; empty for the name of the repository.
+        model_name: the name under which clients ask for the model; empty for ``served_name(plan)``.
         port: the server's port.
-        extra_args: further arguments of the spec; they come last.
-        has_api_key: clients must send the key in the environment variable API_KEY.
-        has_tls: the server speaks HTTPS, with the files that environment variables name.
+        extra_args: the spec's ``engine.extraArgs``; they come last.
+        has_api_key: whether clients must send the key that the container has in the variable API_KEY.
+        has_tls: whether the server speaks HTTPS, with the files that SSL_KEYFILE and SSL_CERTFILE name.
 
     Example:
         >>> from internvl_operator import plan

@@ -123,7 +123,7 @@ _FastLoader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoade
 
 
 class _Loader(_FastLoader):  # type: ignore[misc, valid-type]
-    """Reads slots beside what YAML has."""
+    """Loads YAML with the additional tag ``!slot``."""
 
 
 def _construct_slot(_: yaml.SafeLoader, node: yaml.ScalarNode) -> _Slot:

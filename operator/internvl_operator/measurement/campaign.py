@@ -59,10 +59,10 @@ class Campaign:
     async def run(
         self, configurations: Sequence[Configuration], at_once: int = 1
     ) -> AsyncIterator[Measurement]:
-        """Yield a measurement of each configuration as it is made. However it ends, what was started is stopped.
+        """Yield the measurement of each configuration when it is done. At the end, all that was started is stopped.
 
         Raises:
-            ClusterError: the API failed in a way that no other configuration would fare better with.
+            ClusterError: the API failed in a way that would stop every other configuration too.
         """
         waiting = iter(configurations)
         running: set[asyncio.Task[Measurement]] = set()

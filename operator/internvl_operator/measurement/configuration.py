@@ -9,7 +9,7 @@ from internvl_operator.api.v1alpha1 import API_VERSION, KIND
 from internvl_operator.catalog.models import INTERNVL2, MODELS, Model
 
 MEASUREMENT_LABEL = "internvl.dev/measurement"
-"""Marks the resources that a measurement makes, which alone it deletes."""
+"""Marks the resources that a measurement makes, with its name: it deletes these alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +59,16 @@ def configurations(
                     yield Configuration(model.size, tp, awq, ratio, model.series)
 
 
-def manifest(configuration: Configuration, base: Mapping[str, Any], namespace: str) -> dict[str, Any]:
+def manifest(
+    configuration: Configuration, base: Mapping[str, Any], namespace: str, campaign: str
+) -> dict[str, Any]:
     """Return the resource that runs a configuration.
 
     Args:
         configuration: that is to run.
         base: a resource whose spec says all else: the source of the model, the GPUs, the pods.
         namespace: where it is to run.
+        campaign: the name of the measurement.
     """
     spec = deepcopy(dict(base.get("spec", {})))
     spec |= {
@@ -84,7 +87,7 @@ def manifest(configuration: Configuration, base: Mapping[str, Any], namespace: s
         "metadata": {
             "name": configuration.name,
             "namespace": namespace,
-            "labels": {MEASUREMENT_LABEL: "memory"},
+            "labels": {MEASUREMENT_LABEL: campaign},
         },
         "spec": spec,
     }

@@ -29,7 +29,7 @@ _SCRAPE_SECONDS = 120.0
 
 
 class NotOursError(ValueError):
-    """A resource has the name of a configuration and was made by someone else."""
+    """A resource has the name of a configuration and was made by someone else, or by another measurement."""
 
 
 class Meter(Protocol):
@@ -100,15 +100,22 @@ class NamespaceLaboratory:
         namespace: where the resources are made.
         base: a resource whose spec says what the configurations do not.
         meter: reads the memory.
+        campaign: the name of this measurement, which an earlier run of it had too.
     """
 
     def __init__(
-        self, cluster: KubernetesClient, namespace: str, base: Mapping[str, Any], meter: Meter
+        self,
+        cluster: KubernetesClient,
+        namespace: str,
+        base: Mapping[str, Any],
+        meter: Meter,
+        campaign: str,
     ) -> None:
         self._cluster = cluster
         self._namespace = namespace
         self._base = base
         self._meter = meter
+        self._campaign = campaign
 
     async def start(self, configuration: Configuration) -> None:
         """Make the configuration's resource, in place of one that an earlier run left.
@@ -117,7 +124,8 @@ class NamespaceLaboratory:
             NotOursError: someone else's resource has its name.
         """
         await self.stop(configuration)
-        await self._cluster.create(manifest(configuration, self._base, self._namespace), _FIELD_MANAGER)
+        made = manifest(configuration, self._base, self._namespace, self._campaign)
+        await self._cluster.create(made, _FIELD_MANAGER)
 
     async def status(self, configuration: Configuration) -> Mapping[str, Any]:
         """Return the status of the configuration's resource."""
@@ -140,8 +148,14 @@ class NamespaceLaboratory:
             body = await self._cluster.get(RESOURCE, key)
         except NotFoundError:
             return
-        if MEASUREMENT_LABEL not in body["metadata"].get("labels", {}):
+        campaign = body["metadata"].get("labels", {}).get(MEASUREMENT_LABEL)
+        if campaign is None:
             raise NotOursError(f"{key.namespace}/{key.name} was not made by a measurement")
+        if campaign != self._campaign:
+            raise NotOursError(
+                f"{key.namespace}/{key.name} belongs to a measurement with another journal: wait until that has ended, "
+                f"use another namespace, or, where it was killed, kubectl delete ivl {key.name} -n {key.namespace}"
+            )
         await self._cluster.delete(RESOURCE, key, body["metadata"]["uid"])
         await self._without_pods(key)
 

@@ -1,7 +1,11 @@
 """What a measurement found, as it is kept and read again."""
 
+import fcntl
+import hashlib
 import json
-from collections.abc import Mapping
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -100,8 +104,29 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._path = path
 
+    @property
+    def campaign(self) -> str:
+        """The name of the measurement that is kept here, the same for each of its runs on this machine."""
+        place = f"{socket.gethostname()}:{self._path.absolute()}"
+        return hashlib.sha256(place.encode()).hexdigest()[:16]
+
+    @contextmanager
+    def reserved(self) -> Iterator[None]:
+        """Keep other runs from the file while the context lasts.
+
+        Raises:
+            OSError: the file cannot be opened.
+            ValueError: another run uses it.
+        """
+        with self._path.open("a", encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ValueError(f"another run uses {self._path}: give a --journal of its own") from None
+            yield
+
     def read(self) -> dict[Configuration, Measurement]:
-        """Return what was measured so far.
+        """Return the measurements that the journal has.
 
         Raises:
             OSError: the file cannot be read.

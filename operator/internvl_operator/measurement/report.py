@@ -1,4 +1,4 @@
-"""Measurements as tables, beside what the plan predicted."""
+"""Measurements as tables, with the plan's figures to compare."""
 
 from collections.abc import Iterable
 

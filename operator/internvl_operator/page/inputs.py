@@ -30,7 +30,7 @@ class Input:
         value: makes the field's value of the text; a number's type tells the page to ask for a number.
         initial: what the page begins with.
         choices: values of which the page takes one, where the option itself does not name them.
-        suggestions: values that the page offers beside any other.
+        suggestions: values that the page offers; any other is accepted too.
         further: whether the page shows it only when asked.
     """
 
@@ -87,8 +87,8 @@ def sizes_by_series() -> dict[str, tuple[str, ...]]:
 def described_inputs() -> list[dict[str, Any]]:
     """Return the inputs as the page draws them, as JSON.
 
-    An input with ``choices`` takes one of them; ``suggestions`` are offered beside any other text. ``help`` is the
-    option's help in ``internvl plan --help``.
+    An input with ``choices`` takes one of them; ``suggestions`` are offered, and any other text is accepted.
+    ``help`` is the option's help in ``internvl plan --help``.
     """
     options = _options()
     return [

@@ -1,7 +1,13 @@
 """The plan as a JSON document: one form for ``internvl plan -o json``, ``status.plan`` and the stored plan.
 
-The document is made from the fields of ``Plan``, in their order and under their names in camelCase. Stored plans
-are compared by their bytes: what stands elsewhere or is written in another way is listed below.
+The document has the fields of ``Plan``, in their order, with their names in camelCase. The tables below list the
+exceptions. Stored plans are compared by their bytes, so neither the order nor the form of an entry may change.
+
+Example:
+    >>> from internvl_operator import plan
+    >>> document = plan_document(plan("8B", gpu="L40S"))
+    >>> document["quantization"], document["tp"], document["memory"]["weightsMiB"]
+    ('None', 1, 15403)
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -19,20 +25,20 @@ from internvl_operator.text.spelling import to_kubernetes
 
 Document = dict[str, Any]
 
-_FLAGS = {"awq": ("quantization", ("None", "AWQ")), "float16": ("dtype", ("auto", "float16"))}
-"""Fields that are true or false, with their keys and the words for both."""
+_BOOLEANS = {"awq": ("quantization", ("None", "AWQ")), "float16": ("dtype", ("auto", "float16"))}
+"""Boolean fields: the key of each in the document, and what is written for False and for True."""
 
-_NOT_STORED = "speed"
-"""The field that a document has only where it is for people: a plan is stored and read again without it."""
+_SPEED_FIELD = "speed"
+"""The field that a document has for people alone: it is not stored, and not read back."""
 
-_DERIVED: Mapping[str, tuple[str, Callable[[Plan], Any]]] = {
+_COMPUTED: Mapping[str, tuple[str, Callable[[Plan], Any]]] = {
     "tp": ("gpus", lambda plan: plan.gpus),
     "sessionLen": ("effectiveSessionLen", lambda plan: plan.memory.effective_session_len),
 }
-"""Entries that follow another entry, by its key."""
+"""Entries that are no fields but computed from the plan, by the key of the entry after which they stand."""
 
-_UNSAID: Mapping[str, Any] = {"series": INTERNVL2}
-"""Entries that operators have not always written, with what their absence means."""
+_IMPLIED: Mapping[str, Any] = {"series": INTERNVL2}
+"""Entries that are not stored if they have this value, as older operators did not know them."""
 
 _WRITERS: Mapping[str, Callable[[Any], Any]] = {
     "outcome": lambda outcome: outcome.value,
@@ -42,14 +48,14 @@ _WRITERS: Mapping[str, Callable[[Any], Any]] = {
     "notes": list,
     "alternatives": lambda items: list(map(_alternative_document, items)),
     "limit": lambda limit: limit.value,
-    "utilization": lambda utilization: _written(utilization, _UTILIZATION),
+    "utilization": lambda utilization: _to_document(utilization, _UTILIZATION_KEYS),
     "node_terms": lambda terms: [list(map(dict, term)) for term in terms],
     "tolerations": lambda items: list(map(dict, items)),
 }
-"""How a field's value is written, where it is not JSON already."""
+"""Converts the value of a field to JSON, for fields whose value is not JSON already."""
 
-_LATER = ("image_variant", "node_terms", "tolerations", "cpu_millis")
-"""Fields that plans had not from the beginning: their defaults are left out, so that older plans read back the same."""
+_OMITTED_WHEN_EMPTY = ("image_variant", "node_terms", "tolerations", "cpu_millis")
+"""Fields that older operators did not know: left out where empty, so that the bytes of older plans stay the same."""
 
 _READERS: Mapping[str, Callable[[Any], Any]] = {
     "outcome": Outcome,
@@ -60,115 +66,121 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "node_terms": lambda terms: tuple(map(tuple, terms)),
     "tolerations": tuple,
 }
-"""How it is read again."""
+"""Converts JSON back to the value of a field, for fields whose value is not JSON already."""
 
 
 def _keys(
     owner: type[Plan | EngineOptions | MemoryEstimate | Alternative | Speed | Utilization],
 ) -> dict[str, str]:
-    """Return the keys of a dataclass's fields by their names."""
-    return {field.name: to_kubernetes(field.name) for field in fields(owner) if field.name != _NOT_STORED}
+    """Return the document's keys for the fields of a dataclass, such as ``kvTokens`` for ``kv_tokens``."""
+    return {field.name: to_kubernetes(field.name) for field in fields(owner) if field.name != _SPEED_FIELD}
 
 
 def _split(keys: Mapping[str, str], *names: str) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the keys of these fields, and those of the others."""
+    """Return the keys of the named fields, and the keys of the other fields."""
     return {name: keys[name] for name in names}, {name: keys[name] for name in keys if name not in names}
 
 
-_PLAN = _keys(Plan)
-_OPTIONS = _keys(EngineOptions)
+_PLAN_KEYS = _keys(Plan)
+_OPTIONS_KEYS = _keys(EngineOptions)
 _DEFAULTS = {field.name: field.default for field in fields(EngineOptions)}
-_ALTERNATIVE: Mapping[str, str] = _keys(Alternative)
-_SPEED: Mapping[str, str] = _keys(Speed)
-_UTILIZATION: Mapping[str, str] = _keys(Utilization)
-# Some fields of the memory stand beside it in the document, or in the plan too.
-_OF_PLAN, _MEMORY = _split(_keys(MemoryEstimate), "outcome", "cache_max_entry_count", "effective_session_len")
-_BESIDE_MEMORY, _IN_MEMORY = _split(_MEMORY, "kv_tokens", "kv_bytes_per_token")
+_ALTERNATIVE_KEYS: Mapping[str, str] = _keys(Alternative)
+_SPEED_KEYS: Mapping[str, str] = _keys(Speed)
+_UTILIZATION_KEYS: Mapping[str, str] = _keys(Utilization)
+# A MemoryEstimate is not written in one piece. Some of its fields are fields of Plan too and are written as those; some
+# stand at the top of the document; the others are the document's entry "memory".
+_IN_PLAN_TOO, _MEMORY_KEYS = _split(
+    _keys(MemoryEstimate), "outcome", "cache_max_entry_count", "effective_session_len"
+)
+_AT_THE_TOP, _IN_MEMORY = _split(_MEMORY_KEYS, "kv_tokens", "kv_bytes_per_token")
 
 
 def plan_document(plan: Plan) -> Document:
-    """Return a plan as JSON, in camelCase, memory in MiB per GPU, with its speed where it has one."""
+    """Return a plan as JSON: camelCase, memory in MiB per GPU, and the speed if the plan has one."""
     document: Document = {}
     for key, value in _entries(plan):
         document[key] = value
-        if key in _DERIVED:
-            derived, value_of = _DERIVED[key]
-            document[derived] = value_of(plan)
+        if key in _COMPUTED:
+            computed, value_of = _COMPUTED[key]
+            document[computed] = value_of(plan)
     if plan.speed is not None:
-        document[_NOT_STORED] = _written(plan.speed, _SPEED)
+        document[_SPEED_FIELD] = _to_document(plan.speed, _SPEED_KEYS)
     return document
 
 
 def stored_document(plan: Plan) -> Document:
-    """Return a plan as it is stored beside what runs: the bytes that older operators wrote for the same plan.
+    """Return a plan as the record stores it: the same bytes that older operators wrote for the same plan.
 
-    A plan's speed is worked out fresh each time, so that better constants restart nothing.
+    The speed is left out: it is computed anew each time, so that a better speed model restarts no pods.
     """
     return {
         key: value
         for key, value in plan_document(plan).items()
-        if key != _NOT_STORED and (key not in _UNSAID or value != _UNSAID[key])
+        if key != _SPEED_FIELD and (key not in _IMPLIED or value != _IMPLIED[key])
     }
 
 
 def plan_from_document(document: Document) -> Plan:
-    """Return the plan that a document was made from, whole or as it was stored, without its speed.
+    """Return the plan of a document that ``plan_document`` or ``stored_document`` made, without its speed.
 
-    An option of the engine that the document lacks was not known to the operator that wrote it, so the engine
-    runs with that option's default.
+    An engine option that the document lacks was unknown to the operator that wrote it: the engine runs with that
+    option's default.
 
     Raises:
         KeyError: the document lacks a field.
-        ValueError: a field is not what it should be.
+        ValueError: an entry has a value that is not allowed.
     """
-    document = {**_UNSAID, **document}
-    memory = _read(document["memory"], _IN_MEMORY) | _read(document, _BESIDE_MEMORY | _OF_PLAN)
-    options = {name: document.get(key, _DEFAULTS[name]) for name, key in _OPTIONS.items()}
+    document = {**_IMPLIED, **document}
+    memory = _from_document(document["memory"], _IN_MEMORY) | _from_document(
+        document, _AT_THE_TOP | _IN_PLAN_TOO
+    )
+    options = {name: document.get(key, _DEFAULTS[name]) for name, key in _OPTIONS_KEYS.items()}
     values: dict[str, Any] = {"memory": MemoryEstimate(**memory), "options": EngineOptions(**options)}
-    values |= {name: document[key] == words[True] for name, (key, words) in _FLAGS.items()}
+    values |= {name: document[key] == words[True] for name, (key, words) in _BOOLEANS.items()}
     keys = {
         name: key
-        for name, key in _PLAN.items()
-        if name not in values and (name not in _LATER or key in document)
+        for name, key in _PLAN_KEYS.items()
+        if name not in values and (name not in _OMITTED_WHEN_EMPTY or key in document)
     }
-    return Plan(**values, **_read(document, keys))
+    return Plan(**values, **_from_document(document, keys))
 
 
 def _entries(plan: Plan) -> Iterator[tuple[str, Any]]:
-    for name, key in _PLAN.items():
+    """Yield the entries of a document that are fields of the plan, of its options or of its memory."""
+    for name, key in _PLAN_KEYS.items():
         value = getattr(plan, name)
-        if name in _LATER and value in ("", (), None):
+        if name in _OMITTED_WHEN_EMPTY and value in ("", (), None):
             continue
-        if name in _FLAGS:
-            flag, words = _FLAGS[name]
+        if name in _BOOLEANS:
+            flag, words = _BOOLEANS[name]
             yield flag, words[value]
         elif name == "options":
-            yield from _written(value, _OPTIONS).items()
+            yield from _to_document(value, _OPTIONS_KEYS).items()
         elif name == "memory":
-            yield key, _written(value, _IN_MEMORY)
-            yield from _written(value, _BESIDE_MEMORY).items()
+            yield key, _to_document(value, _IN_MEMORY)
+            yield from _to_document(value, _AT_THE_TOP).items()
         else:
             yield key, _WRITERS[name](value) if name in _WRITERS else value
 
 
 def _alternative_document(alternative: Alternative) -> Document:
-    return _written(alternative, _ALTERNATIVE)
+    return _to_document(alternative, _ALTERNATIVE_KEYS)
 
 
 def _alternative(document: Document) -> Alternative:
-    return Alternative(**_read(document, _ALTERNATIVE))
+    return Alternative(**_from_document(document, _ALTERNATIVE_KEYS))
 
 
-def _written(value: object, keys: Mapping[str, str]) -> Document:
-    """Return some fields of an object as JSON."""
+def _to_document(value: object, keys: Mapping[str, str]) -> Document:
+    """Return the fields of an object that ``keys`` names, as JSON under their keys."""
     return {
         key: _WRITERS[name](getattr(value, name)) if name in _WRITERS else getattr(value, name)
         for name, key in keys.items()
     }
 
 
-def _read(document: Document, keys: Mapping[str, str]) -> dict[str, Any]:
-    """Return some fields by their names."""
+def _from_document(document: Document, keys: Mapping[str, str]) -> dict[str, Any]:
+    """Return the values of the fields that ``keys`` names, by their names."""
     return {
         name: _READERS[name](document[key]) if name in _READERS else document[key]
         for name, key in keys.items()

@@ -50,7 +50,7 @@ class Plan:
         options: the engine's options as it gets them: none of them is None.
         notes: what the inventory could not read of the nodes.
         image_variant: suffix of the published image's tag; empty for the release's default.
-        node_terms: requirements of node labels, one list per alternative, beside ``node_selector``.
+        node_terms: requirements of node labels, one list per alternative, in addition to ``node_selector``.
         tolerations: of the taints of nodes with GPUs; none in plans of operators that did not write them down.
         cpu_millis: thousandths of a core to request where the nodes leave fewer than serve fast; None: those.
         speed: what one replica does (``load/speed_of_plan.py``). It is worked out anew each time and never stored, so
@@ -108,7 +108,7 @@ class Plan:
 
     @property
     def serves(self) -> bool:
-        """Whether the server would answer, be it too slowly for the load."""
+        """Whether the server would answer, even if too slowly for the load."""
         return self.outcome in (Outcome.OK, Outcome.LOAD_NOT_CARRIED)
 
     @property

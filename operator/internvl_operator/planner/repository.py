@@ -1,4 +1,4 @@
-"""Whether a repository holds what is planned, as far as its published name tells.
+"""Whether a repository holds the planned model, judged by its name where that is a published one.
 
 The names are those of OpenGVLab's series: ``InternVL3_5-8B``, its variants of the same shape (``-MPO``, ``-Instruct``,
 ``-Pretrained``, ``-HF``, ``Mini-InternVL2-4B-DA-...``), and ``-AWQ`` of these. The same name under another owner is a

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from internvl_operator.api.v1alpha1 import InternVLDeploymentSpec
 
 DEFAULT_SESSIONS = 4
-"""Sessions of full length that a replica holds when nothing is said."""
+"""Sessions of full length that a replica holds when the spec does not say how many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class GpuRequest:
     Args:
         node_selector: labels that the nodes must have.
         node_affinity: alternatives, of which the nodes must meet one; None when any node will do.
-        tolerations: as in a PodSpec, beside that of the GPU resource's own taint.
+        tolerations: as in a PodSpec, in addition to that of the GPU resource's own taint.
         processor: the one that the image is for, by the node label ``kubernetes.io/arch``; None with an image of the
             user's own, which may be for any.
     """
@@ -65,7 +65,7 @@ class PlanRequest:
         sessions: full-length sessions to hold at once; None asks for DEFAULT_SESSIONS, or for one with a given tp.
         options: the engine's options, of which those that are None are derived.
         load: what the endpoint is to carry; None asks for nothing.
-        most_replicas: that there may be; None where nothing says so. It changes no plan.
+        most_replicas: the most replicas that the spec allows; None where it does not limit them. It changes no plan.
     """
 
     size: str
@@ -107,7 +107,7 @@ class PlanRequest:
 
     @property
     def further_args(self) -> tuple[str, ...]:
-        """What the spec adds to the server's arguments beside what the plan decides."""
+        """The server's arguments that the spec adds to those of the plan."""
         return (*self.plain_args, *self.extra_args)
 
     def with_options(self, **changes: Any) -> "PlanRequest":
@@ -145,12 +145,10 @@ def request_of(spec: "InternVLDeploymentSpec") -> PlanRequest:
         sessions=engine.sessions,
         options=EngineOptions.of(engine),
         repository=spec.model.repository,
-        has_own_files=bool(spec.model.source.persistent_volume_claim or spec.model.source.image),
+        has_own_files=spec.model.has_own_files,
         plain_args=plain_arguments(spec),
         revision=spec.model.revision,
-        keeps_files=bool(
-            spec.model.source.persistent_volume_claim or spec.model.source.image or spec.model.cache.is_given
-        ),
+        keeps_files=spec.model.has_own_files or spec.model.cache.is_given,
         extra_args=tuple(engine.extra_args),
         variables=tuple(variable.name for variable in engine.env),
         replicas=spec.replicas if "replicas" in spec.model_fields_set else None,

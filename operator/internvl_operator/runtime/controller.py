@@ -28,10 +28,10 @@ from internvl_operator.kube.slimming import identity
 from internvl_operator.manifests.labels import CHILDREN_SELECTOR
 from internvl_operator.reconcile import Reconciler
 from internvl_operator.runtime.intake import Intake
-from internvl_operator.runtime.log_limit import LimitedLog
 from internvl_operator.runtime.monitoring.metrics import Metrics
 from internvl_operator.runtime.queue import WorkQueue
 from internvl_operator.settings import Settings
+from internvl_operator.text.log_limit import LimitedLog
 
 GATHER_SECONDS = 0.2
 """How long events of children are gathered, as they come in bursts. A change of the resource is not delayed."""
@@ -85,7 +85,7 @@ class Controller:
         self._listed_at = self.clock()
 
     def observe(self, kind: Kind, event_type: str | None, body: Mapping[str, Any]) -> None:
-        """Take in an event of a watch."""
+        """Receive an event of a watch: cache the object, and enqueue the resource that it belongs to."""
         changed = self.cache.drop(kind, body) if event_type == "DELETED" else self._intake.put(kind, body)
         if changed:
             self.queue.add(resource_key(kind, body), _DELAYS.get(kind, GATHER_SECONDS))
@@ -95,7 +95,7 @@ class Controller:
         return self.cache.knows(kind, body)
 
     def skipped(self, kind: Kind, error: Exception) -> None:
-        """Take in that an event of a watch could not be read."""
+        """Receive an error: an event of a watch could not be read."""
         self._intake.skip(kind, error)
 
     def listed_by_informer(self, kind: Kind, namespace: str, keys: Collection[Key], version: int) -> None:

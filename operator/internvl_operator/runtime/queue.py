@@ -1,4 +1,4 @@
-"""A deduplicating work queue with delays and per-key backoff, after the one of Kubernetes's client-go.
+"""A deduplicating work queue with delays and a backoff per key, modelled on the one in Kubernetes's client-go.
 
 A key that is added many times before it is taken is taken once. A key that is added while it is being worked on
 is taken again afterwards, and never by two workers at once.
@@ -22,14 +22,29 @@ class WorkQueue:
     Args:
         clock: monotonic seconds.
         random: numbers from 0 to 1, for the jitter of the backoff.
+
+    Example:
+        A worker takes a key and reports how the work on it ended::
+
+            key = await queue.get()
+            try:
+                await reconcile(key)
+            except ClusterError:
+                queue.retry(key)
+            else:
+                queue.forget(key)
+            finally:
+                queue.done(key)
     """
 
     def __init__(self, clock: Callable[[], float], random: Callable[[], float]) -> None:
         self._clock = clock
         self._random = random
         self._ready: deque[Key] = deque()
+        # The keys to be worked on, with the time since when. One that a worker has now is not in _ready.
         self._dirty: dict[Key, float] = {}
         self._active: set[Key] = set()
+        # A heap of delayed keys by their times. An entry counts only if _due has the same time for its key.
         self._delayed: list[tuple[float, int, Key]] = []
         self._due: dict[Key, float] = {}
         self._failures: dict[Key, int] = {}
@@ -41,11 +56,11 @@ class WorkQueue:
 
     @property
     def oldest_seconds(self) -> float:
-        """Seconds for which the oldest key has been ready to be worked on."""
+        """Seconds for which the oldest key has been waiting for a worker; 0 when none waits."""
         return self._clock() - min(self._dirty.values()) if self._dirty else 0.0
 
     def add(self, key: Key, after: float = 0.0) -> None:
-        """Ask for a key to be worked on, at the earliest after some seconds; an earlier time wins."""
+        """Enqueue a key, or enqueue it after some seconds; of several delays the shortest counts."""
         if after <= 0:
             self._due.pop(key, None)
             self._make_ready(key)
@@ -57,7 +72,7 @@ class WorkQueue:
         self._changed.set()
 
     async def get(self) -> Key:
-        """Return the next key; it is active until ``done``."""
+        """Wait for a key and return it. No other worker gets the key until ``done`` is called with it."""
         while True:
             wait = self._release_due()
             if self._ready:
@@ -73,18 +88,18 @@ class WorkQueue:
                 continue
 
     def done(self, key: Key) -> None:
-        """Say that the work on a key has ended; if it was added meanwhile, it is ready again."""
+        """Mark the work on a key as ended. A key that was added in the meantime becomes ready again."""
         self._active.discard(key)
         if key in self._dirty:
             self._ready.append(key)
             self._changed.set()
 
     def retry(self, key: Key, at_least: float = 0.0, at_most: float = LONGEST_BACKOFF_SECONDS) -> float:
-        """Ask for a key again after a backoff that doubles with each failure; return its seconds.
+        """Requeue a key after a backoff that doubles with each failure, and return the delay in seconds.
 
         Args:
-            key: what failed.
-            at_least: seconds that the API asked to wait, to which the backoff is added.
+            key: the key whose reconciliation failed.
+            at_least: seconds that the API server asked to wait (Retry-After); the backoff is added to them.
             at_most: the longest backoff, in seconds.
         """
         failures = self._failures[key] = self._failures.get(key, 0) + 1
@@ -94,7 +109,7 @@ class WorkQueue:
         return delay
 
     def forget(self, key: Key) -> None:
-        """Say that the work on a key went well, which ends its backoff."""
+        """Reset the backoff of a key whose reconciliation succeeded."""
         self._failures.pop(key, None)
 
     def _make_ready(self, key: Key) -> None:
@@ -105,7 +120,7 @@ class WorkQueue:
             self._ready.append(key)
 
     def _release_due(self) -> float | None:
-        """Make the delayed keys ready whose time has come; return the seconds until the next, if any."""
+        """Make the delayed keys ready that are due; return the seconds until the next one is due, if any."""
         now = self._clock()
         while self._delayed:
             due, _, key = self._delayed[0]

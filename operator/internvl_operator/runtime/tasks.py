@@ -1,4 +1,4 @@
-"""Tasks that run beside each other until one of them ends."""
+"""Tasks that run concurrently until one of them ends."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine

@@ -139,7 +139,7 @@ CASES = {
                 containerStatuses=[container(running(10), ready=True, started=True)],
             )
         ],
-        ("gpu-1 does not report", at(90)),
+        ("gpu-1 has not reported", at(90)),
         Outlook.WAITING,
     ),
     "a node stays away": Case(

@@ -28,7 +28,10 @@ CASES = {
     "the weights are loaded": Case(
         Reason.LOADING_WEIGHTS,
         [placed(container(running(12)))],
-        (f"since {at(12)}; expected: about {PLAN.expected_start_seconds} s, given up after {BUDGET} s",),
+        (
+            f"loading the weights since {at(12)}; expected: about {PLAN.expected_start_seconds} s",
+            f"the startup probe restarts it after {BUDGET} s",
+        ),
         Outlook.PROGRESS,
     ),
     "the port is open, and the first answer is awaited": Case(

@@ -20,26 +20,26 @@ class Condition(ApiModel):
     status: Literal["True", "False", "Unknown"]
     """True, False or Unknown."""
     reason: Annotated[str, Field(max_length=1024)]
-    """One word for programs."""
+    """Reason of the condition's status in one CamelCase word, for programs."""
     message: Annotated[str, Field(max_length=32768)]
-    """A sentence for people."""
+    """Explanation for people."""
     observed_generation: int
-    """Generation of the spec that this condition speaks of."""
+    """Generation of the resource for which the condition was set."""
     last_transition_time: Annotated[str, Field(json_schema_extra={"format": "date-time"})]
     """When the condition's status last changed."""
 
 
 class MeasuredLoadForm(ApiModel):
-    """The requests of a measurement, in the words of spec.load."""
+    """The requests of a measurement, with the field names of spec.load."""
 
     images: int
-    """Images of each request."""
+    """Number of images in each request."""
     image_size: str | None = None
-    """Width and height of an image in pixels, when they were made for the measurement."""
+    """Width and height of the images in pixels, if they were generated for the measurement."""
     tiles: int | None = None
     """Tiles of one such image."""
     prompt_tokens: int
-    """Tokens of the text beside the images, about."""
+    """Approximate number of text tokens of each request, without its images."""
     output_tokens: int
     """Tokens of each answer."""
     requests_per_second: float | None = None
@@ -49,7 +49,7 @@ class MeasuredLoadForm(ApiModel):
 
 
 class PercentilesStatus(ApiModel):
-    """The median and the slow end of a time, in seconds."""
+    """Percentiles of a duration, in seconds."""
 
     p50: float
     """Half of the requests were at least as fast."""
@@ -60,14 +60,14 @@ class PercentilesStatus(ApiModel):
 
 
 class PerformanceStatus(ApiModel):
-    """What internvl bench --save measured last; the operator leaves it alone."""
+    """The last measurement of internvl bench --save. The operator never changes it."""
 
     date: Annotated[str, Field(json_schema_extra={"format": "date-time"})]
     """When it was measured."""
     revision: str
     """Hash of the pod template that was measured."""
     gpu: str
-    """GPUs of one replica, as 2 x NVIDIA-H100-80GB-HBM3."""
+    """GPUs of one replica, for example 2 x NVIDIA-H100-80GB-HBM3."""
     engine: str
     """LMDeploy release."""
     via: str
@@ -75,37 +75,37 @@ class PerformanceStatus(ApiModel):
     replicas: int
     """Replicas that answered."""
     model: str
-    """Served name."""
+    """Name under which the model was asked for."""
     load: MeasuredLoadForm
-    """What was asked."""
+    """The load under which the model was measured."""
     seconds: float
-    """Length of the measured part."""
+    """Length of the measured part, in seconds."""
     warm_up_seconds: float
-    """Length of the part before it, which does not count."""
+    """Length of the warm-up before the measured part, in seconds; its requests do not count."""
     requests: int
-    """Answered requests of the measured part."""
+    """Number of requests of the measured part that were answered."""
     requests_per_second: float
-    """Requests that were answered."""
+    """Answered requests per second."""
     output_tokens_per_second: float
-    """Tokens of all answers together."""
+    """Tokens per second of all answers together."""
     in_flight: float
-    """Requests at a time, on average."""
+    """Mean number of requests in flight."""
     prompt_tokens: int | None = None
     """Tokens of one prompt with its images, as the engine counts them."""
     ttft_seconds: PercentilesStatus
-    """From a request to the first text of its answer."""
+    """Time to first token: from a request to the first text of its answer."""
     seconds_per_token: PercentilesStatus
-    """Between two tokens of an answer."""
+    """Mean time between two tokens of an answer."""
     request_seconds: PercentilesStatus
     """From a request to the last text of its answer."""
     failures: dict[str, int]
-    """Requests without an answer, by what went wrong."""
+    """Number of requests without an answer, by the kind of error."""
     client_late_seconds: float
-    """How late the slowest hundredth of the requests was sent; the client was the limit where it is not small."""
+    """99th percentile of how late requests were sent, in seconds. If it is not small, the client was the bottleneck."""
 
 
 class InternVLDeploymentStatus(ApiModel):
-    """What was derived and what was observed."""
+    """The observed state of an InternVLDeployment, and the plan derived from its spec."""
 
     observed_generation: int | None = None
     """Generation of the spec that the operator last acted on."""
@@ -113,15 +113,15 @@ class InternVLDeploymentStatus(ApiModel):
         list[Condition],
         Field(json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}),
     ] = []
-    """Ready, Reconciling and Stalled as kstatus has them, Planned, Available, and UpdateAvailable."""
+    """Ready, Reconciling and Stalled as kstatus defines them, Planned, Available and UpdateAvailable."""
     plan: Annotated[PlanStatus | None, Field(json_schema_extra=ATOMIC)] = None
-    """What follows from the spec and the GPUs."""
+    """What the operator derived from the spec and the GPUs."""
     replicas: int | None = None
     """Pods of the Deployment."""
     ready_replicas: int | None = None
-    """Pods that answer."""
+    """Pods that are ready."""
     ready: str | None = None
-    """Ready and wanted replicas, as n/m."""
+    """Ready and desired replicas, for example 1/2."""
     selector: str | None = None
     """Label selector of the pods, for the scale subresource."""
     endpoint: str | None = None
@@ -129,14 +129,16 @@ class InternVLDeploymentStatus(ApiModel):
     model_name: str | None = None
     """Name under which clients ask for the model."""
     revision: str | None = None
-    """Hash of the pod template that is applied."""
+    """Hash of the applied pod template."""
+    record_hash: str | None = None
+    """Hash of what the operator keeps in annotations of the Deployment, so that a forged one is noticed."""
     rollout_strategy: Literal["Surge", "TerminateFirst", "Recreate"] | None = None
-    """How that pod template is rolled out: TerminateFirst where no GPUs were free to surge."""
+    """How the applied pod template is rolled out. TerminateFirst also stands for a surge that found no free GPUs."""
     update_revision: str | None = None
-    """Hash of the pod template that this operator would apply, when it is another one."""
+    """Hash of the pod template that this operator version would apply, if it differs from the applied one."""
     update_changes: list[str] | None = None
-    """What differs between the two, a line per field; internvl diff shows it."""
+    """Differences between the two pod templates, one line per field. internvl diff shows them."""
     performance: Annotated[
         PerformanceStatus | None, Field(json_schema_extra={"x-kubernetes-map-type": "atomic"})
     ] = None
-    """What internvl bench measured."""
+    """The last measurement of internvl bench --save."""

@@ -111,11 +111,11 @@ MEMORY_OF_LABEL: Mapping[str, str] = {
     KARPENTER_LABEL: "karpenter.k8s.aws/instance-gpu-memory",
     "eks.amazonaws.com/instance-gpu-name": "eks.amazonaws.com/instance-gpu-memory",
 }
-"""The label of the GPU's memory in MiB, beside a label of its name that does not tell it."""
+"""For labels whose value names a GPU but not its memory: the label that has the memory in MiB."""
 
 
 def label_of_name(name: str) -> str | None:
-    """Return the label whose value a name is, as it is written; None for a short name, which is nobody's.
+    """Return the label of a cloud that has exactly this value; None for a short name, which no cloud uses.
 
     Example:
         >>> label_of_name("nvidia-l4"), label_of_name("NVIDIA-L4"), label_of_name("L4")
@@ -125,7 +125,7 @@ def label_of_name(name: str) -> str | None:
 
 
 def products_of(label: str, name: str) -> tuple[str, ...]:
-    """Return the products that a name may stand for in a label, the smallest first; none when it is not known."""
+    """Return the products that a value of a label may mean, the smallest first; none for an unknown value."""
     products = PRODUCTS_BY_LABEL[label].get(name, ())
     return (products,) if isinstance(products, str) else products
 
@@ -139,4 +139,4 @@ def names_of(product: str) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 CLOUD_NAMES = (*_GKE, *_EC2)
-"""Names that may stand where a product is asked for, beside those of the GPU catalogue."""
+"""Names that are accepted as a product in addition to those of the GPU catalogue."""

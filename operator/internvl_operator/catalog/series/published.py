@@ -1,6 +1,6 @@
 """What a series' module says: its name, since which release it is served, and a row for each of its sizes.
 
-Figures are those of the models' published ``config.json`` files. How sure a row is stands beside it:
+Figures are those of the models' published ``config.json`` files. Each row says how sure it is:
 
 - seen: a copy of the published ``config.json``, or of the checkpoint's index.
 - base: the numbers of the base model that the series' README names; the parameters or bytes that follow from them

@@ -1,1 +1,1 @@
-"""``internvl bench``: how fast a served model answers, measured beside its plan."""
+"""``internvl bench``: how fast a served model answers, compared with its plan."""

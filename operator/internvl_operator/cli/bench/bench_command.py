@@ -22,7 +22,7 @@ from internvl_operator.bench.offered_load import OfferedLoad
 from internvl_operator.bench.planned_speed import PlannedSpeed
 from internvl_operator.bench.request_bodies import request_bodies
 from internvl_operator.chat.content import image_url
-from internvl_operator.chat.resource import NotServingError, served_url
+from internvl_operator.chat.resource import NotServingError, own_service, served_url
 from internvl_operator.cli.bench.bench_options import bench_parser, check, loads
 from internvl_operator.cli.bench.bench_progress import progress
 from internvl_operator.cli.bench.bench_text import bench_text
@@ -32,7 +32,6 @@ from internvl_operator.cli.exit_codes import NOT_READY, exit_code_of
 from internvl_operator.cli.plot.plot_option import drawing
 from internvl_operator.kube.client import KubernetesClient
 from internvl_operator.kube.port import ClusterError, Key, KubernetesObject
-from internvl_operator.text.printable import printable
 
 _FAILURES = (RequestFailedError, NoAnswerError, NotServingError, JobFailedError, ClusterError)
 _START_SECONDS = 600.0
@@ -68,7 +67,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 async def _run(options: argparse.Namespace) -> int:
-    # What cannot be drawn is said before it is measured.
+    # Without matplotlib the verb must fail before the measurement, not after it.
     draw = drawing("bench.latency_picture").draw if options.plot else None
     async with _subject(options) as (subject, cluster):
         planned = subject.planned
@@ -78,9 +77,9 @@ async def _run(options: argparse.Namespace) -> int:
             measured = [await _in_job(options, cluster, subject.body, load) for load in wanted]
         else:
             measured = await _from_here(options, wanted)
-        beside = planned.beside(wanted[0]) if planned and len(wanted) == 1 else None
-        _print(options, measured, subject, beside)
-        if planned and len(wanted) == 1 and beside is None:
+        planned_figures = planned.figures_for(wanted[0]) if planned and len(wanted) == 1 else None
+        _print(options, measured, subject, planned_figures)
+        if planned and len(wanted) == 1 and planned_figures is None:
             _note(f"no planned column: the plan is for another load, {planned.load}")
         if options.save and cluster and subject.body:
             await _save(cluster, subject, measured[0])
@@ -115,7 +114,7 @@ async def _from_here(options: argparse.Namespace, wanted: Sequence[OfferedLoad])
         for load in wanted:
             # Making images takes seconds, in which the connections go on.
             bodies = await asyncio.to_thread(request_bodies, load, model, options.seed, given)
-            # One request alone tells in a second what a minute of failing ones would.
+            # A single request first: if it fails, the user knows it in a second and not after a minute.
             await client.ask(bodies[0])
             run = LoadRun(
                 client.ask, bodies, options.warm_up, options.seconds, Random(options.seed), time.monotonic
@@ -130,6 +129,7 @@ async def _in_job(
     options: argparse.Namespace, cluster: KubernetesClient, body: KubernetesObject, load: OfferedLoad
 ) -> MeasuredLoad:
     """Measure a load from a Job of the cluster."""
+    await own_service(cluster, body)
     seconds = options.warm_up + options.seconds + options.timeout + _START_SECONDS
     job = bench_job(body, served_url(body), options.job_image, _job_arguments(options, load), round(seconds))
     async with progress(load.pace, options.warm_up + options.seconds) as bar:
@@ -180,7 +180,7 @@ def _print(
     planned: Mapping[str, float] | None,
 ) -> None:
     documents: list[dict[str, Any]] = [one.document() for one in measured]
-    # One value, whatever was asked for: several loads make a list.
+    # The output is always one JSON value: several loads make a list.
     whole: Any = documents[0] if len(documents) == 1 else documents
     if options.report:
         options.report.write_text(json.dumps(whole), encoding="utf-8")
@@ -189,7 +189,7 @@ def _print(
             whole = {**whole, "planned": planned}
         print(json.dumps(whole, indent=2))
     else:
-        print(printable(f"{measured[0].model}, {_place(subject)}"))
+        print(f"{measured[0].model}, {_place(subject)}")
         print(bench_text(measured, planned))
 
 
@@ -213,4 +213,4 @@ def _introduction(subject: _Subject) -> str:
 
 def _note(text: str) -> None:
     if text:
-        print(printable(f"internvl bench: {text}"), file=sys.stderr)
+        print(f"internvl bench: {text}", file=sys.stderr)

@@ -10,7 +10,8 @@ from internvl_operator.bench.offered_load import OfferedLoad
 from internvl_operator.bench.planned_speed import PlannedSpeed
 from internvl_operator.catalog.tiling import image_size
 from internvl_operator.cli.chat.target import add_target_options
-from internvl_operator.cli.options import given, listed, positive, seconds
+from internvl_operator.cli.inputs.number_types import listed, positive, seconds
+from internvl_operator.cli.options import given
 from internvl_operator.cli.plot.plot_option import add_plot_option
 
 DEFAULT_CONCURRENCY = 32
@@ -26,7 +27,7 @@ def bench_parser() -> argparse.ArgumentParser:
         description="Measures how fast a served model answers streamed requests that it makes up: at a rate, or with "
         "a number of them in flight. The load is that of the resource's plan where nothing else is given.",
         epilog="Exit code: 0 measured, 1 a request failed or the model does not answer, 2 wrong usage or no such "
-        "resource, 130 interrupted.",
+        "resource, 130 interrupted. Example: internvl bench captions --requests-per-second 1,2,5",
     )
     add_target_options(parser)
     _add_load_options(parser)
@@ -95,37 +96,53 @@ def _add_load_options(parser: argparse.ArgumentParser) -> None:
         type=listed(positive),
         help=f"requests in flight, each followed by the next when it is answered ({DEFAULT_CONCURRENCY})",
     )
-    parser.add_argument("--images", metavar="N", type=_natural, help="of each request (1)")
+    parser.add_argument("--images", metavar="N", type=_natural, help="images in each request (1)")
     size = parser.add_mutually_exclusive_group()
-    size.add_argument("--image-size", metavar="WxH", type=_size, help="of an image in pixels (1344x896)")
-    size.add_argument("--tiles", metavar="N", type=_tiles, help="make images that are cut into so many tiles")
+    size.add_argument(
+        "--image-size", metavar="WxH", type=_size, help="width and height of each image, in pixels (1344x896)"
+    )
+    size.add_argument(
+        "--tiles",
+        metavar="N",
+        type=_tiles,
+        help="the same, as the number of tiles into which the model cuts an image",
+    )
     parser.add_argument(
         "--image",
         metavar="FILE|URL",
         action="append",
         default=[],
-        help="ask about this image instead of made ones; may be repeated",
+        help="ask about this image instead of generated ones; may be repeated",
     )
-    parser.add_argument("--prompt-tokens", metavar="N", type=positive, help="words beside the images (64)")
+    parser.add_argument(
+        "--prompt-tokens",
+        metavar="N",
+        type=positive,
+        help="text tokens of each request, in addition to its images (64)",
+    )
     parser.add_argument("--output-tokens", metavar="N", type=positive, help="tokens of each answer (128)")
 
 
 def _add_run_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--seconds", metavar="S", type=seconds, default=30.0, help="measured part (30)")
+    parser.add_argument(
+        "--seconds", metavar="S", type=seconds, default=30.0, help="length of the measured part (30)"
+    )
     parser.add_argument(
         "--warm-up",
         metavar="S",
         type=_duration,
         default=10.0,
-        help="part before it, which does not count (10)",
+        help="length of the warm-up before it, which does not count (10)",
     )
-    parser.add_argument("--seed", metavar="N", type=int, default=0, help="of texts, images and arrivals (0)")
+    parser.add_argument(
+        "--seed", metavar="N", type=int, default=0, help="seed of the random texts, images and arrivals (0)"
+    )
     parser.add_argument(
         "--in-cluster",
         action="store_true",
-        help="measure from a Job beside the model: a port-forward is a bottleneck",
+        help="measure from a Job in the cluster: a port-forward is a bottleneck",
     )
-    parser.add_argument("--job-image", metavar="IMAGE", default=_IMAGE, help=f"of that Job ({_IMAGE})")
+    parser.add_argument("--job-image", metavar="IMAGE", default=_IMAGE, help=f"image of that Job ({_IMAGE})")
 
 
 def _natural(text: str) -> int:

@@ -6,6 +6,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
+from internvl_operator.cli.printable_output import terminal_of
+from internvl_operator.text.printable import printable
+
 _STEP_SECONDS = 0.5
 
 
@@ -20,11 +23,11 @@ class Progress:
         self._bar = bar
 
     def tell(self, text: str) -> None:
-        """Say what is waited for."""
+        """Show what the verb waits for."""
         if self._bar is None:
             print(f"internvl bench: {text}", file=sys.stderr)
         else:
-            self._bar.write(text, file=sys.stderr)
+            self._bar.write(printable(text), file=terminal_of(sys.stderr))
 
 
 @asynccontextmanager
@@ -61,6 +64,7 @@ def _bar(what: str, seconds: float) -> Any:
         total=seconds,
         desc=what,
         unit="s",
+        file=terminal_of(sys.stderr),
         bar_format="{desc}: {percentage:3.0f} %|{bar}| {n:.0f}/{total:.0f} s",
     )
 

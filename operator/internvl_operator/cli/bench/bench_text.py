@@ -1,4 +1,4 @@
-"""Measured loads for people: one beside its plan, several beside each other."""
+"""Measured loads as tables for people: one load compared with its plan, or several loads."""
 
 from collections.abc import Mapping, Sequence
 
@@ -86,7 +86,7 @@ def _time(seconds: float) -> str:
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return rows as lines whose columns stand beneath each other, the first one to the left."""
+    """Return rows as lines with aligned columns: the first to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(

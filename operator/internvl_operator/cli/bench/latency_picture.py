@@ -10,7 +10,7 @@ from internvl_operator.bench.measured_load import MeasuredLoad
 from internvl_operator.cli.plot.picture import BLUE, INK, ORANGE, PURPLE, gridded, picture
 
 _STYLES = {50: (BLUE, "o", "-"), 95: (ORANGE, "s", "--"), 99: (PURPLE, "^", ":")}
-"""Colour, mark and line of each percentile: any one of them tells them apart."""
+"""Colour, marker and line style of each percentile: each of the three alone is enough to distinguish them."""
 
 _PANELS: tuple[tuple[str, Callable[[Figures], Percentiles]], ...] = (
     ("time to first token", lambda figures: figures.ttft),

@@ -16,29 +16,29 @@ from internvl_operator.cli.chat.chat_turns import Turns
 from internvl_operator.cli.chat.served_model import FAILURES, reached
 from internvl_operator.cli.chat.target import add_target_options
 from internvl_operator.cli.exit_codes import NOT_READY, exit_code_of, failed
-from internvl_operator.cli.options import positive
-from internvl_operator.text.printable import printable
+from internvl_operator.cli.inputs.number_types import positive
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Ask; return 0, 1 when the model does not answer, 2 for wrong usage or no such resource."""
+    """Ask one question or a batch, or chat; return the exit code."""
     options = _parser().parse_args(arguments)
-    return exit_code_of("chat", lambda: _asked(options), FAILURES)
+    return exit_code_of("chat", lambda: _run(options), FAILURES)
 
 
-def _asked(options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace) -> int:
     if options.batch is not None:
-        return asyncio.run(_batch(options, read_questions(_lines(options.batch))))
+        return asyncio.run(_ask_batch(options, read_questions(_lines(options.batch))))
     if options.question is not None:
-        return asyncio.run(_once(options))
-    return _turns(options)
+        return asyncio.run(_ask_once(options))
+    return _chat(options)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="internvl chat",
         description="Asks a served model. Without a question it is a chat of several turns.",
-        epilog="Exit code: 0 answered, 1 the model does not answer, 2 wrong usage or no such resource.",
+        epilog="Exit code: 0 answered, 1 the model does not answer, 2 wrong usage or no such resource. "
+        "Example: internvl chat captions 'What is in this picture?' --image photo.jpg",
     )
     add_target_options(parser)
     parser.add_argument(
@@ -68,14 +68,14 @@ def _sampling(options: argparse.Namespace) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value is not None}
 
 
-async def _once(options: argparse.Namespace) -> int:
+async def _ask_once(options: argparse.Namespace) -> int:
     text = sys.stdin.read() if options.question == "-" else options.question
     messages = Question(text, tuple(options.image)).messages(options.system)
     async with reached(options, _sampling(options)) as model:
         if options.output == "json":
-            print(printable(json.dumps(answer_document(await model.stream(messages)), ensure_ascii=False)))
+            print(json.dumps(answer_document(await model.stream(messages)), ensure_ascii=False))
         else:
-            await model.stream(messages, lambda piece: print(printable(piece), end="", flush=True))
+            await model.stream(messages, lambda piece: print(piece, end="", flush=True))
             print()
     return 0
 
@@ -85,7 +85,7 @@ def _lines(path: str) -> list[str]:
     return text.splitlines()
 
 
-async def _batch(options: argparse.Namespace, questions: Sequence[Question]) -> int:
+async def _ask_batch(options: argparse.Namespace, questions: Sequence[Question]) -> int:
     code = 0
     async with reached(options, _sampling(options)) as model:
         number = 0
@@ -95,14 +95,17 @@ async def _batch(options: argparse.Namespace, questions: Sequence[Question]) -> 
                 code = failed("chat", f"question {number}: {answer}", NOT_READY)
             elif options.output == "json":
                 document = {"question": number, **answer_document(answer)}
-                print(printable(json.dumps(document, ensure_ascii=False)), flush=True)
+                print(json.dumps(document, ensure_ascii=False), flush=True)
             else:
-                print(printable(f"{number}: {answer.text}"), flush=True)
+                print(f"{number}: {answer.text}", flush=True)
     return code
 
 
-def _turns(options: argparse.Namespace) -> int:
-    """Chat until the input ends. The input is read outside the event loop, so that Ctrl-C ends an answer alone."""
+def _chat(options: argparse.Namespace) -> int:
+    """Chat until the input ends.
+
+    Each answer is a run of the event loop of its own, so that Ctrl-C ends the answer and not the chat.
+    """
     with asyncio.Runner() as runner:
         stack = AsyncExitStack()
 
@@ -121,7 +124,7 @@ def _turns(options: argparse.Namespace) -> int:
 
 
 def answer_document(answer: Answer) -> dict[str, Any]:
-    """Return an answer as JSON, times in seconds."""
+    """Return an answer as a JSON object of ``-o json``, times in seconds."""
     return {
         "text": answer.text,
         "finishReason": answer.finish_reason,

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from internvl_operator.chat.content import ImageError, Message, image_url, user_message
 from internvl_operator.chat.model import Answer, Model
 from internvl_operator.chat.problems import ModelError
-from internvl_operator.text.printable import printable
 
 _HELP = "/image FILE|URL adds an image to the next question, /new starts over, /quit ends."
 
@@ -29,7 +28,7 @@ class Turns:
         self._start()
 
     def greet(self) -> None:
-        """Say what is spoken to, and how."""
+        """Print the model's name and how to use the chat."""
         _tell(f"{self._model.name}. {_HELP}")
 
     def read(self) -> str | None:
@@ -45,7 +44,7 @@ class Turns:
         return None if line == "/quit" else line
 
     async def take(self, line: str) -> None:
-        """Do what a line says: a command, or a question.
+        """Handle a line of the user: run its command, or ask it as a question.
 
         Raises:
             ModelError: there is no answer, and nobody who could ask again.
@@ -93,11 +92,11 @@ class Turns:
 
 
 def _show(piece: str) -> None:
-    print(printable(piece), end="", flush=True)
+    print(piece, end="", flush=True)
 
 
 def _tell(text: str) -> None:
-    print(printable(text), file=sys.stderr)
+    print(text, file=sys.stderr)
 
 
 def _figures(answer: Answer) -> str:

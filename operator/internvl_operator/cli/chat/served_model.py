@@ -1,4 +1,4 @@
-"""The served model that ``chat`` and ``smoke`` ask, and how asking it fails."""
+"""How ``chat`` and ``smoke`` reach the served model, and the errors when they cannot."""
 
 import argparse
 from collections.abc import AsyncIterator, Mapping
@@ -12,7 +12,7 @@ from internvl_operator.cli.chat.target import endpoint_of
 from internvl_operator.kube.port import ClusterError
 
 FAILURES = (ModelError, NotServingError, ClusterError)
-"""What says that the model cannot be spoken to now."""
+"""The errors that mean that the model cannot be reached now."""
 
 
 @asynccontextmanager
@@ -24,8 +24,8 @@ async def reached(options: argparse.Namespace, sampling: Mapping[str, Any]) -> A
         sampling: further parameters of each request.
 
     Raises:
-        ModelError, NotServingError, ClusterError: it cannot be spoken to.
-        ValueError: there is no such resource, no cluster, or the URL is none.
+        ModelError, NotServingError, ClusterError: the model cannot be reached.
+        ValueError: there is no such resource or no cluster, or the URL is not valid.
         OSError: the file of the certificate authority cannot be read.
     """
     async with endpoint_of(options) as endpoint, opened(endpoint, options.timeout, sampling) as model:

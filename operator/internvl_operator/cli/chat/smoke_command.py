@@ -10,7 +10,6 @@ from internvl_operator.cli.chat.served_model import FAILURES, reached
 from internvl_operator.cli.chat.target import add_target_options
 from internvl_operator.cli.exit_codes import NOT_READY, exit_code_of
 from internvl_operator.cli.text_table import line
-from internvl_operator.text.printable import printable
 
 _SAMPLING = {"temperature": 0.8, "top_p": 0.8, "max_tokens": 64}
 """Temperature and top_p of the guide's example."""
@@ -31,7 +30,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Asks a served model as the models' published guide does: an image, several images, a batch, "
         "several turns, the openai package's own call, streaming. Prints pass or fail for each.",
         epilog="Exit code: 0 all passed, 1 one failed or the model does not answer, 2 wrong usage or no such "
-        "resource.",
+        "resource. Example: internvl smoke captions -n vision",
     )
     add_target_options(parser)
     parser.add_argument(
@@ -54,11 +53,11 @@ async def _run(options: argparse.Namespace) -> int:
     results = []
     async with reached(options, _SAMPLING) as model:
         if options.output == "table":
-            print(printable(model.name), line(_HEADER, _WIDTHS), sep="\n")
+            print(model.name, line(_HEADER, _WIDTHS), sep="\n")
         async for result in run_checks(model, options.check or list(CHECKS), options.check_answers):
             results.append(result)
             if options.output == "table":
-                print(printable(_row(result)), flush=True)
+                print(_row(result), flush=True)
     passed = sum(result.problem is None for result in results)
     if options.output == "json":
         document = {
@@ -66,7 +65,7 @@ async def _run(options: argparse.Namespace) -> int:
             "passed": passed == len(results),
             "checks": [_document(each) for each in results],
         }
-        print(printable(json.dumps(document, indent=2, ensure_ascii=False)))
+        print(json.dumps(document, indent=2, ensure_ascii=False))
     else:
         print(f"{passed} of {len(results)} passed")
     return 0 if passed == len(results) else NOT_READY

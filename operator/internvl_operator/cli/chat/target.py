@@ -11,6 +11,7 @@ from internvl_operator.chat.endpoint import Endpoint, base_url
 from internvl_operator.chat.resource import (
     api_key_reference,
     forwarded,
+    own_service,
     ready_pod,
     secret_value,
     served_url,
@@ -24,9 +25,9 @@ from internvl_operator.cli.cluster import (
     namespace_of,
     resource_of,
 )
-from internvl_operator.cli.options import seconds
+from internvl_operator.cli.inputs.number_types import seconds
 from internvl_operator.kube.client import KubernetesClient
-from internvl_operator.kube.kinds import POD, SECRET, SERVICE
+from internvl_operator.kube.kinds import POD, SECRET
 from internvl_operator.kube.port import ForbiddenError, Key, KubernetesObject
 from internvl_operator.kube.streams import PodStreams, PortForward
 from internvl_operator.manifests.labels import NAME_LABEL
@@ -113,7 +114,7 @@ async def _resource(options: argparse.Namespace, stack: AsyncExitStack) -> _Way:
         server_name=urlsplit(url).hostname,
     )
     if options.via == "service":
-        return replace(way, url=service_url(await cluster.get(SERVICE, key), url))
+        return replace(way, url=service_url(await own_service(cluster, body), url))
     pods = await cluster.list(POD, f"{NAME_LABEL}={key.name}")
     streams = await stack.enter_async_context(PodStreams(credentials_of(options)))
     local, forward = await stack.enter_async_context(forwarded(streams, ready_pod(key.name, pods.items), url))

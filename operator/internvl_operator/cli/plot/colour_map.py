@@ -9,7 +9,7 @@ from matplotlib.patches import Patch, Rectangle
 from internvl_operator.cli.plot.picture import INK, bare
 
 NO_COLOUR = "#eceff2"
-"""Of a cell that has no value; its stripes tell it apart without the colour."""
+"""The colour of a cell without a value; stripes mark it too, for readers who cannot see the colour."""
 
 _STRIPES, _STRIPE_COLOUR = "////", "#c4cad1"
 

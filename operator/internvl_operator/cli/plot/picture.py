@@ -17,7 +17,7 @@ FAINT = "#d0d7de"
 """Lines of a grid."""
 
 BLUE, ORANGE, PURPLE = "#0072b2", "#d55e00", "#cc79a7"
-"""Of curves and marks: people with any colour vision tell them apart (Okabe and Ito, 2008)."""
+"""Colours of curves and markers, distinct for any colour vision (Okabe and Ito, 2008)."""
 
 SKY, MINT, YELLOW, GREY = "#7cc4ee", "#7fd1b9", "#f0e442", "#c4cad1"
 """Of areas: the same, light enough for dark text."""
@@ -56,7 +56,7 @@ def picture(path: Path, width: float, height: float) -> Iterator[Figure]:
 
 
 def bare(axes: Axes) -> None:
-    """Take the frame from a panel, and leave its text in ink."""
+    """Remove the frame of a panel, and colour its text with INK."""
     for spine in axes.spines.values():
         spine.set_visible(False)
     axes.tick_params(length=0, colors=INK, labelcolor=INK)

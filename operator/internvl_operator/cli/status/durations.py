@@ -22,7 +22,11 @@ def short(time: timedelta) -> str:
         >>> [short(timedelta(seconds=seconds)) for seconds in (45, 200, 725, 187200)]
         ['45s', '3m20s', '12m', '2d4h']
     """
-    seconds = int(time.total_seconds())
+    return short_seconds(int(time.total_seconds()))
+
+
+def short_seconds(seconds: int) -> str:
+    """Return a number of seconds as ``short`` does, however large."""
     for (name, unit), (next_name, next_unit) in pairwise(_UNITS):
         if seconds >= unit:
             whole, rest = seconds // unit, seconds % unit // next_unit
@@ -33,4 +37,12 @@ def short(time: timedelta) -> str:
 
 def with_elapsed(message: str, now: datetime) -> str:
     """Return a message of the operator in which each ``since TIME`` also says how long ago that is."""
-    return _SINCE.sub(lambda found: f"since {found[1]} ({short(since(found[1], now))} ago)", message)
+    return _SINCE.sub(lambda found: _elapsed(found[1], now), message)
+
+
+def _elapsed(moment: str, now: datetime) -> str:
+    try:
+        return f"since {moment} ({short(since(moment, now))} ago)"
+    except ValueError:
+        # Others' words may stand in a message, and look like a time.
+        return f"since {moment}"

@@ -4,6 +4,9 @@ import shutil
 from types import TracebackType
 from typing import Self, TextIO
 
+from internvl_operator.cli.printable_output import terminal_of
+from internvl_operator.text.printable import printable
+
 _ENTER = "\x1b[?1049h\x1b[?25l"
 _LEAVE = "\x1b[?25h\x1b[?1049l"
 _HOME = "\x1b[H"
@@ -21,7 +24,7 @@ class Screen:
     """
 
     def __init__(self, output: TextIO) -> None:
-        self._output = output
+        self._output = terminal_of(output)
         self._is_terminal = output.isatty()
         self._shown = ""
 
@@ -40,7 +43,8 @@ class Screen:
             self._output.flush()
 
     def show(self, text: str) -> None:
-        """Show a text in place of the one before."""
+        """Show a text in place of the one before, without what the terminal would obey."""
+        text = printable(text)
         if self._is_terminal:
             size = shutil.get_terminal_size()
             lines = [line[: size.columns] for line in text.splitlines()[: size.lines - 1]]

@@ -10,14 +10,13 @@ from typing import Any
 from internvl_operator.api.v1alpha1 import KIND
 from internvl_operator.cli.cluster import add_cluster_options, namespace_of
 from internvl_operator.cli.exit_codes import NOT_READY, USAGE_ERROR, exit_code_of, failed
-from internvl_operator.cli.options import seconds
+from internvl_operator.cli.inputs.number_types import seconds
 from internvl_operator.cli.status.capacity import Capacity
 from internvl_operator.cli.status.screen import Screen
 from internvl_operator.cli.status.status_reading import Surroundings, read_rows, read_surroundings
 from internvl_operator.cli.status.status_row import Row
 from internvl_operator.cli.status.status_text import status_text
 from internvl_operator.kube.port import ClusterError
-from internvl_operator.text.printable import printable
 
 _SURROUNDINGS_SECONDS = 30.0
 """How often nodes and pods are read while watching: a cluster has many, and they change rarely."""
@@ -34,7 +33,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="internvl status",
         description="Says what runs, what it waits for, what a fresh plan would say now, and which GPUs are free.",
-        epilog="Exit code: 0 all are ready or there are none, 1 one is not ready, 2 wrong usage or no such resource.",
+        epilog="Exit code: 0 all are ready or there are none, 1 one is not ready, 2 wrong usage or no such resource. "
+        "Example: internvl status captions --watch",
     )
     parser.add_argument("name", nargs="?", help="one resource, in detail (default: all of the namespace)")
     add_cluster_options(parser)
@@ -56,9 +56,9 @@ async def _once(options: argparse.Namespace) -> int:
     surroundings = await read_surroundings(options)
     rows = await _rows(options, surroundings)
     if options.output == "json":
-        print(printable(json.dumps(_document(rows, surroundings.capacity), indent=2, ensure_ascii=False)))
+        print(json.dumps(_document(rows, surroundings.capacity), indent=2, ensure_ascii=False))
     elif rows:
-        print(printable(_text(options, rows, surroundings)))
+        print(_text(options, rows, surroundings))
     else:
         return failed("status", f"there are no {KIND}s{_where(options)}", 0)
     return 0 if all(row.is_ready for row in rows) else NOT_READY
@@ -77,7 +77,7 @@ async def _watch(options: argparse.Namespace) -> int:
                 text = _text(options, rows, surroundings) if rows else f"No {KIND}s{_where(options)}."
             except ClusterError as error:
                 text = f"No answer: {error}"
-            screen.show(printable(text))
+            screen.show(text)
             await asyncio.sleep(options.watch)
 
 

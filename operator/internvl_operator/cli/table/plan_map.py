@@ -13,7 +13,7 @@ _INCHES_PER_COLUMN, _INCHES_PER_ROW = 1.12, 0.5
 _INCHES_BESIDE, _INCHES_ABOVE, _INCHES_BENEATH = 1.0, 0.95, 0.4
 
 _COLOURS = ((1, "#cfe8f7"), (2, "#8cc8ea"), (4, "#f6cf74"), (8, "#ef9f62"))
-"""By the most GPUs that each stands for: light enough for dark text, and apart for any colour vision."""
+"""Colours by the most GPUs that each means: light enough for dark text, and distinct for any colour vision."""
 
 _FONT = 8.5
 _OUTCOMES = {

@@ -63,7 +63,7 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A lease, and since when its claim has been as it is, on the clock of this process."""
+    """A lease, and when its claim was first seen unchanged, in seconds of this process's clock."""
 
     lease: Lease
     since: float

@@ -239,5 +239,5 @@ def _at_most(derived: str, limit: str | None) -> str:
     try:
         return derived if limit is None else min(derived, limit, key=parse_quantity)
     except ValueError:
-        # No quantity: the API server says so, with the field's name.
+        # Not a quantity: the API server refuses the pod template, and its message names the field.
         return derived

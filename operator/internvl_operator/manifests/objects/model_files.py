@@ -56,8 +56,7 @@ def holds_exclusive_claim(spec: InternVLDeploymentSpec) -> bool:
 
 def is_downloaded(resource: InternVLDeployment) -> bool:
     """Return whether the model is downloaded, and does not come from a claim or an image."""
-    source = resource.spec.model.source
-    return not (source.persistent_volume_claim or source.image)
+    return not resource.spec.model.has_own_files
 
 
 def keeps_files_in_pod(resource: InternVLDeployment) -> bool:

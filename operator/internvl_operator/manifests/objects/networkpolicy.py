@@ -1,4 +1,4 @@
-"""The NetworkPolicy: who may reach the replicas, and optionally whom the replicas may reach."""
+"""The NetworkPolicy: ingress to the replicas, and optionally their egress."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""As whom the containers run, and with which rights: those of the restricted Pod Security Standard."""
+"""The security contexts of the pods and containers, as the restricted Pod Security Standard requires them."""
 
 from typing import Any
 

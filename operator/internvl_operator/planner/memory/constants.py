@@ -13,7 +13,14 @@ DRIVER_MIB = 616
 
 
 MEASURED_ARCHITECTURES = frozenset(
-    {"InternLM2ForCausalLM", "LlamaForCausalLM", "Phi3ForCausalLM", "Qwen2ForCausalLM"}
+    {
+        "InternLM2ForCausalLM",
+        "LlamaForCausalLM",
+        "Phi3ForCausalLM",
+        "Qwen2ForCausalLM",
+        "Qwen3ForCausalLM",
+        "Qwen3MoeForCausalLM",
+    }
 )
 """The language models of which cells were measured: those of tests/measurements. The memory of others follows from
 their shapes and the same constants."""

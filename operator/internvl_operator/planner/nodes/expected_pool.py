@@ -6,11 +6,11 @@ from internvl_operator.catalog.nvidia import GPU_RESOURCE, PRODUCT_LABEL
 from internvl_operator.planner.nodes.gpu_pool import GpuPool, products_with
 from internvl_operator.planner.nodes.pins import (
     Term,
-    beside_processor,
     by_label,
     by_memory,
     by_product,
     not_shared,
+    with_processor,
     without_named,
 )
 from internvl_operator.planner.request import GpuRequest
@@ -33,7 +33,7 @@ def pool_without_nodes(request: GpuRequest, default_gpu: str | None, notes: tupl
             product="",
             memory_mib=request.memory_mib,
             count=request.max_count,
-            node_terms=beside_processor(terms, request.processor),
+            node_terms=with_processor(terms, request.processor),
         )
     if product is None:
         seen = f" ({'; '.join(notes)})" if notes else ""
@@ -52,7 +52,7 @@ def pool_without_nodes(request: GpuRequest, default_gpu: str | None, notes: tupl
             request.memory_mib,
             request.max_count,
             node_selector={PRODUCT_LABEL: product},
-            node_terms=beside_processor(terms, request.processor),
+            node_terms=with_processor(terms, request.processor),
         )
     memory = request.memory_mib or gpu.memory_mib
     selector, terms = _pinned_by_name(product, gpu, memory)
@@ -62,7 +62,7 @@ def pool_without_nodes(request: GpuRequest, default_gpu: str | None, notes: tupl
         count=request.max_count,
         compute_capability=gpu.compute_capability,
         node_selector=selector,
-        node_terms=beside_processor(terms, request.processor),
+        node_terms=with_processor(terms, request.processor),
         processor=gpu.processor,
     )
 
@@ -91,5 +91,5 @@ def mig_pool(request: GpuRequest, count: int) -> GpuPool:
         count=count,
         resource=request.resource,
         compute_capability=profile.compute_capability,
-        node_terms=beside_processor(not_shared(f"{request.resource}.replicas"), request.processor),
+        node_terms=with_processor(not_shared(f"{request.resource}.replicas"), request.processor),
     )

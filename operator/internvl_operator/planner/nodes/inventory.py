@@ -1,6 +1,6 @@
 """The GPUs that a plan may use: from the nodes' labels, from what is given, or from the installation's default.
 
-What cannot be known is said in ``notes``, never guessed.
+What the labels do not say is never guessed: a note of the inventory says what is unknown.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,9 +9,9 @@ from typing import Any
 
 from internvl_operator.catalog.nvidia import GPU_RESOURCE, PRODUCT_LABEL, is_mig
 from internvl_operator.planner.nodes.expected_pool import UNREADABLE, NoGpuKnownError, pool_without_nodes
-from internvl_operator.planner.nodes.gpu_pool import GpuPool, merged
+from internvl_operator.planner.nodes.gpu_pool import GpuPool, largest_pools, merged
 from internvl_operator.planner.nodes.node_labels import has_gpus, named_gpu, other_offers
-from internvl_operator.planner.nodes.node_notes import implausible_notes, left_out_notes
+from internvl_operator.planner.nodes.node_notes import implausible_notes, left_out_notes, some
 from internvl_operator.planner.nodes.node_pool import is_wanted, pool_of
 from internvl_operator.planner.nodes.plausibility import implausible_labels
 from internvl_operator.planner.request import GpuRequest
@@ -48,7 +48,7 @@ def inventory_for(
             stand in place of the nodes.
 
     Raises:
-        NoGpuKnownError: nothing tells what GPU there will be.
+        NoGpuKnownError: neither the request nor a node says which GPU there will be.
     """
     if listed:
         # Nothing else is known of these nodes: they may have the labels that the pods select, and no taints.
@@ -61,9 +61,7 @@ def inventory_for(
     missing = [f"{NO_USABLE_NODE} {wanted} now: planned from what is known of it"]
     if named:
         field = "spec.gpu.product" if request.product else "the installation's gpu.default"
-        missing.append(
-            f"{field} is {request.product or default_gpu}; the nodes have {', '.join(sorted(named))}"
-        )
+        missing.append(f"{field} is {request.product or default_gpu}; the nodes have {some(named)}")
     return Inventory((pool,), (*notes, *missing))
 
 
@@ -114,7 +112,10 @@ def _read_nodes(
         else:
             unwanted.add(pool.product)
     notes = (*left_out_notes(left_out), *implausible_notes(implausible))
-    return tuple(pools[key] for key in sorted(pools)), notes, frozenset(unwanted)
+    chosen = largest_pools(tuple(pools[key] for key in sorted(pools)))
+    if more := len(pools) - len(chosen):
+        notes += (f"{more} more kinds of GPUs are not planned for: name one in spec.gpu.product",)
+    return chosen, notes, frozenset(unwanted)
 
 
 def _offers_none(node: Mapping[str, Any], labels: Mapping[str, str], request: GpuRequest) -> str | None:

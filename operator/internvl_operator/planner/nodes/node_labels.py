@@ -1,4 +1,4 @@
-"""What a node's labels tell of its GPUs. Labels are anyone's text: what makes no sense is not known."""
+"""What a node's labels say about its GPUs. Anyone may write labels: a value that makes no sense is ignored."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -72,7 +72,7 @@ def named_gpu(labels: Mapping[str, str]) -> NamedGpu:
 
 
 def obstacle(node: Mapping[str, Any], labels: Mapping[str, str], request: GpuRequest) -> str | None:
-    """Return why no pod can use a node's GPUs, whatever they are and wherever it may be placed."""
+    """Return why no pod can use a node's GPUs, whichever GPUs they are, or None when pods can."""
     if node.get("spec", {}).get("unschedulable"):
         return "cordoned"
     conditions = node.get("status", {}).get("conditions") or ()
@@ -90,19 +90,19 @@ def obstacle(node: Mapping[str, Any], labels: Mapping[str, str], request: GpuReq
 
 
 def labelled_memory(labels: Mapping[str, str]) -> int | None:
-    """Return the memory of one GPU in MiB, if a label tells it."""
+    """Return the memory of one GPU in MiB, if a label says it."""
     known = (plausible_number(labels, key) for key in _MEMORY_LABELS)
     return next((memory for memory in known if memory is not None), None)
 
 
 def labelled_capability(labels: Mapping[str, str]) -> tuple[int, int] | None:
-    """Return the compute capability of a node's GPUs, if labels tell it."""
+    """Return the compute capability of a node's GPUs, if labels say it."""
     major, minor = (plausible_number(labels, label) for label in COMPUTE_CAPABILITY_LABELS)
     return None if major is None or minor is None else (major, minor)
 
 
 def labelled_driver(labels: Mapping[str, str]) -> tuple[int, int] | None:
-    """Return the version of a node's driver, major and minor number, if labels tell it."""
+    """Return the version of a node's driver, major and minor number, if labels say it."""
     for pair in DRIVER_LABELS:
         major, minor = (plausible_number(labels, label) for label in pair)
         if major is not None:

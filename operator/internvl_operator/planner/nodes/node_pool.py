@@ -21,10 +21,10 @@ from internvl_operator.planner.nodes.node_room import room_of
 from internvl_operator.planner.nodes.pins import (
     PROCESSOR_LABEL,
     Term,
-    beside_processor,
     by_label,
     by_memory,
     is_same_size,
+    with_processor,
     without_named,
 )
 from internvl_operator.planner.nodes.placement import why_not_placeable
@@ -61,7 +61,7 @@ def pool_of(node: Mapping[str, Any], count: int, request: GpuRequest) -> GpuPool
         compute_capability=labelled_capability(labels)
         or (named.gpu.compute_capability if named.gpu else None),
         node_selector=selector,
-        node_terms=beside_processor(terms, request.processor),
+        node_terms=with_processor(terms, request.processor),
         rooms=room,
         driver=labelled_driver(labels),
         is_virtual=is_virtual(labels),
@@ -71,7 +71,7 @@ def pool_of(node: Mapping[str, Any], count: int, request: GpuRequest) -> GpuPool
 def _pinned(
     named: NamedGpu, memory_mib: int, labels: Mapping[str, str]
 ) -> tuple[dict[str, str], tuple[Term, ...]]:
-    """Return what holds a pod to nodes like one: the label that names its GPUs, and terms beside it."""
+    """Return the node selector and the terms of node affinity that hold a pod to nodes with the same GPUs."""
     if named.label is None:
         return {}, by_memory(memory_mib, products_with(memory_mib))
     if named.label == INSTANCE_TYPE_LABEL:

@@ -1,6 +1,7 @@
-"""How much cpu, memory and disk a node leaves to a model, and what fits into it.
+"""How much CPU, memory and disk a node leaves to a model, and whether a replica fits.
 
-What pods of the system request there cannot be known without a look at all pods, so an allowance stands for it.
+System pods take a part of each node. What they request is not read from the cluster, as that would take a watch of all
+pods: a fixed allowance is subtracted instead.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,19 +11,19 @@ from typing import Any
 from internvl_operator.text.quantity import parse_quantity
 
 _SYSTEM_CPU_MILLIS = 500
-"""What the DaemonSets of GKE, EKS and AKS request of a node at most, with the GPU's own and a log collector."""
+"""Allowance for system pods: the most that the DaemonSets of GKE, EKS and AKS request, with those for GPUs and logs."""
 _SYSTEM_MEMORY_MIB = 768
-"""The same of memory."""
+"""The same allowance for memory."""
 _LEAST_CPU_MILLIS = 500
-"""With less the server would answer too slowly to be of use."""
+"""The least CPU request of a replica: with less the server would be too slow to be of use."""
 
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What a node offers to one model; None is not known.
+    """What a node offers to one model; None where the node does not say.
 
     Args:
-        gpus: whole GPUs or slices.
+        gpus: number of whole GPUs, or of MIG slices.
         cpu_millis: thousandths of a core.
         memory_mib: MiB of memory.
         disk_mib: MiB of ephemeral storage.
@@ -36,12 +37,12 @@ class Room:
 
 @dataclass(frozen=True, slots=True)
 class HostNeeds:
-    """What a replica needs beside its GPUs, or None where the spec says it.
+    """What a replica needs besides its GPUs; None where the spec itself sets the request.
 
     Args:
-        cpu_millis: thousandths of a core to serve fast; fewer will do.
-        memory_mib: MiB of memory, no less.
-        disk_mib: MiB of ephemeral storage, no less; 0 where the files are kept elsewhere.
+        cpu_millis: thousandths of a core to serve at full speed; the replica also runs with fewer.
+        memory_mib: MiB of memory; it does not run with less.
+        disk_mib: MiB of ephemeral storage; it does not run with less. None too where the files are on another volume.
     """
 
     cpu_millis: int | None
@@ -50,7 +51,12 @@ class HostNeeds:
 
 
 def room_of(node: Mapping[str, Any], gpus: int) -> Room:
-    """Return what a node leaves to a model when only pods of the system run there."""
+    """Return what a node leaves to a model if only system pods run there.
+
+    Args:
+        node: the Node object.
+        gpus: number of the node's GPUs that the model may use.
+    """
     offered = node.get("status", {}).get("allocatable", {})
     cpu, memory = _amount(offered, "cpu", 1000), _amount(offered, "memory", 1 / 2**20)
     return Room(
@@ -62,23 +68,28 @@ def room_of(node: Mapping[str, Any], gpus: int) -> Room:
 
 
 def cpu_that_fits(rooms: Iterable[Room], gpus: int, needs: HostNeeds) -> int | None:
-    """Return the thousandths of a core that a replica may request, where that is less than it needs."""
+    """Return the most CPU that the nodes can offer a replica, in thousandths of a core.
+
+    None where they offer what the replica needs, where the spec sets the request, and where no node fits.
+    """
     if needs.cpu_millis is None:
         return None
-    offered = [room.cpu_millis for room in rooms if _lacks(room, gpus, needs) is None]
+    offered = [room.cpu_millis for room in rooms if _first_lack(room, gpus, needs) is None]
     if not offered or any(cpu is None or cpu >= needs.cpu_millis for cpu in offered):
         return None
     return max(cpu for cpu in offered if cpu is not None)
 
 
 def why_no_room(rooms: Iterable[Room], gpus: int, needs: HostNeeds) -> str | None:
-    """Return why a replica fits on none of the nodes, with the field to change; None where it may."""
+    """Return why a replica fits on none of the nodes, with the field to change; None where it may fit.
+
+    The reason is that of the nodes that come closest to having room.
+    """
     enough = [room for room in rooms if room.gpus >= gpus]
-    lacks = [_lacks(room, gpus, needs) for room in enough]
+    lacks = [_first_lack(room, gpus, needs) for room in enough]
     if not enough or None in lacks:
         return None
-    what = max((each for each in lacks if each), key=lambda each: each[1])[0]
-    match what:
+    match max((lack for lack in lacks if lack), key=_CHECKS.index):
         case "cpu":
             most = max(room.cpu_millis or 0 for room in enough)
             return (
@@ -100,16 +111,20 @@ def why_no_room(rooms: Iterable[Room], gpus: int, needs: HostNeeds) -> str | Non
             )
 
 
-def _lacks(room: Room, gpus: int, needs: HostNeeds) -> tuple[str, int] | None:
-    """Return what a node has too little of, and how near it is to having enough."""
+_CHECKS = ("gpus", "memory", "disk", "cpu")
+"""What a node is checked for, in this order: a node that fails a later check is closer to having room."""
+
+
+def _first_lack(room: Room, gpus: int, needs: HostNeeds) -> str | None:
+    """Return the first of ``_CHECKS`` that a node fails, or None when it passes all."""
     if room.gpus < gpus:
-        return ("gpus", 0)
+        return "gpus"
     if _is_less(room.memory_mib, needs.memory_mib):
-        return ("memory", 1)
+        return "memory"
     if _is_less(room.disk_mib, needs.disk_mib):
-        return ("disk", 2)
+        return "disk"
     if needs.cpu_millis is not None and _is_less(room.cpu_millis, _LEAST_CPU_MILLIS):
-        return ("cpu", 3)
+        return "cpu"
     return None
 
 
@@ -118,7 +133,7 @@ def _is_less(offered: int | None, needed: int | None) -> bool:
 
 
 def _amount(offered: Mapping[str, Any], resource: str, scale: float) -> int | None:
-    """Return an allocatable amount in other units, or None where it is absent or no quantity."""
+    """Return an allocatable amount times ``scale``, or None where it is absent or not a quantity."""
     try:
         return int(float(parse_quantity(str(offered[resource]))) * scale)
     except (KeyError, ValueError):

@@ -1,7 +1,7 @@
 """What holds a pod to the GPUs that its plan is for: alternatives of node affinity, each a list of requirements.
 
-A plan leaves nodes out whose GPUs are shared in time, partitioned, too small, or beside another processor. Their pods
-must not land there either, nor on such nodes that come later.
+A plan does not count on nodes whose GPUs are shared in time, partitioned or too small, or whose processor has another
+architecture. The pods must not be scheduled on such nodes either, nor on those that are added later.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -63,7 +63,7 @@ def by_memory(memory_mib: int, products: Iterable[str]) -> tuple[Term, ...]:
     """Return the terms of nodes whose GPUs have at least a memory, or are named nowhere.
 
     Args:
-        memory_mib: the least memory; who gives it vouches for the GPUs that no label tells of.
+        memory_mib: the least memory; GPUs whose memory no label says are taken to have it.
         products: the products of the catalogue that have it.
     """
     large = _is_at_least(MEMORY_LABEL, _SAME_SIZE * memory_mib)
@@ -98,14 +98,14 @@ def not_shared(replicas_label: str) -> tuple[Term, Term]:
     return (_is_absent(replicas_label),), ({"key": replicas_label, "operator": "Lt", "values": ["2"]},)
 
 
-def beside_processor(terms: Sequence[Term], processor: str | None) -> tuple[Term, ...]:
-    """Return terms that also keep out the nodes with another processor than the image is for."""
+def with_processor(terms: Sequence[Term], processor: str | None) -> tuple[Term, ...]:
+    """Return terms that also keep out nodes of another processor architecture than the image is for."""
     others = _OTHER_PROCESSORS.get(processor or "")
     return tuple((*term, _is_not_in(PROCESSOR_LABEL, others)) for term in terms) if others else tuple(terms)
 
 
 def with_code(terms: Sequence[Term], variant: ImageVariant, backend: Backend) -> tuple[Term, ...]:
-    """Return terms that also keep out the GPUs that an image has no code for, where a label tells their age."""
+    """Return terms that also keep out GPUs without code in the image, as far as a label has their capability."""
     without = [
         str(major)
         for major in MAJORS

@@ -1,4 +1,4 @@
-"""On which nodes the scheduler may place the model's pods, whatever else runs there.
+"""On which nodes the scheduler may place the model's pods; whether other pods leave room there is not considered.
 
 The rules are the scheduler's own (Kubernetes 1.37: ``Toleration.ToleratesTaint`` in k8s.io/api/core/v1/toleration.go,
 ``FindMatchingUntoleratedTaint`` in k8s.io/component-helpers/scheduling/corev1/helpers.go). What an admission plugin
@@ -20,7 +20,7 @@ _INT64 = 1 << 63
 
 
 def gpu_tolerations(resource: str) -> tuple[dict[str, str], ...]:
-    """Return what all pods tolerate: the taints that keep nodes with GPUs for who requests them, whatever the effect.
+    """Return the tolerations of all pods: for the taints by which nodes are reserved for pods that request GPUs.
 
     Nodes with MIG slices have the taint of whole GPUs as a rule, and may have one of their own.
     """
@@ -28,7 +28,7 @@ def gpu_tolerations(resource: str) -> tuple[dict[str, str], ...]:
 
 
 def recorded_toleration(resource: str) -> dict[str, str]:
-    """Return what the pods tolerate whose plan does not say it: an operator wrote it that had this rule."""
+    """Return the toleration of pods whose plan names none: the operator that wrote such a plan had this rule."""
     return {"key": resource, "operator": "Exists", "effect": "NoSchedule"}
 
 

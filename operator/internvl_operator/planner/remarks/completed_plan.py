@@ -1,4 +1,4 @@
-"""A plan with everything that people are told beside its numbers."""
+"""A plan with all of its warnings and its speed, as the status and ``internvl plan`` show it."""
 
 from internvl_operator.planner.load.speed_of_plan import with_speed
 from internvl_operator.planner.plan import Plan

@@ -15,8 +15,7 @@ def warnings_of(chosen: Candidate, request: PlanRequest, float16: bool) -> tuple
     warnings: list[str] = []
     if float16:
         warnings.append(_float16_warning(model, pool))
-    if model.language.architecture not in MEASURED_ARCHITECTURES:
-        warnings.append(_unmeasured_warning(model))
+    warnings += _unmeasured_warnings(model, chosen.tp)
     if pool.is_virtual:
         warnings.append(
             f"{pool.product or 'The GPU'} is a virtual GPU: the engine allocates from CUDA memory pools, which a vGPU "
@@ -45,10 +44,16 @@ def _float16_warning(model: Model, pool: GpuPool) -> str:
     return warning
 
 
-def _unmeasured_warning(model: Model) -> str:
-    what = "its experts and all else" if model.language.experts else "its parts"
-    return (
-        f"The memory of {model.name} was not measured: what {what} take is computed from the shapes of "
-        f"{model.language.architecture}, with the constants of models that were. Leave some of the GPU free, and "
+def _unmeasured_warnings(model: Model, tp: int) -> list[str]:
+    language = model.language
+    if language.architecture not in MEASURED_ARCHITECTURES:
+        what, where = "its parts", ""
+    elif language.experts and tp > 1:
+        what, where = "its experts", f" on {tp} GPUs"
+    else:
+        return []
+    return [
+        f"The memory of {model.name}{where} was not measured: what {what} take is computed from the shapes of "
+        f"{language.architecture}, with the constants of models that were. Leave some of the GPU free, and "
         "compare with internvl memory."
-    )
+    ]

@@ -1,4 +1,4 @@
-"""Whether the pods of one model may run different code: they trust the code that stands beside the weights."""
+"""Whether the pods of one model may run different code: they run the code that the weights' repository has."""
 
 import re
 from dataclasses import replace
@@ -12,8 +12,8 @@ _COMMIT = re.compile("[0-9a-f]{40}")
 def with_branch_warning(plan: Plan, request: PlanRequest) -> Plan:
     """Return a plan that also warns where each pod asks a hub for a branch of a repository that the user names.
 
-    With a cache the first pod's commit is kept in the claim and holds for all. The warning is no part of the plan that
-    is kept beside what runs.
+    With a cache the first pod's commit is kept in the claim and holds for all. The warning is no part of the
+    stored plan.
     """
     revision = request.revision or "main"
     if request.repository is None or request.keeps_files or _COMMIT.fullmatch(revision):

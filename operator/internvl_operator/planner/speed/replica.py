@@ -8,8 +8,7 @@ from internvl_operator.catalog.engine_options import EngineOptions
 from internvl_operator.catalog.gpus import UnknownGpuError, find_gpu
 from internvl_operator.catalog.hardware.gpu_speeds import GpuSpeed, speed_of
 from internvl_operator.catalog.models import Backend, Model
-from internvl_operator.planner.memory.constants import MEASURED_ARCHITECTURES
-from internvl_operator.planner.speed.speed_constants import MEASURED, Scope
+from internvl_operator.planner.speed.speed_constants import MEASURED, MEASURED_LANGUAGES, Scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,4 +78,4 @@ class Replica:
     @property
     def is_measured(self) -> bool:
         """Whether the constants were fitted to configurations of this kind, of such a language model."""
-        return self.scope in MEASURED and self.language.architecture in MEASURED_ARCHITECTURES
+        return self.scope in MEASURED and self.language.architecture in MEASURED_LANGUAGES

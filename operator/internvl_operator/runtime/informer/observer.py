@@ -1,4 +1,4 @@
-"""The protocol of whoever the informer reports to."""
+"""The protocol by which the informer reports what it lists and watches."""
 
 from collections.abc import Collection, Mapping
 from typing import Any, Protocol
@@ -7,10 +7,10 @@ from internvl_operator.kube.port import Key, Kind
 
 
 class Observer(Protocol):
-    """Knows the watched objects, and gets what changes."""
+    """Receives the events of all watches, and knows the latest state of each object."""
 
     def observe(self, kind: Kind, event_type: str | None, body: Mapping[str, Any]) -> None:
-        """Take in an event of a watch; the type is None for an object of a list."""
+        """Receive an event of a watch; the type is None for an object of a list."""
         ...
 
     def knows(self, kind: Kind, body: Mapping[str, Any]) -> bool:
@@ -18,9 +18,9 @@ class Observer(Protocol):
         ...
 
     def listed_by_informer(self, kind: Kind, namespace: str, keys: Collection[Key], version: int) -> None:
-        """Take in which objects there were in a namespace (empty: in all) at a resourceVersion."""
+        """Receive the keys of all objects in a namespace (empty: all namespaces) at a resourceVersion."""
         ...
 
     def skipped(self, kind: Kind, error: Exception) -> None:
-        """Take in that an object of a list or a watch could not be read."""
+        """Receive an error: an object of a list or a watch could not be read."""
         ...

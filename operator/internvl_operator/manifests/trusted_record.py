@@ -1,0 +1,38 @@
+"""Which record of a Deployment is believed: the one that the resource's status confirms.
+
+Anyone who may change Deployments can write a record, but not the status of the resource.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from internvl_operator.manifests.record import Record, digest, record_annotations, record_of
+
+RECORD_HASH = "recordHash"
+"""The field of the status that confirms a record. Its hash covers the same annotations in every release."""
+
+
+def record_hash(deployment: Mapping[str, Any] | None) -> str:
+    """Return the hash of a Deployment's record, whatever it holds."""
+    return digest(record_annotations(deployment))
+
+
+def trusted_record(deployment: Mapping[str, Any] | None, status: Mapping[str, Any]) -> Record | None:
+    """Return what a Deployment was made from, as far as the resource's status confirms it.
+
+    The status may confirm another record because somebody else wrote this one; or because the operator ended before it
+    wrote the status, and then it makes the same plan again. It is written before a resource has a Deployment, so a
+    record beside an empty status is somebody else's.
+
+    Args:
+        deployment: as the API server has it, if there is one.
+        status: of the resource.
+
+    Raises:
+        UnreadableRecordError: a newer operator wrote the record, in a way that this one does not know.
+    """
+    if RECORD_HASH in status:
+        return record_of(deployment) if status[RECORD_HASH] == record_hash(deployment) else None
+    record = record_of(deployment)
+    # The status of an operator that did not write the hash.
+    return record if record is not None and record.revision == status.get("revision") else None
