@@ -38,7 +38,8 @@ flight than another: by the picker's estimate (5/8 of a token per byte) 1.6 MB o
 
 _REQUESTS = {"cpu": "250m", "memory": "256Mi"}
 _LIMITS = {"memory": "2Gi"}
-"""The picker holds every request that is in flight, up to three times: 64 requests of 4 MB are 768 MB."""
+"""The picker holds every request that is in flight. Estimated and not measured: three copies of 64 requests of 4 MB are
+768 MB."""
 
 
 def endpoint_picker(resource: InternVLDeployment, platform: PlatformDefaults) -> KubernetesObject:
