@@ -19,6 +19,7 @@ install: $(BIN)/.installed ## Create .venv with the locked dependencies and the 
 
 $(BIN)/.installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12 ...")'
+	@echo "installing the locked dependencies into $(VENV): a minute or two"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
@@ -71,7 +72,7 @@ cluster: install ## Start a local cluster with the operator; it stays up
 		--run "INTERNVL_HTTP_PORT=$$port exec $(BIN)/internvl run" --ready-url "http://127.0.0.1:$$port/readyz"
 
 cluster-down: install ## Stop that cluster and the operator
-	@$(BIN)/python -m tests.cluster down
+	@$(BIN)/python -m tests.cluster down && echo "no local cluster runs"
 
 crds: install ## Write crds/ from the models, and the chart's copy
 	$(BIN)/internvl crd > $(CRD)

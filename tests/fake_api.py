@@ -46,6 +46,8 @@ class FakeApi:
     refusals: dict[str, int] = field(default_factory=dict)
     url: str = ""
     open_streams: int = 0
+    acted_as: list[tuple[str, ...]] = field(default_factory=list)
+    """User and groups of each request that acts as another."""
 
     def __enter__(self) -> Self:
         started: Future[str] = Future()
@@ -77,6 +79,7 @@ class FakeApi:
         asyncio.set_event_loop(self._loop)
         app = web.Application()
         app.router.add_get("/{path:.*}", self._answer)
+        app.router.add_post("/{path:.*}", self._answer)
         runner = web.AppRunner(app, shutdown_timeout=0.1)
         self._loop.run_until_complete(runner.setup())
         site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -89,6 +92,9 @@ class FakeApi:
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         assert request.headers["Authorization"] == "Bearer a-token"
+        self.acted_as.append(
+            (request.headers.get("Impersonate-User", ""), *request.headers.getall("Impersonate-Group", []))
+        )
         for end, status in self.refusals.items():
             if request.path.endswith(end):
                 return web.json_response({"message": "refused"}, status=status)

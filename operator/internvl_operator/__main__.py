@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -14,11 +15,15 @@ VERBS = {
     "table": "the memory of every size on a GPU, or the plans for the usual GPUs, as a table",
     "render": "the manifests that the controller would apply for a resource",
     "status": "what runs, what it waits for, and what a fresh plan would say",
-    "diff": "what a newer operator would change in the pods of a model",
+    "diff": "what a newer operator, or an edit of a file, would change in the pods of a model",
     "chat": "questions to a served model, with images: one, several turns, or a batch",
     "smoke": "whether a served model answers: an image, several, a batch, several turns, streaming",
     "bench": "how fast a served model answers under a load, measured beside its plan",
     "memory": "the GPU memory that models use, measured on this cluster, beside the plan's",
+    "gpus": "the GPUs that plans know by name",
+    "models": "the models that can be served",
+    "check": "whether a cluster is fit for models, and what it lacks",
+    "version": "of this command, of the operator in the cluster, and of Kubernetes",
     "crd": "the CustomResourceDefinition",
     "run": "the controller",
 }
@@ -26,10 +31,14 @@ VERBS = {
 _FOLDERS = {
     "bench": "bench.",
     "chat": "chat.",
+    "check": "check.",
+    "gpus": "catalog.",
+    "models": "catalog.",
     "plan": "plan.",
     "smoke": "chat.",
     "status": "status.",
     "table": "table.",
+    "version": "check.",
 }
 """Packages of the verbs that are more than one module."""
 
@@ -40,6 +49,7 @@ EXTRA = ("openai", "tqdm")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a verb and return its exit code: 0 done, 2 wrong usage, 3 there is no plan."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    _print_what_the_encoding_has()
     parser = argparse.ArgumentParser(
         prog="internvl",
         description="Plans, renders and runs InternVL models on LMDeploy in Kubernetes.",
@@ -64,9 +74,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader has seen enough, as `head` does; nothing is left to flush at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 0
+    except OSError as error:
+        # Of the last flush: a full disk, which the interpreter would find again at its end.
+        _drop_output()
+        sys.stderr.write(f"internvl {verb}: the output cannot be written: {error.strerror}\n")
+        return 2
     return code
+
+
+def _print_what_the_encoding_has() -> None:
+    """Let a character that the terminal's encoding lacks, such as a bar's in ASCII, be a question mark and no error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def _drop_output() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The Kubernetes Events of a change of status: a pure function of the status before and after."""
+"""The Kubernetes Events and the log lines of a change of status: pure functions of the status before and after."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -25,6 +25,29 @@ def events_between(previous: Mapping[str, Any], current: Mapping[str, Any]) -> l
         *_rollout(previous, current),
         *_update(previous, current),
     ]
+
+
+def log_lines_between(previous: Mapping[str, Any], current: Mapping[str, Any]) -> list[str]:
+    """Return what the log says of a change: a line for another plan, other pods, and another reason; none at rest."""
+    return [
+        *(f"planned: {event.message}" for event in _planned(previous, current)),
+        *_applied(previous, current),
+        *_reason(previous, current),
+    ]
+
+
+def _applied(previous: Mapping[str, Any], current: Mapping[str, Any]) -> Iterator[str]:
+    before, now = previous.get("revision"), current.get("revision")
+    if now and now != before:
+        instead = f" in place of {before}" if before else ""
+        yield f"revision {now} is rolled out{instead} ({current.get('rolloutStrategy')})"
+
+
+def _reason(previous: Mapping[str, Any], current: Mapping[str, Any]) -> Iterator[str]:
+    before, now = condition_of(previous, "Ready"), condition_of(current, "Ready")
+    if now is not None and not _is_same_reason(before, now):
+        message = f": {now['message']}" if now["message"] else ""
+        yield f"{now['reason']}{message}"
 
 
 def _planned(previous: Mapping[str, Any], current: Mapping[str, Any]) -> Iterator[ClusterEvent]:

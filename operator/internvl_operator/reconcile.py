@@ -1,6 +1,7 @@
 """The only orchestration: from the cached state of one resource to its children and its status."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -12,7 +13,7 @@ from internvl_operator.api.v1alpha1 import API_VERSION, KIND
 from internvl_operator.apply.child_writer import ChildWriter
 from internvl_operator.desired import Desired, InventorySource, desired_state
 from internvl_operator.diagnosis.hostnames import Hostnames
-from internvl_operator.events import events_between
+from internvl_operator.events import events_between, log_lines_between
 from internvl_operator.kube.cache import Cache
 from internvl_operator.kube.kinds import RESOURCE
 from internvl_operator.kube.objects import condition_of, key_of
@@ -30,6 +31,9 @@ from internvl_operator.manifests.children import Children
 from internvl_operator.observed import Observed, observe
 from internvl_operator.problem import Problem
 from internvl_operator.status import Status, internal_error_status, status_of
+from internvl_operator.text.log_limit import LimitedLog
+
+_log = logging.getLogger(__name__)
 
 _RECORD_DISTRUSTED = ClusterEvent(
     "Warning",
@@ -73,6 +77,7 @@ class Reconciler:
 
     def __post_init__(self) -> None:
         self._writer = ChildWriter(self.cluster, self.cache, self.children, self.now)
+        self._log = LimitedLog(_log, lambda: self.now().timestamp())
         self._hostnames = Hostnames()
 
     async def reconcile(self, key: Key) -> float | None:
@@ -83,7 +88,8 @@ class Reconciler:
         """
         body = self.cache.get(RESOURCE, key)
         if body is None or body["metadata"].get("deletionTimestamp"):
-            self.reasons.pop(key, None)
+            if self.reasons.pop(key, None) is not None:
+                self._say(key, "deleted")
             self._writer.forget(key)
             self._hostnames.forget(key)
             return None
@@ -170,6 +176,12 @@ class Reconciler:
         if status != previous:
             await self._put_status(body, previous, status)
 
+    def _say(self, key: Key, line: str, **fields: str) -> None:
+        """Write a line about a resource into the log; the same one at most once a minute."""
+        self._log.inform(
+            (key, line), f"{key}: {line}", {"namespace": key.namespace, "resource": key.name, **fields}
+        )
+
     def _time(self) -> str:
         return self.now().strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -203,6 +215,8 @@ class Reconciler:
             )
             raise
         self.cache.put(RESOURCE, written)
+        for line in log_lines_between(previous, status):
+            self._say(key_of(body), line, reason=_reason(status), revision=status.get("revision", ""))
         for event in events_between(previous, status):
             await self.cluster.record_event(written, event)
         return written

@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from internvl_operator.catalog.engines import SUPPORTED_VERSIONS
+from internvl_operator.catalog.engines import SUPPORTED_VERSIONS, engine
 from internvl_operator.catalog.gpus import GPUS
 from internvl_operator.catalog.models import MODELS, SERIES
 
@@ -41,10 +41,12 @@ def filled(schema: Schema, values: str) -> Schema:
         value.pop("description", None)
         if path in descriptions:
             _put_first(value, "description", descriptions[path])
-    engine = schema["properties"]["platformDefaults"]["properties"]["engine"]["properties"]
-    engine["version"]["enum"] = ["", *SUPPORTED_VERSIONS]
-    for images in (engine["digests"], engine["images"]):
-        images["propertyNames"]["enum"] = list(SUPPORTED_VERSIONS)
+    engines = schema["properties"]["platformDefaults"]["properties"]["engine"]["properties"]
+    engines["version"]["enum"] = ["", *SUPPORTED_VERSIONS]
+    engines["images"]["propertyNames"]["enum"] = list(SUPPORTED_VERSIONS)
+    engines["digests"]["propertyNames"]["enum"] = [
+        name for each in SUPPORTED_VERSIONS for name in _images_of(each)
+    ]
     gpu = schema["properties"]["gpu"]["properties"]
     gpu["default"]["enum"] = ["", *(known.product for known in GPUS)]
     # Pods select nodes by the listed name. An unknown product is for resources that give their GPU's memory.
@@ -54,6 +56,11 @@ def filled(schema: Schema, values: str) -> Schema:
     policy["allowedSizes"]["items"]["enum"] = list(dict.fromkeys(size for _, size in MODELS))
     policy["allowedSeries"]["items"]["enum"] = list(SERIES)
     return schema
+
+
+def _images_of(version: str) -> list[str]:
+    """Return the names by which a release's images are pinned: its own, and with each variant."""
+    return [version, *(f"{version}-{variant.name}" for variant in engine(version).variants)]
 
 
 def comments(values: str) -> Iterator[tuple[tuple[str, ...], str]]:

@@ -6,6 +6,7 @@ import inspect
 import re
 
 from internvl_operator import settings
+from internvl_operator.cli import run_command
 from tests.docs.test_pages import ROOT
 
 VARIABLE = re.compile(r"\bINTERNVL_[A-Z_]+\b")
@@ -14,4 +15,5 @@ VARIABLE = re.compile(r"\bINTERNVL_[A-Z_]+\b")
 def test_every_environment_variable_is_in_the_table() -> None:
     page = (ROOT / "docs/administrator.md").read_text()
     table = page.split("## Settings of the operator\n")[1].split("\n## ")[0]
-    assert set(VARIABLE.findall(table)) == set(VARIABLE.findall(inspect.getsource(settings)))
+    read = inspect.getsource(settings) + inspect.getsource(run_command)
+    assert set(VARIABLE.findall(table)) == set(VARIABLE.findall(read))

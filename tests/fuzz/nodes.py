@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tests.cluster.simulated_nodes import gpu_node
 from tests.hostile import HOSTILE_TEXTS
 
 if TYPE_CHECKING:
@@ -37,8 +38,9 @@ _NAMED = (
 
 
 def random_nodes(random: Random) -> list[dict[str, Any]]:
-    """A few nodes, or none."""
-    return [_node(f"node-{number}", random) for number in range(random.choice((0, 2, 5, 5, 10, 30)))]
+    """A few nodes, or none; mostly one of them is as it should be, so that there is something to plan for."""
+    nodes = [_node(f"node-{number}", random) for number in range(random.choice((0, 2, 5, 5, 10, 30)))]
+    return [*nodes, gpu_node("honest")] if random.random() < 0.6 else nodes
 
 
 def _node(name: str, random: Random) -> dict[str, Any]:

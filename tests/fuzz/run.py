@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 from internvl_operator.kube.kinds import DEPLOYMENT as _DEPLOYMENT
 from internvl_operator.planner.nodes.inventory import Inventory, inventory_for
 from tests.fuzz.nodes import random_nodes
+from tests.fuzz.platforms import random_platform
 from tests.fuzz.specs import random_spec
 from tests.unit.world import KEY, World
 
 if TYPE_CHECKING:
+    from internvl_operator.api.platform_defaults import PlatformDefaults
     from internvl_operator.planner.request import GpuRequest
 
 
@@ -55,9 +57,10 @@ class Outcome:
 class HostileWorld(World):
     """A cluster in memory whose GPUs are read from random nodes."""
 
-    def __init__(self, nodes: list[dict[str, Any]]) -> None:
+    def __init__(self, nodes: list[dict[str, Any]], platform: PlatformDefaults) -> None:
         super().__init__()
         self.nodes = nodes
+        self.reconciler.platform = platform
         self.reconciler.inventory = self._inventory
 
     async def _inventory(self, request: GpuRequest, *, fresh: bool = False) -> Inventory:  # noqa: ARG002
@@ -87,7 +90,7 @@ async def _one(seed: int, outcome: Outcome) -> None:
 
 async def _life(random: Random, seed: int, outcome: Outcome) -> str:
     """Make a resource, edit it, and return its children as JSON."""
-    world = HostileWorld(random_nodes(random))
+    world = HostileWorld(random_nodes(random), random_platform(random))
     spec, edited = random_spec(random), random_spec(random)
     world.create(**spec)
     await _reconcile(world, seed, outcome)

@@ -72,7 +72,7 @@ def random_spec(random: Random) -> dict[str, Any]:
         spec["size"] = random.choice(SCHEMA["properties"]["size"]["enum"])
     if random.random() < 0.5:
         # What is refused at once says little of the rest.
-        spec = _plausible(spec)
+        spec = _plausible(spec, random)
     if random.random() < 0.125:
         _spoil(spec, random)
     return spec
@@ -83,14 +83,19 @@ def random_value(schema: Schema, random: Random) -> Any:
     return _value(schema, "", random, random.choice((0.1, 0.5, 0.9)))
 
 
-def _plausible(spec: dict[str, Any]) -> dict[str, Any]:
-    """The spec without the sections in which most random values break a rule over several fields."""
-    for section in ("autoscaling", "load", "model", "gpu", "service", "networkPolicy"):
+def _plausible(spec: dict[str, Any], random: Random) -> dict[str, Any]:
+    """The spec with a load, or none, and without the sections in which most values break a rule over several fields."""
+    for section in ("autoscaling", "gateway", "load", "model", "gpu", "service", "networkPolicy"):
         spec.pop(section, None)
     spec.setdefault("engine", {}).pop("tp", None)
     for field in ("extraArgs", "backend", "sessionLen", "cacheMaxEntryCount"):
         spec["engine"].pop(field, None)
     spec["quantization"] = "Auto"
+    if random.random() < 0.4:
+        spec["load"] = {
+            "requestsPerSecond": random.choice((0.01, 0.5, 5, 500)),
+            "images": random.choice((0, 1, 4)),
+        }
     spec.get("podTemplate", {}).pop("resources", None)
     return spec
 
@@ -133,6 +138,7 @@ def _text(schema: Schema, name: str, random: Random) -> str:
         "name": (*_VARIABLES, *_NAMES),
         "size": _QUANTITIES,
         "repository": ("a/b", "OpenGVLab/InternVL2-8B"),
+        "imageSize": ("1344x896", "448x448"),
     }
     choices = listed.get(name) or own.get(name) or _TEXTS
     for _ in range(8):

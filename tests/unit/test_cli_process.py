@@ -67,6 +67,35 @@ def test_a_reader_that_closes_the_pipe_ends_a_verb_without_an_error(arguments: t
     assert process.returncode == 0
 
 
+@pytest.mark.parametrize("arguments", [("crd",), ("plan", "1B", "--gpu", "L4")], ids=str)
+def test_a_full_disk_is_one_line_and_no_traceback(arguments: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "internvl_operator", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode != 0
+    assert "No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("verb", ["plan", "table"])
+def test_a_terminal_that_has_ascii_alone_gets_question_marks_and_no_error(verb: str) -> None:
+    size = ("8B",) if verb == "plan" else ()
+    done = subprocess.run(
+        [sys.executable, "-m", "internvl_operator", verb, *size, "--gpu", "L4"],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "8B" in done.stdout
+
+
 @pytest.mark.parametrize(("verb", "package"), [("chat", "openai"), ("smoke", "openai"), ("memory", "tqdm")])
 def test_a_verb_without_its_package_says_how_to_install_it(
     verb: str, package: str, internvl: Internvl, monkeypatch: pytest.MonkeyPatch
@@ -124,6 +153,17 @@ def test_an_end_that_takes_too_long_has_the_code_of_one_that_does_not(
     monkeypatch.setattr(verb, "_leave_within", lambda _, code: forced.append(code))
     assert internvl("run")[0] == code
     assert forced == [code]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_help_of_a_verb_is_plain_text_with_an_example(verb: str, internvl: Internvl) -> None:
+    code, output, errors = internvl(verb, "--help")
+    assert (code, errors) == (0, "")
+    assert "``" not in output
+    assert f"usage: internvl {verb} " in output
+    assert f"Example: {'KUBECONFIG=~/.kube/config ' if verb == 'run' else ''}internvl {verb}" in " ".join(
+        output.split()
+    )
 
 
 def test_the_controller_starts_again_in_a_new_loop_until_it_is_to_stop(

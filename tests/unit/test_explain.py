@@ -76,7 +76,7 @@ def test_no_session_is_advised_where_the_kv_cache_holds_next_to_nothing(memory_m
 
 def test_the_way_out_is_a_plan_that_works() -> None:
     small = plan("40B", GpuRequest(memory_mib=24_576, max_count=1))
-    assert "use 2 GPUs of 24576 MiB with AWQ" in ways_out(small)
+    assert "use 2 GPUs of 24576 MiB with AWQ and raise gpu.maxCount, which is 1, to 2" in ways_out(small)
     assert plan("40B", GpuRequest(memory_mib=24_576, max_count=2), quantized=True).is_ok
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from internvl_operator.api.crd import custom_resource_definition
-from internvl_operator.kube.kinds import DEPLOYMENT, NODE, POD, RESOURCE
+from internvl_operator.kube.kinds import DEPLOYMENT, HORIZONTAL_POD_AUTOSCALER, NODE, POD, RESOURCE
 from internvl_operator.manifests.labels import INPUTS_ANNOTATION, child_labels
 from tests.cluster.specs.schema import resource_schema
 from tests.fuzz.nodes import random_nodes
@@ -96,6 +96,7 @@ def names(fake_api: FakeApi) -> list[str]:
     put(DEPLOYMENT, [deployment(number) for number in range(NUMBER)])
     put(NODE, random_nodes(Random(1)))
     put(POD, [])
+    put(HORIZONTAL_POD_AUTOSCALER, [])
     for body in bodies:
         path = f"{RESOURCE.root}/namespaces/vision/{RESOURCE.plural}/{body['metadata']['name']}"
         fake_api.objects[path] = body

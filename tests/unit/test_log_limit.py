@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from internvl_operator.runtime.log_limit import _MOST_SUBJECTS, LONGEST_LINE, LimitedLog
+from internvl_operator.text.log_limit import _MOST_SUBJECTS, LONGEST_LINE, LimitedLog
 
 
 class Clock:

@@ -32,6 +32,7 @@ DEFAULTS: dict[str, Any] = {
         "digests": {"0.17.0": f"sha256:{'a' * 64}"},
         "images": {"0.8.0": "registry.example.com/lmdeploy:v0.8.0"},
     },
+    "gpu": {"maxCount": 4},
     "imagePullSecrets": [{"name": "registry"}],
     "huggingFace": {"endpoint": "https://hub.example.com"},
     "cache": {"storageClassName": "fast"},
@@ -341,3 +342,20 @@ async def _desired(
     body["metadata"]["uid"] = "1"
     body["status"] = {RECORD_HASH: record_hash(running)}
     return await desired_state(Observed(body=body, deployment=running), inventory, NOW, platform)
+
+
+@pytest.mark.parametrize(
+    ("spec", "most"),
+    [
+        ({}, 4),
+        ({"gpu": {"product": "NVIDIA-L4"}}, 4),
+        ({"gpu": {"maxCount": 8}}, 8),
+        ({"engine": {"tp": 8}}, 8),
+    ],
+)
+def test_the_most_gpus_of_a_replica_are_the_defaults_unless_the_resource_says_more(
+    spec: dict[str, Any], most: int
+) -> None:
+    given = parse(resource({"size": "8B", **spec}))
+    assert request_of(PLATFORM.applied_to(given).spec).gpu.max_count == most
+    assert request_of(NO_DEFAULTS.applied_to(given).spec).gpu.max_count == 8

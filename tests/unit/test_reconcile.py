@@ -168,3 +168,25 @@ async def test_a_release_that_only_a_newer_operator_knows_stays_as_it_is(world: 
     assert world.status["plan"]["engine"] == "9.9.0"
     template = world.cluster.objects["Deployment", KEY]["spec"]["template"]
     assert "v9.9.0" in template["spec"]["containers"][0]["image"]
+
+
+async def test_the_log_has_a_line_for_what_changes_and_none_at_rest(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    world.create()
+    await world.reconcile()
+    lines = [record.getMessage().removeprefix(f"{KEY}: ") for record in caplog.records]
+    assert [line.split(" ")[0].rstrip(":") for line in lines] == ["planned", "revision", "Deploying"]
+    assert vars(caplog.records[-1])["resource"] == KEY.name
+    world.serve()
+    await world.reconcile()
+    caplog.clear()
+
+    await world.reconcile()
+    assert caplog.records == []
+
+    world.cache.drop(RESOURCE, world.cluster.objects[RESOURCE.kind, KEY])
+    await world.reconcile()
+    await world.reconcile()
+    assert [record.getMessage() for record in caplog.records] == [f"{KEY}: deleted"]

@@ -9,8 +9,13 @@ from typing import Any
 import pytest
 
 from internvl_operator.__main__ import main
-from internvl_operator.kube.kinds import DEPLOYMENT, NODE, POD, RESOURCE
+from internvl_operator.api.parsing import parse
+from internvl_operator.cli.status import status_command
+from internvl_operator.kube.kinds import DEPLOYMENT, HORIZONTAL_POD_AUTOSCALER, NODE, POD, RESOURCE
 from internvl_operator.kube.port import Kind
+from internvl_operator.library import plan_resource
+from internvl_operator.planner.document import plan_document
+from tests.cluster.simulated_nodes import gpu_node
 from tests.fake_api import FakeApi
 
 LABELS = {"app.kubernetes.io/part-of": "internvl-operator", "app.kubernetes.io/component": "controller"}
@@ -101,3 +106,50 @@ def test_no_text_of_others_acts_on_the_terminal(
     shown = capsys.readouterr().out
     assert "\\u001b[2J\\u009b31m\\u202ethis" in shown
     assert not set("\x1b\x9b\u202e") & set(shown)
+
+
+@pytest.mark.parametrize(
+    ("reason", "most", "says"),
+    [
+        ("ValidMetricFound", 2, []),
+        (
+            "FailedGetPodsMetric",
+            2,
+            ["act: the autoscaler does not scale, FailedGetPodsMetric: unable to get metric"],
+        ),
+        ("ScalingDisabled", 2, []),
+        ("ValidMetricFound", 9, ["the autoscaler may ask for 9 replicas of 1 GPUs, and the nodes have 8"]),
+    ],
+)
+def test_replicas_that_are_not_scaled_are_told_below_a_resource_that_is_ready(
+    reason: str, most: int, says: list[str], api: FakeApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    body = resource("captions", autoscaling={"maxReplicas": most}, gpu={"product": "NVIDIA-A100-SXM4-80GB"})
+    plan = plan_document(plan_resource(parse(body)))
+    ready = {
+        "type": "Ready",
+        "status": "True",
+        "reason": "Ready",
+        "message": "",
+        "lastTransitionTime": "2026-01-01T00:00:00Z",
+    }
+    status = {"observedGeneration": 1, "conditions": [ready], "plan": plan}
+    scaling = {
+        "type": "ScalingActive",
+        "status": str(reason == "ValidMetricFound"),
+        "reason": reason,
+        "message": "unable to get metric",
+    }
+    autoscaler = {
+        "metadata": {"name": "captions", "namespace": "vision"},
+        "spec": {"maxReplicas": most},
+        "status": {"conditions": [scaling]},
+    }
+    api.objects |= {
+        path(RESOURCE): listed({**body, "status": status}),
+        path(NODE): listed(gpu_node("a100-1")),
+        path(HORIZONTAL_POD_AUTOSCALER): listed(autoscaler),
+    }
+    assert status_command.main(["-A"]) == 0
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert [line for line in lines if "autoscaler" in line] == says

@@ -65,6 +65,7 @@ subjects:
 {{- with index $defaults.engine $field }}{{ $_ := set $engine $field . }}{{ end }}
 {{- end }}
 {{- with $engine }}{{ $_ := set $given "engine" . }}{{ end }}
+{{- with int $defaults.gpu.maxCount }}{{ $_ := set $given "gpu" (dict "maxCount" .) }}{{ end }}
 {{- with $defaults.imagePullSecrets }}{{ $_ := set $given "imagePullSecrets" . }}{{ end }}
 {{- with $defaults.huggingFace.endpoint }}{{ $_ := set $given "huggingFace" (dict "endpoint" .) }}{{ end }}
 {{- with $defaults.cache.storageClassName }}{{ $_ := set $given "cache" (dict "storageClassName" .) }}{{ end }}

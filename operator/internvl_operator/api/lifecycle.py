@@ -5,13 +5,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from internvl_operator.api.base import ApiModel, Rule
+from internvl_operator.api.rules.field_rules import spelled
 
 Address = Annotated[
     str, Field(max_length=259, pattern=r"^[A-Za-z0-9]([-.A-Za-z0-9]*[A-Za-z0-9])?:[0-9]{1,5}$")
 ]
 """A host and a port."""
-
-_PIXELS = r"^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}$"
 
 
 class Load(ApiModel):
@@ -21,7 +20,7 @@ class Load(ApiModel):
     """Requests that arrive per second at all replicas together. Default: no load is planned for."""
     images: Annotated[int, Field(ge=0, le=64)] = 1
     """Images of one request. Default: 1."""
-    image_size: Annotated[str, Field(max_length=11, pattern=_PIXELS)] | None = None
+    image_size: Annotated[str, Field(max_length=11)] | None = None
     """Width and height of an image in pixels, for example 1344x896, from which the number of its tiles follows."""
     tiles: Annotated[int, Field(ge=1, le=13)] | None = None
     """Tiles of one image, thumbnail included, in place of imageSize. Default: 7."""
@@ -38,6 +37,11 @@ class Load(ApiModel):
             "!has(self.promptTokens) && !has(self.outputTokens) && !has(self.timeToFirstTokenSeconds))",
             "load needs requestsPerSecond: write how many requests arrive per second, or remove load",
             lambda load: load.is_given or not load.model_fields_set,
+        ),
+        spelled(
+            "imageSize",
+            "[1-9][0-9]{0,4}x[1-9][0-9]{0,4}",
+            "load.imageSize is an image's width and height in pixels: write for example 1344x896",
         ),
         Rule(
             "!has(self.imageSize) || !has(self.tiles)",

@@ -7,10 +7,11 @@ next change of the model's spec, or when a user accepts the model's update.
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 
 from internvl_operator.api.base import ApiModel
 from internvl_operator.api.gateway import EndpointPickerDefaults
+from internvl_operator.api.installation.engine_defaults import EngineDefaults
 from internvl_operator.api.kubernetes.kubernetes_types import NetworkPolicyPeer, Toleration
 from internvl_operator.api.lifecycle import KedaHttp
 from internvl_operator.api.pod_template import (
@@ -23,50 +24,19 @@ from internvl_operator.api.pod_template import (
     own_keys_only,
 )
 from internvl_operator.api.source import HuggingFaceSource, ModelSpec
-from internvl_operator.api.spec import Engine, EngineVersion
-from internvl_operator.api.v1alpha1 import InternVLDeployment
-from internvl_operator.catalog.engines import engine
+from internvl_operator.api.spec import Engine, Gpu, MaxCount
+from internvl_operator.api.v1alpha1 import InternVLDeployment, InternVLDeploymentSpec
 from internvl_operator.text.yaml_documents import read_document
-
-
-def _known_image(name: str) -> str:
-    version, _, variant = name.partition("-")
-    if variant and variant not in (each.name for each in engine(version).variants):
-        raise ValueError(f"LMDeploy {version} has no image {variant}")
-    return engine(version).version + (f"-{variant}" if variant else "")
-
-
-ImageName = Annotated[str, AfterValidator(_known_image)]
 
 _ONE_VALUE = ("identity", "runtime_class_name", "scheduler_name", "priority_class_name")
 """Defaults that count where ``spec.podTemplate`` has no value under the same name."""
 
-Digest = Annotated[str, Field(pattern=r"^sha256:[a-f0-9]{64}$")]
 
+class GpuDefaults(ApiModel):
+    """The GPUs that one replica may use."""
 
-class EngineDefaults(ApiModel):
-    """Which LMDeploy runs, and where its images are."""
-
-    version: EngineVersion | None = None
-    """Release for resources that name none."""
-    registry: str = ""
-    """Registry, and path in it, put before the names of the published images."""
-    digests: dict[ImageName, Digest] = {}
-    """Digest of the published image by release, or by release and variant, such as 0.18.0-cu13.0."""
-    images: dict[EngineVersion, str] = {}
-    """Whole image reference by release, in place of the published one."""
-
-    def image_of(self, version: str, published: str, variant: str = "") -> str:
-        """Return the image of a release.
-
-        Args:
-            version: the release.
-            published: the image's name as the project publishes it.
-            variant: the suffix of its tag; empty for the release's default.
-        """
-        image = f"{self.registry.rstrip('/')}/{published}" if self.registry else published
-        digest = self.digests.get(f"{version}-{variant}" if variant else version)
-        return f"{image}@{digest}" if digest else image
+    max_count: MaxCount | None = None
+    """Most GPUs of one replica, for resources that say neither gpu.maxCount nor a larger engine.tp."""
 
 
 class HuggingFaceDefaults(ApiModel):
@@ -115,6 +85,8 @@ class PlatformDefaults(ApiModel):
 
     engine: EngineDefaults = EngineDefaults()
     """Which LMDeploy runs, and where its images are."""
+    gpu: GpuDefaults = GpuDefaults()
+    """The GPUs that one replica may use."""
     image_pull_secrets: list[LocalObjectReference] = []
     """Secrets with which the engine's image is pulled."""
     hugging_face: HuggingFaceDefaults = HuggingFaceDefaults()
@@ -167,6 +139,7 @@ class PlatformDefaults(ApiModel):
         peers = [*self.network_policy.from_, *interceptor, *spec.network_policy.from_]
         filled: dict[str, Any] = {
             "engine": self._engine(spec.engine),
+            "gpu": self._gpu(spec),
             "model": self._model(spec.model),
             "network_policy": spec.network_policy.model_copy(update={"from_": peers}),
             "pod_template": self._pod_template(spec.pod_template),
@@ -178,6 +151,11 @@ class PlatformDefaults(ApiModel):
             engine = engine.model_copy(update={"version": self.engine.version})
         own = self.engine.images.get(engine.version)
         return engine.model_copy(update={"image": own}) if own and engine.image is None else engine
+
+    def _gpu(self, spec: InternVLDeploymentSpec) -> Gpu:
+        if self.gpu.max_count is None or "max_count" in spec.gpu.model_fields_set:
+            return spec.gpu
+        return spec.gpu.model_copy(update={"max_count": max(self.gpu.max_count, spec.engine.tp or 1)})
 
     def _model(self, model: ModelSpec) -> ModelSpec:
         model = self._cached(model)

@@ -20,6 +20,8 @@ StringMap = Annotated[
 LabelMap = Annotated[
     dict[str, Annotated[str, Field(max_length=63)]], Field(max_length=32, json_schema_extra=ATOMIC)
 ]
+Bytes = Annotated[str, Field(max_length=32)]
+"""A quantity whose rule says what to write."""
 Quantity = Annotated[str, Field(pattern=PATTERN, max_length=32)]
 Amounts = Annotated[dict[str, Quantity], Field(max_length=8, json_schema_extra=ATOMIC)]
 Name = Annotated[str, Field(max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from internvl_operator.api.base import ApiModel, Rule
-from internvl_operator.api.pod_template import Name, Quantity
-from internvl_operator.text.quantity import parse_quantity
+from internvl_operator.api.pod_template import Bytes, Name
+from internvl_operator.api.rules.field_rules import more_than_1_gib, spelled
 
 RelativePath = Annotated[str, Field(max_length=512)]
 
@@ -91,7 +91,7 @@ class ModelCache(ApiModel):
 
     claim_name: Name | None = None
     """Name of an existing claim; several resources may share it."""
-    size: Quantity | None = None
+    size: Bytes | None = None
     """Size of a claim that the operator creates under the resource's name and deletes with it, for example 100Gi."""
     storage_class_name: Name | None = None
     """StorageClass of the created claim. Default: the cluster's default."""
@@ -105,11 +105,10 @@ class ModelCache(ApiModel):
             "model.cache takes claimName for a claim that exists or size for one that is made: remove one of them",
             lambda c: c.claim_name is None or c.size is None,
         ),
-        Rule(
-            "!has(self.size) || !isQuantity(self.size) || quantity(self.size).isGreaterThan(quantity('1Gi'))",
+        more_than_1_gib(
+            "size",
             "model.cache.size is the size of a claim for the model's files: write for example 100Gi, "
             "in any case more than 1Gi",
-            lambda c: c.size is None or parse_quantity(c.size) > 2**30,
         ),
         Rule(
             "!has(self.storageClassName) || has(self.size)",
@@ -139,16 +138,7 @@ class ModelCache(ApiModel):
 class ModelSpec(ApiModel):
     """Which weights are served."""
 
-    repository: (
-        Annotated[
-            str,
-            Field(
-                max_length=192,
-                pattern=r"^[A-Za-z0-9][-A-Za-z0-9_.]*/[A-Za-z0-9][-A-Za-z0-9_.]*$",
-            ),
-        ]
-        | None
-    ) = None
+    repository: Annotated[str, Field(max_length=192)] | None = None
     """Repository of the model on the hub, OWNER/NAME: for example a fine-tune of the same series and size. Default: the
     repository of OpenGVLab for the series, size and quantization."""
     revision: Annotated[str, Field(max_length=128, pattern=r"^[A-Za-z0-9][-A-Za-z0-9_./]*$")] | None = None
@@ -169,6 +159,11 @@ class ModelSpec(ApiModel):
         return self.repository is not None or self.has_own_files
 
     rules = (
+        spelled(
+            "repository",
+            "[A-Za-z0-9][-A-Za-z0-9_.]*/[A-Za-z0-9][-A-Za-z0-9_.]*",
+            "model.repository is one of the hub: write OWNER/NAME, for example OpenGVLab/InternVL2-8B",
+        ),
         Rule(
             "!has(self.cache) || (!has(self.cache.size) && !has(self.cache.claimName)) || !has(self.source) || "
             "(!has(self.source.persistentVolumeClaim) && !has(self.source.image))",

@@ -12,7 +12,8 @@ from pydantic import AfterValidator, Field, model_validator
 
 from internvl_operator.api.base import ApiModel, Rule
 from internvl_operator.api.kubernetes.kubernetes_types import checked, schema_of
-from internvl_operator.api.pod_template import Quantity
+from internvl_operator.api.pod_template import Bytes
+from internvl_operator.api.rules.field_rules import more_than_1_gib, spelled
 from internvl_operator.catalog.engine_options import DEFAULT_OPTIONS, TENSOR_PARALLELISM
 from internvl_operator.catalog.engines import DEFAULT_VERSION, SUPPORTED_VERSIONS, engine
 from internvl_operator.catalog.flags import flag_of
@@ -20,7 +21,6 @@ from internvl_operator.catalog.models import SERIES
 from internvl_operator.catalog.nvidia import GPU_RESOURCE, SHARED_SUFFIX
 from internvl_operator.catalog.series.model_limits import SIZES
 from internvl_operator.catalog.spec_flags import OPERATOR_FLAGS
-from internvl_operator.text.quantity import parse_quantity
 from internvl_operator.text.sentences import in_words
 
 
@@ -76,34 +76,36 @@ ExtraArgument = Annotated[
 ]
 
 
+MaxCount = Annotated[int, Field(ge=1, le=16)]
+
+
 class Gpu(ApiModel):
     """The GPUs that one replica may use."""
 
-    resource: Annotated[
-        str, Field(max_length=63, pattern=r"^nvidia\.com/(gpu|mig-[1-9]g\.[0-9]+gb(\.me)?)$")
-    ] = GPU_RESOURCE
+    resource: Annotated[str, Field(max_length=63)] = GPU_RESOURCE
     """Extended resource to request: nvidia.com/gpu or a MIG profile such as nvidia.com/mig-3g.40gb."""
     product: (
         Annotated[str, Field(max_length=63, pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$")] | None
     ) = None
     """GPU product: the value of the node label nvidia.com/gpu.product. Default: chosen among the nodes' GPUs."""
-    memory: Quantity | None = None
+    memory: Bytes | None = None
     """Total memory of one GPU, as nvidia-smi shows it. Default: from the product or the nodes' labels."""
-    max_count: Annotated[int, Field(ge=1, le=16)] = 8
-    """Most GPUs for one replica."""
+    max_count: MaxCount = 8
+    """Most GPUs for one replica. Default: 8, unless the installation has another default."""
 
     rules = (
+        spelled(
+            "resource",
+            "nvidia[.]com/(gpu|mig-[1-9]g[.][0-9]+gb([.]me)?)",
+            "gpu.resource is nvidia.com/gpu or a MIG profile: write for example nvidia.com/mig-3g.40gb",
+        ),
         Rule(
             f"!has(self.product) || !self.product.endsWith('{SHARED_SUFFIX}')",
             f"gpu.product ends with {SHARED_SUFFIX}: a GPU shared in time cannot hold a planned amount of memory; "
             "name an unshared product or a MIG resource",
             lambda g: not (g.product or "").endswith(SHARED_SUFFIX),
         ),
-        Rule(
-            "!has(self.memory) || !isQuantity(self.memory) || quantity(self.memory).isGreaterThan(quantity('1Gi'))",
-            "gpu.memory is the memory of one GPU: write for example 80Gi",
-            lambda g: g.memory is None or parse_quantity(g.memory) > 2**30,
-        ),
+        more_than_1_gib("memory", "gpu.memory is the memory of one GPU: write for example 80Gi"),
     )
 
 

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from internvl_operator.catalog.models import MAX_TILES_PER_IMAGE
-from internvl_operator.cli.options import given, positive, seconds
+from internvl_operator.cli.inputs.number_types import positive, seconds
+from internvl_operator.cli.options import given
 from internvl_operator.planner.request import PlanRequest
 from internvl_operator.planner.speed.load import DEFAULT_CONCURRENCY, DEFAULT_LOAD
 from internvl_operator.planner.speed.tiles import tiles_of

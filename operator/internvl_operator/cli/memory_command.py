@@ -22,15 +22,8 @@ from internvl_operator.cli.cluster import (
     resource_of,
 )
 from internvl_operator.cli.exit_codes import INTERRUPTED, NOT_READY, exit_code_of, failed
-from internvl_operator.cli.options import (
-    DEFAULT_RATIOS,
-    add_sizes_option,
-    listed,
-    named_models,
-    positive,
-    ratio,
-    seconds,
-)
+from internvl_operator.cli.inputs.number_types import listed, positive, ratio, seconds
+from internvl_operator.cli.options import DEFAULT_RATIOS, add_sizes_option, named_models
 from internvl_operator.cli.printable_output import terminal_of
 from internvl_operator.cli.text_table import markdown, write_csv
 from internvl_operator.kube.client import KubernetesClient
@@ -80,7 +73,8 @@ def _parser() -> argparse.ArgumentParser:
         description="Measures the GPU memory of a resource that runs, or of each combination of sizes, GPUs, "
         "quantization and share of the KV cache, and compares it with the plan's. It makes a resource for each "
         "combination, waits until it is ready, reads the memory, and deletes it.",
-        epilog="Exit code: 0 all was measured, 1 something was not, 2 wrong usage, 130 interrupted.",
+        epilog="Exit code: 0 all was measured, 1 something was not, 2 wrong usage, 130 interrupted. "
+        "Example: internvl memory captions",
     )
     parser.add_argument("name", nargs="?", help="a resource that runs; nothing is made or deleted")
     add_cluster_options(parser)

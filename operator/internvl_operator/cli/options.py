@@ -1,46 +1,19 @@
-"""What the verbs ``plan``, ``render`` and ``table`` share: resource files, options for GPUs and the engine."""
+"""What the verbs ``plan``, ``render``, ``table`` and ``memory`` share: options for the model and the engine."""
 
 import argparse
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
-from math import inf
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 from internvl_operator.catalog.engine_options import COMMAND_LINE_OPTIONS, OPTION_NAMES
 from internvl_operator.catalog.engines import DEFAULT_VERSION, SUPPORTED_VERSIONS
-from internvl_operator.catalog.gpus import find_gpu
 from internvl_operator.catalog.models import INTERNVL2, SERIES, Model, find_model, sizes_of
-from internvl_operator.planner.nodes.inventory import Inventory, NoGpuKnownError, given_gpu
-from internvl_operator.planner.request import BACKENDS, GpuRequest, PlanRequest, backend
-from internvl_operator.text.quantity import memory_mib
-
-if TYPE_CHECKING:
-    from internvl_operator.api.v1alpha1 import InternVLDeployment
-
-Number = TypeVar("Number", int, float)
-T = TypeVar("T")
+from internvl_operator.cli.inputs.gpu_options import with_gpu_options
+from internvl_operator.cli.inputs.number_types import listed, positive
+from internvl_operator.planner.request import BACKENDS, PlanRequest, backend
 
 DEFAULT_RATIOS = (0.8, 0.2, 0.1, 0.05)
 """The shares of the KV cache that the project's own measurements have."""
-
-
-def add_gpu_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say which GPUs there are."""
-    parser.add_argument(
-        "--gpu",
-        metavar="PRODUCT",
-        type=_product,
-        help="GPU product, as the node label nvidia.com/gpu.product or short: A100-80GB",
-    )
-    parser.add_argument(
-        "--gpu-memory",
-        metavar="QUANTITY",
-        type=_memory,
-        help="memory of one GPU, for example 80Gi or 81250Mi",
-    )
-    parser.add_argument("--max-gpus", metavar="N", type=positive, help="most GPUs for one replica (8)")
 
 
 def add_platform_option(parser: argparse.ArgumentParser) -> None:
@@ -81,61 +54,6 @@ def given(options: argparse.Namespace, names: Iterable[str]) -> dict[str, Any]:
     """Return those of some options that the verb has and its user gave."""
     values = {name: getattr(options, name, None) for name in names}
     return {name: value for name, value in values.items() if value is not None}
-
-
-def gpus_of(request: GpuRequest) -> Inventory:
-    """Return the GPUs that a request names.
-
-    Raises:
-        ValueError: it names none; the message names the options that do.
-    """
-    try:
-        return given_gpu(request)
-    except NoGpuKnownError:
-        raise ValueError("no GPU is known to plan for: give --gpu or --gpu-memory") from None
-
-
-def with_gpu_options(request: GpuRequest, options: argparse.Namespace) -> GpuRequest:
-    """Return a request with what the options say in place of its own."""
-    if options.gpu or options.gpu_memory:
-        request = replace(request, product=options.gpu, memory_mib=options.gpu_memory)
-    return replace(request, max_count=options.max_gpus or request.max_count)
-
-
-def ratio(text: str) -> float:
-    """Return a number between 0 and 1, for argparse."""
-    return _checked(text, float, "a number", lambda number: 0 < number < 1, "between 0 and 1")
-
-
-def positive(text: str) -> int:
-    """Return a whole number above zero, for argparse."""
-    return _checked(text, int, "a whole number", lambda number: number > 0, "above zero")
-
-
-def seconds(text: str) -> float:
-    """Return a number above zero, for argparse."""
-    return _checked(text, float, "a number", lambda number: 0 < number < inf, "above zero")
-
-
-def _checked(
-    text: str, convert: Callable[[str], Number], kind: str, is_right: Callable[[Number], bool], limits: str
-) -> Number:
-    try:
-        number = convert(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not {kind}") from None
-    if not is_right(number):
-        raise argparse.ArgumentTypeError(f"{text} is not {limits}")
-    return number
-
-
-def listed(item: Callable[[str], T]) -> Callable[[str], tuple[T, ...]]:
-    """Return a function for argparse that reads items between commas."""
-
-    def items(text: str) -> tuple[T, ...]:
-        return tuple(item(part) for part in text.split(","))
-
-    return items
 
 
 def add_series_option(parser: argparse.ArgumentParser) -> None:
@@ -181,39 +99,3 @@ def named_models(options: argparse.Namespace) -> list[Model]:
     """
     sizes = sizes_of(options.series or INTERNVL2) if options.sizes is None else options.sizes
     return [named_model(size, options.series) for size in sizes]
-
-
-def read_resources(path: str) -> "list[InternVLDeployment]":
-    """Return the InternVLDeployments of a YAML file; ``-`` is the standard input.
-
-    Raises:
-        OSError: the file cannot be read.
-        ValueError: it is not YAML, holds none, or one of them is wrong.
-    """
-    from internvl_operator.api.parsing import parse
-    from internvl_operator.api.v1alpha1 import KIND
-    from internvl_operator.text.yaml_documents import read_documents
-
-    text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
-    resources = [
-        parse(document)
-        for document in read_documents(text, path)
-        if isinstance(document, dict) and document.get("kind") == KIND
-    ]
-    if not resources:
-        raise ValueError(f"{path} holds no {KIND}")
-    return resources
-
-
-def _product(name: str) -> str:
-    try:
-        return find_gpu(name).product
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{error}; or give --gpu-memory") from None
-
-
-def _memory(text: str) -> int:
-    try:
-        return memory_mib(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None

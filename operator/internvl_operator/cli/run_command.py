@@ -16,6 +16,7 @@ from internvl_operator.runtime.checked_settings import checked_platform_defaults
 from internvl_operator.runtime.informer.informer import WatchEndedError
 from internvl_operator.runtime.leadership import LeaseLostError
 from internvl_operator.settings import Settings
+from internvl_operator.text.json_log import JsonFormatter
 
 _LEAVE_SECONDS = 5.0
 """How long cancelled tasks may take to end; nothing that must not be lost is left to do by then."""
@@ -23,16 +24,39 @@ _LEAVE_SECONDS = 5.0
 
 def main(arguments: Sequence[str]) -> int:
     """Run the controller until it gets SIGTERM or SIGINT, or check what it would run with."""
-    parser = argparse.ArgumentParser(prog="internvl run", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="internvl run",
+        description="Runs the controller; its settings are environment variables INTERNVL_*.",
+        epilog="Example: KUBECONFIG=~/.kube/config internvl run --log-format json",
+    )
     parser.add_argument("--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"])
+    parser.add_argument(
+        "--log-format",
+        default=os.environ.get("INTERNVL_LOG_FORMAT") or "text",
+        type=_log_format,
+        metavar="{text,json}",
+        help="text, or one JSON object a line ($INTERNVL_LOG_FORMAT, or text)",
+    )
     parser.add_argument(
         "--check", action="store_true", help="check the settings and the platform defaults, and end"
     )
     options = parser.parse_args(arguments)
-    logging.basicConfig(
-        level=options.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
-    )
+    _log_to_stderr(options.log_level, options.log_format)
     return exit_code_of("run", lambda: _run(is_check=options.check), (LeaseLostError, WatchEndedError))
+
+
+def _log_format(name: str) -> str:
+    # As a type, for argparse checks no default against choices.
+    if name not in ("text", "json"):
+        raise argparse.ArgumentTypeError(f"{name!r} is neither text nor json")
+    return name
+
+
+def _log_to_stderr(level: str, form: str) -> None:
+    text = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter() if form == "json" else text)
+    logging.basicConfig(level=level, handlers=[handler])
 
 
 def _run(*, is_check: bool) -> int:

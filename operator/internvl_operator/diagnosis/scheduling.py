@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-from internvl_operator.diagnosis.pods import Pod
+from internvl_operator.diagnosis.pods import Pod, PodCondition
 from internvl_operator.planner.nodes.inventory import NO_USABLE_NODE
 from internvl_operator.planner.plan import Plan
 
@@ -106,16 +106,17 @@ def scheduling_of(pods: Iterable[Pod], gpu_resource: str) -> Unscheduled | None:
         pods: the pods to look at, for example those of one revision.
         gpu_resource: the extended resource that they ask for.
     """
-    waiting = [found for pod in pods if (found := _unscheduled(pod, gpu_resource))]
-    return min(waiting, key=lambda found: found.since, default=None)
-
-
-def _unscheduled(pod: Pod, gpu_resource: str) -> Unscheduled | None:
-    scheduled = pod.condition("PodScheduled")
-    if scheduled is None or scheduled.is_true or pod.deleting:
+    waiting = [(pod.name, found) for pod in pods if (found := _unscheduled(pod))]
+    if not waiting:
         return None
-    message, _, _ = (scheduled.message or scheduled.reason).partition(" preemption:")
-    return Unscheduled(pod.name, _obstacle(message, gpu_resource), scheduled.since, message)
+    name, found = min(waiting, key=lambda each: each[1].since)
+    message, _, _ = (found.message or found.reason).partition(" preemption:")
+    return Unscheduled(name, _obstacle(message, gpu_resource), found.since, message)
+
+
+def _unscheduled(pod: Pod) -> PodCondition | None:
+    scheduled = pod.condition("PodScheduled")
+    return None if scheduled is None or scheduled.is_true or pod.deleting else scheduled
 
 
 def _obstacle(message: str, gpu_resource: str) -> Obstacle:

@@ -80,20 +80,21 @@ class NoCredentialsError(ValueError):
     """There is neither a ServiceAccount nor a usable kubeconfig."""
 
 
-def load_credentials(context: str | None = None) -> Credentials:
+def load_credentials(context: str | None = None, kubeconfig: str | None = None) -> Credentials:
     """Return the credentials of the Pod's ServiceAccount, or else of the kubeconfig ($KUBECONFIG, ~/.kube/config).
 
     It is called again when a token has expired, so that a rotated one is read.
 
     Args:
         context: the kubeconfig's context to use, before any ServiceAccount; None: its current one.
+        kubeconfig: file to use before any ServiceAccount; None: the default ones.
 
     Raises:
         NoCredentialsError: there is neither, or no such context.
     """
     configuration: Any = client.Configuration()
     try:
-        user = _load(configuration, context)
+        user = _load(configuration, context, kubeconfig)
     except config.ConfigException as error:
         raise NoCredentialsError(f"no way to reach Kubernetes: {error}") from None
     except (AttributeError, KeyError, OSError, TypeError, ValueError, YAMLError) as error:
@@ -139,39 +140,40 @@ def _impersonation(user: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "Impersonate-Group", str(group)
 
 
-def default_namespace(context: str | None = None) -> str:
+def default_namespace(context: str | None = None, kubeconfig: str | None = None) -> str:
     """Return the namespace that kubectl would use: that of the kubeconfig's context, or of the Pod.
 
     Args:
         context: the kubeconfig's context; None: its current one.
+        kubeconfig: its file; None: the default ones.
     """
     loaders: Any = config
     try:
-        contexts, current = loaders.list_kube_config_contexts()
+        contexts, current = loaders.list_kube_config_contexts(config_file=kubeconfig)
     except config.ConfigException:
         return _OWN_NAMESPACE.read_text() if _OWN_NAMESPACE.exists() else "default"
     named = next((item for item in contexts if item["name"] == context), None) if context else current
     return str((named or {}).get("context", {}).get("namespace") or "default")
 
 
-def _load(configuration: Any, context: str | None) -> Mapping[str, Any]:
+def _load(configuration: Any, context: str | None, kubeconfig: str | None) -> Mapping[str, Any]:
     """Load what there is, and return the kubeconfig's user; empty for a ServiceAccount."""
     loaders: Any = config
-    if context is None:
+    if context is None and kubeconfig is None:
         try:
             loaders.load_incluster_config(client_configuration=configuration)
         except config.ConfigException:
             pass
         else:
             return {}
-    loaders.load_kube_config(context=context, client_configuration=configuration)
-    return _user(context)
+    loaders.load_kube_config(config_file=kubeconfig, context=context, client_configuration=configuration)
+    return _user(context, kubeconfig)
 
 
-def _user(context: str | None) -> Mapping[str, Any]:
+def _user(context: str | None, kubeconfig: str | None) -> Mapping[str, Any]:
     """Return the user of a context as the kubeconfig has it: the loader knows only some of its fields."""
     loaders: Any = kube_config
-    merged = loaders.KubeConfigMerger(loaders.KUBE_CONFIG_DEFAULT_LOCATION).config
+    merged = loaders.KubeConfigMerger(kubeconfig or loaders.KUBE_CONFIG_DEFAULT_LOCATION).config
     chosen = merged["contexts"].get_with_name(context or merged["current-context"])["context"]
     name = chosen.safe_get("user")
     found = merged["users"].get_with_name(name, safe=True) if name and "users" in merged else None

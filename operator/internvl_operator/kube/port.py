@@ -38,6 +38,11 @@ class Kind:
         """Path of the kind's group and version."""
         return f"/apis/{self.api_version}" if "/" in self.api_version else f"/api/{self.api_version}"
 
+    @property
+    def group(self) -> str:
+        """Its API group; empty for the core one."""
+        return self.api_version.rpartition("/")[0]
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Key:

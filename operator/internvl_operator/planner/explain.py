@@ -151,12 +151,18 @@ def ways_out_of(request: PlanRequest, inventory: Inventory) -> tuple[Alternative
     found: list[tuple[Candidate, str]] = []
     for change, relaxed, pools in _relaxations(request, inventory):
         if best := _cheapest(relaxed, pools):
-            found.append((best, change.format(gpus=gpus(best), weights=precision_of(best))))
+            advice = change.format(gpus=gpus(best), weights=precision_of(best))
+            found.append((best, advice + _beyond_most_gpus(best, request)))
     if shorter := _shorter_session(request, inventory):
         found.append(shorter)
     # Two changes may lead to the same configuration: the first one named is enough.
     distinct = {best.cost: alternative_of(best, change) for best, change in reversed(found)}
     return tuple(distinct[cost] for cost in sorted(distinct)[:MOST_ALTERNATIVES])
+
+
+def _beyond_most_gpus(best: Candidate, request: PlanRequest) -> str:
+    most = request.gpu.max_count
+    return f" and raise gpu.maxCount, which is {most}, to {best.tp}" if best.tp > most else ""
 
 
 def _cheapest(request: PlanRequest, inventory: Inventory) -> Candidate | None:

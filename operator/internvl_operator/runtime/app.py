@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+from internvl_operator import __version__
 from internvl_operator.api.platform_defaults import PlatformDefaults
 from internvl_operator.kube.cache import Cache
 from internvl_operator.kube.client import KubernetesClient
@@ -67,6 +68,15 @@ async def run(settings: Settings, platform: PlatformDefaults, load: Callable[[],
         _leadership(settings.lease, load, metrics, fence) as leadership,
     ):
         kinds = await known_children(cluster)
+        _log.info(
+            "internvl-operator %s starts: it watches %s, makes %s, and %s",
+            __version__,
+            _listed(settings.namespaces) or "all namespaces",
+            _listed(kinds),
+            f"works while it holds the Lease {settings.lease.name}"
+            if settings.lease
+            else "works without a Lease",
+        )
         # Pods belong to the Deployment, and are only looked at.
         observed = (*kinds.values(), POD)
         controller = _controller(settings, platform, cluster, metrics, kinds, observed, loop.time)
@@ -82,6 +92,10 @@ async def run(settings: Settings, platform: PlatformDefaults, load: Callable[[],
             await health.cleanup()
     _log.info("starting again" if is_to_run_again else "stopped")
     return is_to_run_again
+
+
+def _listed(names: Collection[str]) -> str:
+    return ", ".join(names)
 
 
 def _end_by_sigterm(loop: asyncio.AbstractEventLoop, process: asyncio.Task[None] | None) -> None:

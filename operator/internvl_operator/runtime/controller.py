@@ -28,10 +28,10 @@ from internvl_operator.kube.slimming import identity
 from internvl_operator.manifests.labels import CHILDREN_SELECTOR
 from internvl_operator.reconcile import Reconciler
 from internvl_operator.runtime.intake import Intake
-from internvl_operator.runtime.log_limit import LimitedLog
 from internvl_operator.runtime.monitoring.metrics import Metrics
 from internvl_operator.runtime.queue import WorkQueue
 from internvl_operator.settings import Settings
+from internvl_operator.text.log_limit import LimitedLog
 
 GATHER_SECONDS = 0.2
 """How long events of children are gathered, as they come in bursts. A change of the resource is not delayed."""

@@ -7,8 +7,8 @@ from typing import Any
 from internvl_operator.kube.cache import Cache
 from internvl_operator.kube.objects import key_of
 from internvl_operator.kube.port import Kind
-from internvl_operator.runtime.log_limit import LimitedLog
 from internvl_operator.runtime.monitoring.metrics import Metrics
+from internvl_operator.text.log_limit import LimitedLog
 
 _log = logging.getLogger(__name__)
 

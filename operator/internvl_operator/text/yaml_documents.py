@@ -16,10 +16,10 @@ def read_documents(text: str, name: str) -> list[Any]:
         name: where it is from, for messages.
 
     Raises:
-        ValueError: it is not YAML, or nested more than 100 levels deep.
+        ValueError: it is not YAML, gives a key twice, or is nested more than 100 levels deep.
     """
     try:
-        documents = list(yaml.safe_load_all(text))
+        documents = list(yaml.load_all(text, _Loader))
     except yaml.YAMLError as error:
         raise ValueError(f"{name} is not YAML: {error}") from None
     except RecursionError:
@@ -39,6 +39,22 @@ def read_document(text: str, name: str) -> Any:
     if len(documents) > 1:
         raise ValueError(f"{name} holds {len(documents)} YAML documents, and one is read")
     return documents[0] if documents else None
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads plain values, and refuses a key that stands twice in a map: one of the two would be dropped in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
+                if key.value in seen:
+                    raise yaml.constructor.ConstructorError(
+                        None, None, f"the key {key.value!r} stands twice in one map", key.start_mark
+                    )
+                seen.add(key.value)
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
+        return mapping
 
 
 _TOO_DEEP = f"{{}} is nested more than {_MOST_LEVELS} levels deep, as no kind of Kubernetes is"

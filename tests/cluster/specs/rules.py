@@ -53,6 +53,10 @@ _CACHE_MODE = "model.cache.accessMode is a claim's: write model.cache.size or mo
 _NOTHING_TO_CACHE = "model.cache keeps what is downloaded from a Hugging Face source: remove it"
 _ONE_REPLICA = "model.cache on a ReadWriteOnce claim serves one replica: write accessMode ReadWriteMany"
 
+_RESOURCE = "gpu.resource is nvidia.com/gpu or a MIG profile: write for example nvidia.com/mig-3g.40gb"
+_REPOSITORY = "model.repository is one of the hub: write OWNER/NAME, for example OpenGVLab/InternVL2-8B"
+_IMAGE_SIZE = "load.imageSize is an image's width and height in pixels: write for example 1344x896"
+
 _CLAIM = {"persistentVolumeClaim": {"name": "models"}}
 _IMAGE = {"image": {"reference": "example.com/internvl2"}}
 
@@ -100,6 +104,23 @@ RULES: tuple[WrongSpec, ...] = (
     _breaks("tp 32", _TP, {"engine": {"tp": 32}}),
     _breaks("tp above maxCount", _MOST_GPUS, {"engine": {"tp": 4}, "gpu": {"maxCount": 2}}),
     _breaks("tp 2 on MIG", _MIG, {"engine": {"tp": 2}, "gpu": {"resource": "nvidia.com/mig-3g.40gb"}}),
+    *(
+        _breaks(f"the resource {name}", _RESOURCE, {"gpu": {"resource": name}})
+        for name in ("amd.com/gpu", "nvidia.com/gpu.shared", "nvidia.com/mig-1g.24gb-me", "nvidia-com/gpu")
+    ),
+    *(
+        _breaks(f"GPU memory {text!r}", "gpu.memory is the memory of one GPU", {"gpu": {"memory": text}})
+        for text in ("80GB", "-80Gi", "8e10", "")
+    ),
+    *(
+        _breaks(f"the repository {name}", _REPOSITORY, {"model": {"repository": name}})
+        for name in ("InternVL2-8B", "https://hub/a/b", "a/b/c", "a/-b")
+    ),
+    *(
+        _breaks(f"images of {text}", _IMAGE_SIZE, at("load", {"requestsPerSecond": 1, "imageSize": text}))
+        for text in ("large", "0x10", "1344 x 896")
+    ),
+    *(_breaks(f"a cache of {text}", _CACHE_SIZE, at("model.cache.size", text)) for text in ("100GB", "ten")),
     _breaks("GPUs shared in time", _SHARED, {"gpu": {"product": "NVIDIA-A100-SXM4-80GB-SHARED"}}),
     _breaks("GPU memory without its unit", "gpu.memory is the memory of one GPU", {"gpu": {"memory": "80"}}),
     *(_reserved(argument, "--tp") for argument in ("--tp", "--tp=2")),

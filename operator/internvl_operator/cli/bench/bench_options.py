@@ -10,7 +10,8 @@ from internvl_operator.bench.offered_load import OfferedLoad
 from internvl_operator.bench.planned_speed import PlannedSpeed
 from internvl_operator.catalog.tiling import image_size
 from internvl_operator.cli.chat.target import add_target_options
-from internvl_operator.cli.options import given, listed, positive, seconds
+from internvl_operator.cli.inputs.number_types import listed, positive, seconds
+from internvl_operator.cli.options import given
 from internvl_operator.cli.plot.plot_option import add_plot_option
 
 DEFAULT_CONCURRENCY = 32
@@ -26,7 +27,7 @@ def bench_parser() -> argparse.ArgumentParser:
         description="Measures how fast a served model answers streamed requests that it makes up: at a rate, or with "
         "a number of them in flight. The load is that of the resource's plan where nothing else is given.",
         epilog="Exit code: 0 measured, 1 a request failed or the model does not answer, 2 wrong usage or no such "
-        "resource, 130 interrupted.",
+        "resource, 130 interrupted. Example: internvl bench captions --requests-per-second 1,2,5",
     )
     add_target_options(parser)
     _add_load_options(parser)

@@ -16,7 +16,7 @@ from internvl_operator.cli.chat.chat_turns import Turns
 from internvl_operator.cli.chat.served_model import FAILURES, reached
 from internvl_operator.cli.chat.target import add_target_options
 from internvl_operator.cli.exit_codes import NOT_READY, exit_code_of, failed
-from internvl_operator.cli.options import positive
+from internvl_operator.cli.inputs.number_types import positive
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -37,7 +37,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="internvl chat",
         description="Asks a served model. Without a question it is a chat of several turns.",
-        epilog="Exit code: 0 answered, 1 the model does not answer, 2 wrong usage or no such resource.",
+        epilog="Exit code: 0 answered, 1 the model does not answer, 2 wrong usage or no such resource. "
+        "Example: internvl chat captions 'What is in this picture?' --image photo.jpg",
     )
     add_target_options(parser)
     parser.add_argument(

@@ -30,7 +30,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Asks a served model as the models' published guide does: an image, several images, a batch, "
         "several turns, the openai package's own call, streaming. Prints pass or fail for each.",
         epilog="Exit code: 0 all passed, 1 one failed or the model does not answer, 2 wrong usage or no such "
-        "resource.",
+        "resource. Example: internvl smoke captions -n vision",
     )
     add_target_options(parser)
     parser.add_argument(

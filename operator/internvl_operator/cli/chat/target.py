@@ -25,7 +25,7 @@ from internvl_operator.cli.cluster import (
     namespace_of,
     resource_of,
 )
-from internvl_operator.cli.options import seconds
+from internvl_operator.cli.inputs.number_types import seconds
 from internvl_operator.kube.client import KubernetesClient
 from internvl_operator.kube.kinds import POD, SECRET
 from internvl_operator.kube.port import ForbiddenError, Key, KubernetesObject

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from internvl_operator.catalog.gpus import find_gpu
-from internvl_operator.cli.options import gpus_of
+from internvl_operator.cli.inputs.gpu_options import gpus_of
 from internvl_operator.cli.table.plan_table import USUAL_GPUS
 from internvl_operator.planner.load.speed_of_plan import with_speed
 from internvl_operator.planner.plan import Plan, make_plan

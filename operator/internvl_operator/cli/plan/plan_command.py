@@ -1,33 +1,35 @@
 """``internvl plan``: what a model needs, before a pod exists."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from internvl_operator.catalog.models import INTERNVL2, sizes_of
 from internvl_operator.cli.exit_codes import NO_PLAN, exit_code_of
+from internvl_operator.cli.inputs.gpu_options import add_gpu_options, add_nodes_option, gpu_notes, gpus_of
+from internvl_operator.cli.inputs.node_files import Node
+from internvl_operator.cli.inputs.number_types import positive, ratio
+from internvl_operator.cli.inputs.resource_files import read_resources
 from internvl_operator.cli.load_options import add_load_options, with_load_options
 from internvl_operator.cli.options import (
     add_engine_options,
-    add_gpu_options,
     add_platform_option,
     add_series_option,
     given,
-    gpus_of,
     named_model,
-    positive,
-    ratio,
-    read_resources,
     with_options,
 )
-from internvl_operator.cli.plan.plan_text import plan_text
+from internvl_operator.cli.plan.plan_text import host_document, plan_text
 from internvl_operator.cli.plot.plot_option import add_plot_option, drawing
 from internvl_operator.manifests.server_arguments import COMMAND, DEFAULT_PORT, server_arguments
 from internvl_operator.planner.document import plan_document
 from internvl_operator.planner.plan import Plan, make_plan
 from internvl_operator.planner.remarks.completed_plan import completed
 from internvl_operator.planner.request import QUANTIZATIONS, PlanRequest, quantized, request_of
+
+if TYPE_CHECKING:
+    from internvl_operator.api.v1alpha1 import InternVLDeployment
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -43,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _printed(options: argparse.Namespace) -> int:
     asked = _asked(options)
-    plans = [_planned(each.request) for each in asked]
+    plans = [_planned(each, options.nodes) for each in asked]
     if options.plot:
         plot = drawing("plan.plan_picture")
         plot.draw([plot.PlanPicture(plan) for plan in plans], options.plot)
@@ -58,6 +60,10 @@ class _Asked:
     request: PlanRequest
     model_name: str = ""
     port: int = DEFAULT_PORT
+    name: str = ""
+    """Of the resource."""
+    notes: tuple[str, ...] = ()
+    """What a person should know of how the options were read."""
 
 
 def plan_parser() -> argparse.ArgumentParser:
@@ -66,7 +72,8 @@ def plan_parser() -> argparse.ArgumentParser:
         prog="internvl plan",
         description="Says what a model needs: GPUs, tp, quantization, memory, and the command line. "
         "What is given is kept, what is not is derived.",
-        epilog="Exit code: 0 a plan, 2 wrong usage or no GPU known, 3 any outcome but ok.",
+        epilog="Exit code: 0 a plan, 2 wrong usage or no GPU known, 3 any outcome but ok. "
+        "Example: internvl plan 26B --gpu A100-80GB --requests-per-second 5",
     )
     parser.add_argument(
         "size",
@@ -76,9 +83,14 @@ def plan_parser() -> argparse.ArgumentParser:
     )
     add_series_option(parser)
     parser.add_argument(
-        "-f", "--file", metavar="FILE", help="plan for the resources of a YAML file (-: stdin)"
+        "-f",
+        "--file",
+        metavar="FILE",
+        action="append",
+        help="plan for the resources of a YAML file, or of a folder's (-: stdin); may be repeated",
     )
     add_gpu_options(parser)
+    add_nodes_option(parser)
     add_platform_option(parser)
     parser.add_argument("--quantization", choices=QUANTIZATIONS, help="(Auto)")
     add_engine_options(parser)
@@ -104,22 +116,36 @@ def _asked(options: argparse.Namespace) -> list[_Asked]:
         changes["quantized"] = quantized(options.quantization)
     if options.file is None:
         model = named_model(options.size, options.series)
-        asked = [_Asked(PlanRequest(model.size, series=model.series))]
+        asked = [_Asked(PlanRequest(model.size, series=model.series), notes=gpu_notes(options))]
     else:
         from internvl_operator.api.platform_defaults import read_platform_defaults
 
         platform = read_platform_defaults(options.platform_defaults)
-        specs = [platform.applied_to(resource).spec for resource in read_resources(options.file)]
-        asked = [_Asked(request_of(spec), spec.server.model_name or "", spec.server.port) for spec in specs]
+        asked = [
+            _of_resource(platform.applied_to(resource), options) for resource in read_resources(options.file)
+        ]
     return [replace(each, request=_with_all(each.request, options, changes)) for each in asked]
+
+
+def _of_resource(resource: "InternVLDeployment", options: argparse.Namespace) -> _Asked:
+    spec = resource.spec
+    request = request_of(spec)
+    return _Asked(
+        request,
+        spec.server.model_name or "",
+        spec.server.port,
+        resource.metadata.name,
+        gpu_notes(options, request.gpu),
+    )
 
 
 def _with_all(request: PlanRequest, options: argparse.Namespace, changes: dict[str, Any]) -> PlanRequest:
     return replace(with_load_options(with_options(request, options), options), **changes)
 
 
-def _planned(request: PlanRequest) -> Plan:
-    return completed(make_plan(request, gpus_of(request.gpu)), request)
+def _planned(asked: _Asked, nodes: Iterable[Node] | None) -> Plan:
+    plan = make_plan(asked.request, gpus_of(asked.request.gpu, nodes))
+    return completed(replace(plan, notes=(*plan.notes, *asked.notes)), asked.request)
 
 
 def _formatted(planned: list[tuple[Plan, _Asked]], output: str) -> str:
@@ -128,11 +154,15 @@ def _formatted(planned: list[tuple[Plan, _Asked]], output: str) -> str:
         for plan, each in planned
     ]
     if output == "table":
-        return "\n\n".join(
+        texts = [
             plan_text(plan, each.request, args) for (plan, each), args in zip(planned, arguments, strict=True)
-        )
+        ]
+        if len(texts) > 1:
+            texts = [f"{each.name}\n{text}" for (_, each), text in zip(planned, texts, strict=True)]
+        return "\n\n".join(texts)
     documents: list[dict[str, Any]] = [
-        plan_document(plan) | {"args": args} for (plan, _), args in zip(planned, arguments, strict=True)
+        plan_document(plan) | {"host": host_document(plan, each.request), "args": args}
+        for (plan, each), args in zip(planned, arguments, strict=True)
     ]
     if output == "json":
         import json

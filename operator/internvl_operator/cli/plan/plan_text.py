@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from internvl_operator.catalog.engines import engine
 from internvl_operator.cli.plan.speed_text import speed_lines
@@ -9,6 +10,8 @@ from internvl_operator.cli.text_table import aligned
 from internvl_operator.planner.explain import Alternative
 from internvl_operator.planner.images import variant_named
 from internvl_operator.planner.memory.estimate import MemoryEstimate
+from internvl_operator.planner.memory.host_needs import host_needs
+from internvl_operator.planner.nodes.node_room import HostNeeds
 from internvl_operator.planner.plan import Plan
 from internvl_operator.planner.request import PlanRequest
 
@@ -75,11 +78,35 @@ def _derived(plan: Plan, request: PlanRequest) -> Iterator[str]:
             _sessions(plan),
             f"or {plan.concurrent_image_requests} requests with one image and 512 tokens",
         ),
-        ("start", f"about {plan.expected_start_seconds} s", "from the container's start to the open port"),
+        ("host", *_host(_host_of(plan, request))),
     ]
+    if plan.is_ok:
+        start = f"about {plan.expected_start_seconds} s"
+        rows.append(("start", start, "from the container's start to the open port"))
     if memory.effective_session_len < plan.options.session_len:
         rows.append(("session", f"{memory.effective_session_len} tokens", "as this engine shortens it"))
     yield from (f"  {row}" for row in aligned(rows))
+
+
+def host_document(plan: Plan, request: PlanRequest) -> dict[str, int]:
+    """Return what a replica requests of its node, as JSON has it, without what the spec says itself."""
+    needs = _host_of(plan, request)
+    amounts = {"cpuMillis": needs.cpu_millis, "memoryMiB": needs.memory_mib, "diskMiB": needs.disk_mib}
+    return {name: amount for name, amount in amounts.items() if amount is not None}
+
+
+def _host_of(plan: Plan, request: PlanRequest) -> HostNeeds:
+    needs = host_needs(request, plan.backend, plan.tp, plan.memory.weights_mib)
+    return needs if plan.cpu_millis is None else replace(needs, cpu_millis=plan.cpu_millis)
+
+
+def _host(needs: HostNeeds) -> tuple[str, str]:
+    cpu = "cpu as given" if needs.cpu_millis is None else f"{needs.cpu_millis / 1000:g} CPUs"
+    memory = "memory as given" if needs.memory_mib is None else f"{needs.memory_mib} MiB"
+    disk = (
+        "no disk for the files" if needs.disk_mib is None else f"{needs.disk_mib} MiB of disk for the files"
+    )
+    return f"{cpu}, {memory}", f"and {disk} of one replica"
 
 
 def _sessions(plan: Plan) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from internvl_operator.api.v1alpha1 import KIND
 from internvl_operator.cli.cluster import add_cluster_options, namespace_of
 from internvl_operator.cli.exit_codes import NOT_READY, USAGE_ERROR, exit_code_of, failed
-from internvl_operator.cli.options import seconds
+from internvl_operator.cli.inputs.number_types import seconds
 from internvl_operator.cli.status.capacity import Capacity
 from internvl_operator.cli.status.screen import Screen
 from internvl_operator.cli.status.status_reading import Surroundings, read_rows, read_surroundings
@@ -33,7 +33,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="internvl status",
         description="Says what runs, what it waits for, what a fresh plan would say now, and which GPUs are free.",
-        epilog="Exit code: 0 all are ready or there are none, 1 one is not ready, 2 wrong usage or no such resource.",
+        epilog="Exit code: 0 all are ready or there are none, 1 one is not ready, 2 wrong usage or no such resource. "
+        "Example: internvl status captions --watch",
     )
     parser.add_argument("name", nargs="?", help="one resource, in detail (default: all of the namespace)")
     add_cluster_options(parser)

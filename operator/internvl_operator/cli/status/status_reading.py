@@ -19,7 +19,14 @@ from internvl_operator.cli.cluster import cluster_of
 from internvl_operator.cli.status.capacity import Capacity, capacities, gpu_requests
 from internvl_operator.cli.status.status_row import Row
 from internvl_operator.kube.client import KubernetesClient
-from internvl_operator.kube.kinds import CONFIG_MAP, DEPLOYMENT, NODE, POD, RESOURCE
+from internvl_operator.kube.kinds import (
+    CONFIG_MAP,
+    DEPLOYMENT,
+    HORIZONTAL_POD_AUTOSCALER,
+    NODE,
+    POD,
+    RESOURCE,
+)
 from internvl_operator.kube.objects import key_of
 from internvl_operator.kube.port import ForbiddenError, Key, Kind, NotFoundError
 from internvl_operator.manifests.labels import CHILDREN_SELECTOR, INPUTS_ANNOTATION
@@ -87,7 +94,13 @@ async def read_rows(
         bodies = (await cluster.list(RESOURCE)).items
         late = {key_of(body) for body in bodies if _is_late(body)}
         deployments = await _listed(cluster, DEPLOYMENT, selector=CHILDREN_SELECTOR) if late else None
+        scaled = any("maxReplicas" in (body["spec"].get("autoscaling") or {}) for body in bodies)
+        autoscalers = (
+            await _listed(cluster, HORIZONTAL_POD_AUTOSCALER, selector=CHILDREN_SELECTOR) if scaled else None
+        )
     made_from = {key_of(each): _made_from(each) for each in deployments or ()}
+    scalers = {key_of(each): each for each in autoscalers or ()}
+    gpus = {each.product: each.gpus for each in surroundings.capacity}
     now = datetime.now(UTC)
     rows = [
         Row(
@@ -95,6 +108,8 @@ async def read_rows(
             _fresh_plan(body, surroundings),
             now,
             is_applied=key_of(body) in late and _inputs(body) == made_from.get(key_of(body), ""),
+            autoscaler=scalers.get(key_of(body)),
+            gpus=gpus.get(body.get("status", {}).get("plan", {}).get("product", "")),
         )
         for body in bodies
     ]

@@ -14,6 +14,9 @@ from internvl_operator.planner.plan import Plan
 _COMPARED = ("gpus", "product", "quantization", "engine", "sessionLen")
 
 
+_DISABLED = "ScalingDisabled"
+"""The autoscaler's reason while something has set the replicas to 0, which is no fault."""
+
 _REFUSED = (
     "act: the present spec is applied, but the status is that of an earlier one, as the operator could not write it; "
     "see: kubectl events --for internvldeployment/{}"
@@ -29,12 +32,16 @@ class Row:
         fresh: the plan that it would get now; None when that is unknown.
         now: the time, from which the row computes how long ago something was.
         is_applied: whether the Deployment is made from the present spec, whatever the status says.
+        autoscaler: its HorizontalPodAutoscaler, if there is one that may be read.
+        gpus: GPUs of the plan's product on all nodes; None when that is unknown.
     """
 
     body: Mapping[str, Any]
     fresh: Plan | None
     now: datetime
     is_applied: bool = False
+    autoscaler: Mapping[str, Any] | None = None
+    gpus: int | None = None
 
     @property
     def name(self) -> str:
@@ -107,7 +114,19 @@ class Row:
         if ready is not None and ready["message"] and not self.is_ready:
             message = with_elapsed(ready["message"], self.now)
             yield f"{'act: ' if self.is_stalled else ''}{message}{self._expected()}"
+        yield from self._autoscaling()
         yield from self._changes()
+
+    def _autoscaling(self) -> Iterator[str]:
+        """Yield why replicas are not scaled, which no condition of the resource says: it is ready all the same."""
+        if self.autoscaler is None:
+            return
+        active = condition_of(self.autoscaler.get("status", {}), "ScalingActive")
+        if active is not None and active["status"] == "False" and active["reason"] != _DISABLED:
+            yield f"act: the autoscaler does not scale, {active['reason']}: {active['message']}"
+        most, each = self.autoscaler["spec"]["maxReplicas"], (self.plan or {}).get("gpus", 0)
+        if self.gpus is not None and most * each > self.gpus:
+            yield f"the autoscaler may ask for {most} replicas of {each} GPUs, and the nodes have {self.gpus}"
 
     def _expected(self) -> str:
         """Return how long a start takes, for a resource whose pods still have to start."""

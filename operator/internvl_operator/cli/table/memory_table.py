@@ -6,7 +6,7 @@ from itertools import groupby
 
 from internvl_operator.catalog.engine_options import TENSOR_PARALLELISM
 from internvl_operator.catalog.engines import engine
-from internvl_operator.cli.options import gpus_of
+from internvl_operator.cli.inputs.gpu_options import gpus_of
 from internvl_operator.planner.candidates import Candidate, evaluate
 from internvl_operator.planner.outcome import Outcome
 from internvl_operator.planner.request import PlanRequest

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from internvl_operator.cli.options import gpus_of
+from internvl_operator.cli.inputs.gpu_options import gpus_of
 from internvl_operator.planner.load.speed_of_plan import with_speed
 from internvl_operator.planner.plan import Plan, make_plan
 from internvl_operator.planner.request import QUANTIZATIONS, PlanRequest, quantized

@@ -5,15 +5,14 @@ import sys
 from collections.abc import Sequence
 
 from internvl_operator.cli.exit_codes import exit_code_of
+from internvl_operator.cli.inputs.gpu_options import add_gpu_options
+from internvl_operator.cli.inputs.number_types import listed, ratio
 from internvl_operator.cli.load_options import add_load_options, with_load_options
 from internvl_operator.cli.options import (
     DEFAULT_RATIOS,
     add_engine_options,
-    add_gpu_options,
     add_sizes_option,
-    listed,
     named_models,
-    ratio,
     with_options,
 )
 from internvl_operator.cli.plot.plot_option import add_plot_option, drawing
@@ -43,7 +42,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="internvl table",
         description="Prints the memory of one GPU with the server up, in MiB, for each size, number of GPUs, "
         "quantization and share of the KV cache; where it does not run, what happens instead.",
-        epilog="Images per second of --plans are those of one replica; a star marks what was not measured.",
+        epilog="Images per second of --plans are those of one replica; a star marks what was not measured. "
+        "Example: internvl table --gpu L40S --sizes 2B,8B,26B",
     )
     add_gpu_options(parser)
     add_sizes_option(parser)

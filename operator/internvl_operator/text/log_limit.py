@@ -1,7 +1,7 @@
 """A limit on log lines: what happens to one object a hundred times a second is logged once a minute."""
 
 import logging
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 
 EVERY_SECONDS = 60.0
 LONGEST_LINE = 1000
@@ -26,6 +26,21 @@ class LimitedLog:
 
     def warn(self, subject: Hashable, message: str, *, with_trace: bool = False) -> None:
         """Write a warning about a subject, with the traceback of the error that is handled if that is asked for."""
+        self._write(logging.WARNING, subject, message, with_trace=with_trace)
+
+    def inform(self, subject: Hashable, message: str, fields: Mapping[str, str]) -> None:
+        """Write a line about a subject at INFO, with fields for a log in JSON."""
+        self._write(logging.INFO, subject, message, fields=fields)
+
+    def _write(
+        self,
+        level: int,
+        subject: Hashable,
+        message: str,
+        *,
+        fields: Mapping[str, str] | None = None,
+        with_trace: bool = False,
+    ) -> None:
         now = self._clock()
         if now < self._next.get(subject, now):
             self._left_out[subject] = self._left_out.get(subject, 0) + 1
@@ -35,7 +50,7 @@ class LimitedLog:
         self._next[subject] = now + EVERY_SECONDS
         left_out = self._left_out.pop(subject, 0)
         addition = f" ({left_out} more such lines were left out)" if left_out else ""
-        self._log.warning("%s%s", message[:LONGEST_LINE], addition, exc_info=with_trace)
+        self._log.log(level, "%s%s", message[:LONGEST_LINE], addition, exc_info=with_trace, extra=fields)
 
     def _forget(self, now: float) -> None:
         """Forget the subjects of which there was no line lately, or else all of them."""

@@ -1,0 +1,1 @@
+"""The verbs that list what the operator knows: GPUs and models."""

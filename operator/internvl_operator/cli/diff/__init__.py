@@ -1,0 +1,1 @@
+"""What ``internvl diff -f`` says of an edit."""
