@@ -1,6 +1,6 @@
 """`autoscaling.minReplicas: 0` with the kinds of KEDA and its HTTP add-on on a real API server.
 
-The test speaks for KEDA, which `python -m tests.traffic zero` runs itself.
+The test speaks for KEDA.
 """
 
 from __future__ import annotations

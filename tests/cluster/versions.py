@@ -248,23 +248,6 @@ BUILDKIT = Release(
     packages={"dockerfile-frontend": "github.com/moby/buildkit/frontend/dockerfile/cmd/dockerfile-frontend"},
     url="",
 )
-# What scales a resource to zero and back. KEDA's metrics adapter and webhooks have no part in that.
-KEDA = Release(
-    version="v2.21.0",
-    module="github.com/kedacore/keda/v2",
-    packages={"keda-operator": "github.com/kedacore/keda/v2/cmd/operator"},
-    linker_flags="-s -w -X=github.com/kedacore/keda/v2/version.Version=2.21.0",
-    url="",
-)
-KEDA_HTTP = Release(
-    version="v0.15.0",
-    module="github.com/kedacore/http-add-on",
-    packages={
-        f"keda-http-{command}": f"github.com/kedacore/http-add-on/{command}"
-        for command in ("interceptor", "scaler")
-    },
-    url="",
-)
 # What `make traffic` runs beside the local cluster: the endpoint picker of the Gateway API's inference extension.
 INFERENCE_EXTENSION = Release(
     version="v1.5.0",
@@ -276,7 +259,7 @@ CLUSTER = (ETCD, KUBERNETES, KWOK)
 NODE = (CONTAINERD, RUNC, CNI_PLUGINS)
 TOOLS = (ARGO_CD, HELM, HELM_DOCS, HELM_UNITTEST, KUBECONFORM, KUBE_SCORE, PROMETHEUS, ACTIONLINT)
 KIND_NODE = (KIND, KUBEADM, KIND_CNI_PLUGINS, NETWORK_POLICIES, COREDNS, LOCAL_PATH_PROVISIONER, BUILDKIT)
-TRAFFIC = (INFERENCE_EXTENSION, KEDA, KEDA_HTTP)
+TRAFFIC = (INFERENCE_EXTENSION,)
 NODE_PROGRAMS = ("kubelet", "kube-proxy", *(name for release in NODE for name in release.packages))
 """What a real node runs: on Linux, as root."""
 

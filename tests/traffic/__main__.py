@@ -8,12 +8,10 @@ from __future__ import annotations
 import sys
 
 from tests.traffic import affinity, balance
-from tests.traffic.zero import scenes
 
 COMMANDS = {
     "balance": balance.main,
     "affinity": affinity.main,
-    "zero": scenes.main,
 }
 """Name -> what runs it with the arguments behind the name, and returns the exit code."""
 

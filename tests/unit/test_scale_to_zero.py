@@ -70,6 +70,7 @@ def test_the_interceptor_knows_the_host_holds_and_counts_requests_and_cuts_off_n
     assert spec["target"] == {"service": "captions", "port": 8000}
     (rule,) = spec["rules"]
     assert rule["hosts"] == ["captions.default", "captions.default.svc", "captions.default.svc.cluster.local"]
+    assert rule["paths"] == [{"value": "/v1/"}], "LMDeploy's management paths do not pass"
     assert spec["timeouts"] == {"readiness": "972s", "request": "0s", "responseHeader": "0s"}
     plan = plan_of({"size": "8B"})
     assert spec["scalingMetric"] == {"concurrency": {"targetValue": plan.concurrent_image_requests + 4}}
