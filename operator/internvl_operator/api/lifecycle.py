@@ -40,7 +40,7 @@ class Load(ApiModel):
         ),
         spelled(
             "imageSize",
-            "[1-9][0-9]{0,4}x[1-9][0-9]{0,4}",
+            "[1-9][0-9]*x[1-9][0-9]*",
             "load.imageSize is an image's width and height in pixels: write for example 1344x896",
         ),
         Rule(

@@ -209,7 +209,7 @@ CONSTRAINTS: tuple[WrongSpec, ...] = (
     _wrong("load.requestsPerSecond", "maximum", 100000, 100001),
     _wrong("load.images", "minimum", 0, -1, requestsPerSecond=1),
     _wrong("load.images", "maximum", 64, 65, requestsPerSecond=1),
-    _wrong("load.imageSize", "maxLength", 11, "99999x999999", requestsPerSecond=1),
+    _wrong("load.imageSize", "maxLength", 11, "100000x100000", requestsPerSecond=1),
     _wrong("load.tiles", "minimum", 1, 0, requestsPerSecond=1),
     _wrong("load.tiles", "maximum", 13, 14, requestsPerSecond=1),
     _wrong("load.promptTokens", "minimum", 1, 0, requestsPerSecond=1),
