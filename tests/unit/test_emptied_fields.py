@@ -49,7 +49,7 @@ EDITS = [
 ]
 TAKEN = [edit for edit in EDITS if edit.is_taken]
 HISTORY = "spec.model.cache.accessMode removed"
-"""A claim of one node has an old pod stop first; the same pods stay marked as rolled out so when it is of many again."""
+"""A claim of one node has an old pod stop first; the same pods stay marked as rolled out like that afterwards."""
 
 
 class Ends:
