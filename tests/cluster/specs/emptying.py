@@ -38,16 +38,72 @@ FILLED: tuple[Spec, ...] = (
     at("networkPolicy.egress.enabled", True),
     at("series", "InternVL3"),
 )
-_VALID = {
-    "cidr": "10.0.0.0/8",
-    "effect": "NoExecute",
-    "key": "example.com/key",
-    "operator": "Exists",
+_EXPRESSION = {"key": "example.com/key", "operator": "NotIn", "values": ["a"]}
+_SELECTOR = {"matchLabels": {"app": "a"}, "matchExpressions": [_EXPRESSION]}
+_POD_TERM = {
     "topologyKey": "kubernetes.io/hostname",
-    "type": "RuntimeDefault",
-    "whenUnsatisfiable": "ScheduleAnyway",
+    "labelSelector": _SELECTOR,
+    "namespaceSelector": _SELECTOR,
+    "namespaces": ["default"],
+    "matchLabelKeys": ["pod-template-hash"],
+    "mismatchLabelKeys": ["tenant"],
 }
-"""What Kubernetes takes beyond its schema, by the field's name."""
+_POD_AFFINITY = {
+    "requiredDuringSchedulingIgnoredDuringExecution": [_POD_TERM],
+    "preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 1, "podAffinityTerm": _POD_TERM}],
+}
+_NODE_TERM = {
+    "matchExpressions": [_EXPRESSION],
+    "matchFields": [{"key": "metadata.name", "operator": "In", "values": ["a100-1"]}],
+}
+_NODE_AFFINITY = {
+    "requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [_NODE_TERM]},
+    "preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 1, "preference": _NODE_TERM}],
+}
+_SPREAD = {
+    "maxSkew": 1,
+    "topologyKey": "kubernetes.io/hostname",
+    "whenUnsatisfiable": "DoNotSchedule",
+    "labelSelector": _SELECTOR,
+    "matchLabelKeys": ["pod-template-hash"],
+    "minDomains": 2,
+    "nodeAffinityPolicy": "Honor",
+    "nodeTaintsPolicy": "Honor",
+}
+_SECURITY = {
+    "runAsUser": 2000,
+    "runAsGroup": 2000,
+    "runAsNonRoot": True,
+    "fsGroup": 2000,
+    "fsGroupChangePolicy": "OnRootMismatch",
+    "supplementalGroups": [44],
+    "supplementalGroupsPolicy": "Merge",
+    "seLinuxChangePolicy": "Recursive",
+    "seLinuxOptions": {"level": "s0", "role": "r", "type": "t", "user": "u"},
+    "seccompProfile": {"type": "Localhost", "localhostProfile": "profiles/a.json"},
+    "appArmorProfile": {"type": "Localhost", "localhostProfile": "a"},
+    "sysctls": [{"name": "kernel.shm_rmid_forced", "value": "1"}],
+}
+_SOURCES = (
+    {"configMapKeyRef": {"name": "tuning", "key": "level", "optional": True}},
+    {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}},
+    {"resourceFieldRef": {"containerName": "lmdeploy", "resource": "requests.cpu", "divisor": "1m"}},
+    {"secretKeyRef": {"name": "hub", "key": "token", "optional": True}},
+)
+_PEERS = (
+    {"ipBlock": {"cidr": "10.0.0.0/8", "except": ["10.1.0.0/16"]}},
+    {"namespaceSelector": _SELECTOR, "podSelector": _SELECTOR},
+)
+FILLED += (
+    at("podTemplate.affinity", {"nodeAffinity": _NODE_AFFINITY, "podAffinity": _POD_AFFINITY}),
+    at("podTemplate.affinity.podAntiAffinity", _POD_AFFINITY),
+    at("podTemplate.topologySpreadConstraints", [_SPREAD]),
+    at("podTemplate.securityContext", _SECURITY),
+    *(at("engine.env", [{"name": "TUNING", "valueFrom": source}]) for source in _SOURCES),
+    *(at("networkPolicy.from", [peer]) for peer in _PEERS),
+    *(at("networkPolicy.egress", {"enabled": True, "to": [peer]}) for peer in _PEERS),
+)
+"""Beside them what Kubernetes's own types have, as Kubernetes takes it."""
 
 
 def filled(path: str) -> Spec:
@@ -64,7 +120,6 @@ def filled(path: str) -> Spec:
     something = placed(schema[root], steps_of(path.removeprefix(root)), _something(schema[path]))
     field = root.removeprefix("spec.").removesuffix("[]")
     beside = {"enabled": True} if field == "networkPolicy.egress.to" else {}
-    something = _valid(something)
     return at(field, [something] if root.endswith("[]") else something, **beside)
 
 
@@ -82,18 +137,6 @@ def _is_right(spec: Spec) -> bool:
     except InvalidSpecError:
         return False
     return True
-
-
-def _valid(value: Any, name: str = "") -> Any:
-    match value:
-        case dict():
-            return {key: _valid(each, key) for key, each in value.items()}
-        case list():
-            return [_valid(each) for each in value]
-        case str():
-            return _VALID.get(name, value)
-        case _:
-            return value
 
 
 def _something(schema: Schema) -> Any:
