@@ -103,15 +103,21 @@ def _applied(children: Children, observed: Observed, previous: Mapping[str, Any]
     Until it has been, the status confirms the record that is there; before there is a Deployment, the one to come.
     """
     wanted = {"revision": children.revision, RECORD_HASH: children.record_hash}
-    if observed.deployment is None or record_hash(observed.deployment) == children.record_hash:
+    if observed.deployment is None or _is_written(children, observed.deployment):
         return wanted
     return {name: previous[name] for name in wanted if name in previous}
+
+
+def _is_written(children: Children | None, deployment: Mapping[str, Any] | None) -> bool:
+    """Return whether a Deployment is made from what is desired, and not from an earlier spec, or by somebody else."""
+    return children is None or record_hash(deployment) == children.record_hash
 
 
 def _conditions(desired: Desired, observed: Observed, problem: Problem | None) -> list[Condition]:
     deployment = observed.deployment
     found = None if problem else _finding(desired, observed)
-    ready = _ready(desired.resource, deployment, problem, found)
+    settled = _settled_replicas(deployment) if _is_written(desired.children, deployment) else None
+    ready = _ready(desired.resource, deployment, settled, problem, found)
     is_paused = ready.reason == Reason.DEPLOYMENT_PAUSED
     must_act = problem.is_stalled if problem else is_paused or (found is not None and found.is_stalled)
     stalled = not ready.is_true and must_act
@@ -137,6 +143,7 @@ def _finding(desired: Desired, observed: Observed) -> Finding | None:
 def _ready(
     resource: InternVLDeployment | None,
     deployment: Mapping[str, Any] | None,
+    settled: int | None,
     problem: Problem | None,
     found: Finding | None,
 ) -> Condition:
@@ -145,8 +152,7 @@ def _ready(
             "Ready", False, problem.reason if problem else "", problem.message if problem else ""
         )
     wanted = _wanted_replicas(resource)
-    ready = _settled_replicas(deployment)
-    if ready == wanted:
+    if settled == wanted:
         if resource.spec.suspend:
             return Condition("Ready", True, Reason.SUSPENDED, "0 replicas, as asked")
         if wanted == 0:
