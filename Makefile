@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock fmt lint types check test test-node binaries demo cluster cluster-down crds reference golden customizations argocd accuracy speed-accuracy speed bench chaos soak lease e2e rbac dist images planner-page planner-page-test kubernetes-types fuzz clean
+.PHONY: help install lock fmt lint types check test test-node binaries demo cluster cluster-down crds reference golden customizations argocd accuracy speed-accuracy speed bench chaos soak lease e2e rbac dist images planner-page planner-page-test traffic kubernetes-types fuzz clean
 
 CRD := crds/internvl.dev_internvldeployments.yaml
 # Modules side by side, in the order of tests/lanes.py. Unit tests compute and share nothing. Each lane of the other
@@ -32,6 +32,8 @@ lock: install ## Resolve the dependencies again: versions and hashes, no address
 		--no-emit-index-url --group stub --upgrade --no-annotate --output-file images/stub/requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		--no-emit-index-url --group page --upgrade --no-annotate --output-file tests/page/requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-emit-index-url --group traffic --upgrade --no-annotate --output-file tests/traffic/requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		--no-emit-index-url --constraint requirements.lock --output-file images/operator/requirements.lock \
 		pyproject.toml
@@ -122,6 +124,12 @@ soak: install binaries ## Random edits, node changes and faults for 30 minutes (
 
 fuzz: install ## Reconcile random specs on random nodes (N=10000, SECONDS=3600, SEED=1)
 	$(BIN)/python -m tests.fuzz $(if $(N),--resources $(N)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
+
+traffic: install binaries ## Send requests through the endpoint picker and Envoy to four stubs (COMMANDS="balance affinity", SECONDS=180)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement tests/traffic/requirements.lock
+	@for command in $(or $(COMMANDS),balance affinity); do \
+		$(BIN)/python -m tests.traffic $$command $(if $(SECONDS),--seconds $(SECONDS)) || exit 1; \
+	done
 
 lease: install ## Kill and pause the leader of two operators 20 times each: how soon the other takes over
 	@LEASE_ROUNDS=20 $(BIN)/python -m pytest tests/cluster/test_lease.py -q -s -k "killed or paused"

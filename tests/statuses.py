@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from internvl_operator.api.lifecycle import KedaHttp
 from internvl_operator.api.parsing import parse
 from internvl_operator.desired import Desired
 from internvl_operator.manifests.children import Children
+from internvl_operator.manifests.objects.keda.wake import sleeps, wake_of
 from internvl_operator.manifests.revision import Update
 from internvl_operator.manifests.rollout import Strategy
 from internvl_operator.observed import Observed
@@ -21,6 +23,7 @@ from tests.cluster.specs.table import Spec, resource
 from tests.rendering import nodes_for
 
 NOW = "2026-11-22T12:00:00Z"
+SLEEPING: Spec = {"size": "8B", "autoscaling": {"minReplicas": 0, "maxReplicas": 2}}
 TOO_LARGE: Spec = {"size": "76B", "quantization": "None", "gpu": {"maxCount": 1}}
 
 
@@ -35,7 +38,12 @@ def _status(
     plan = make_plan(request, inventory_for(request.gpu, nodes_for(request.gpu))) if request else None
     if request and plan:
         plan = with_speed(plan, request)
-    children = Children((), plan, "0123456789abcdef", Strategy.SURGE, update) if plan and deployment else None
+    wake = wake_of(parsed, plan, KedaHttp()) if parsed and plan and sleeps(parsed) else None
+    children = (
+        Children((), plan, "0123456789abcdef", Strategy.SURGE, update, wake)
+        if parsed and plan and deployment
+        else None
+    )
     body = {"metadata": {"generation": 3}}
     return status_of(
         Desired(resource=parsed, plan=plan, children=children),
@@ -81,6 +89,8 @@ STATUSES: dict[str, Status] = {
     "ready, every field of the spec given": _status(RICH, deployment=_deployment(2, 2)),
     "one of two replicas ready": _status({"size": "8B", "replicas": 2}, deployment=_deployment(2, 1)),
     "scaled to zero": _status({"size": "40B", "replicas": 0}, deployment=_deployment(0, 0)),
+    "asleep": _status({**SLEEPING, "replicas": 0}, deployment=_deployment(0, 0)),
+    "waking": _status(SLEEPING, deployment=_deployment(1, 0)),
     "not understood": _status(problem=Problem("InvalidSpec", "spec.flavour: Extra inputs are not permitted")),
     "does not fit": _status(TOO_LARGE, Problem("DoesNotFit", "out of memory", retry_after=60.0)),
     "a name conflict while another Deployment runs": _status(

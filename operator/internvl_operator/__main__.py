@@ -32,7 +32,6 @@ _FOLDERS = {
     "bench": "bench.",
     "chat": "chat.",
     "check": "check.",
-    "diff": "diff.",
     "gpus": "catalog.",
     "models": "catalog.",
     "plan": "plan.",

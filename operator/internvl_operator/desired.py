@@ -1,6 +1,6 @@
 """From a resource to what it should have: parse, plan, render, pin. Pure, except that a new plan reads the nodes."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +13,8 @@ from internvl_operator.api.v1alpha1 import InternVLDeployment
 from internvl_operator.diagnosis.pods import pods_of
 from internvl_operator.diagnosis.surge import blocked_surge
 from internvl_operator.kube.nesting import too_deep
-from internvl_operator.manifests.children import Children, render_children
+from internvl_operator.manifests.children import EVERY_KIND, Children, render_children
+from internvl_operator.manifests.objects.gateway.inferencepool import unmet_gateway
 from internvl_operator.manifests.objects.persistentvolumeclaim import unmet_claim
 from internvl_operator.manifests.record import (
     MOST_ANNOTATION_BYTES,
@@ -79,6 +80,7 @@ class Desired:
         is_record_newer: whether a newer operator wrote the record, so that its pod template stays whatever the spec.
         is_record_distrusted: whether the Deployment has a record that the operator did not write, so that the plan
             was made from the spec alone.
+        shared_hostnames: sentences about hostnames that other resources ask for too.
     """
 
     resource: InternVLDeployment | None = None
@@ -89,6 +91,7 @@ class Desired:
     unmet: Problem | None = None
     is_record_newer: bool = False
     is_record_distrusted: bool = False
+    shared_hostnames: Sequence[str] = ()
 
 
 async def desired_state(
@@ -96,6 +99,7 @@ async def desired_state(
     inventory: InventorySource,
     now: datetime,
     platform: PlatformDefaults = NO_DEFAULTS,
+    served: Container[str] = EVERY_KIND,
 ) -> Desired:
     """Return what a resource should have.
 
@@ -104,6 +108,7 @@ async def desired_state(
         inventory: reads the GPUs; asked only when a plan has to be made.
         now: the time, with its zone.
         platform: the installation's defaults, which are no inputs: their change alone restarts nothing.
+        served: the names of the kinds of children that the cluster serves.
     """
     try:
         given = _parsed(observed.body)
@@ -134,6 +139,7 @@ async def desired_state(
         terminate_first=without_room or terminate_first_revision(observed.deployment),
         platform=platform,
         claim=observed.claim,
+        served=served,
     )
     if (size := record_bytes(children.manifests)) > MOST_ANNOTATION_BYTES:
         problem = Problem(Reason.POD_TEMPLATE_TOO_LARGE, _too_large(size))
@@ -143,7 +149,7 @@ async def desired_state(
         plan=completed(children.plan, request),
         children=children.owned_by(observed.body),
         look_again_after=look_again_after,
-        unmet=_unmet(given, observed.claim),
+        unmet=_unmet(given, observed.claim, served),
         is_record_newer=stored is not None and stored.is_newer,
         is_record_distrusted=stored is None and carries_record(observed.deployment),
     )
@@ -196,9 +202,14 @@ async def _new_plan(request: PlanRequest, inventory: InventorySource) -> Plan:
     return make_plan(request, await inventory(request.gpu, fresh=True))
 
 
-def _unmet(resource: InternVLDeployment, claim: Mapping[str, Any] | None) -> Problem | None:
-    message = unmet_claim(resource, claim)
-    return Problem(Reason.CACHE_CLAIM_IMMUTABLE, message) if message else None
+def _unmet(
+    resource: InternVLDeployment, claim: Mapping[str, Any] | None, served: Container[str]
+) -> Problem | None:
+    if message := unmet_claim(resource, claim):
+        return Problem(Reason.CACHE_CLAIM_IMMUTABLE, message)
+    if message := unmet_gateway(resource, served):
+        return Problem(Reason.GATEWAY_UNAVAILABLE, message)
+    return None
 
 
 def _revision_without_room(

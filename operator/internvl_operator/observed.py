@@ -5,9 +5,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from internvl_operator.kube.cache import Cache
-from internvl_operator.kube.kinds import DEPLOYMENT, PERSISTENT_VOLUME_CLAIM
-from internvl_operator.kube.objects import is_controlled_by, key_of
+from internvl_operator.kube.kinds import (
+    DEPLOYMENT,
+    HTTP_ROUTE,
+    INFERENCE_POOL,
+    PERSISTENT_VOLUME_CLAIM,
+    SCALED_OBJECT,
+)
+from internvl_operator.kube.objects import is_controlled_by, key_of, suffixed
 from internvl_operator.kube.port import Kind, KubernetesObject
+from internvl_operator.manifests.labels import PICKER_SUFFIX
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,12 +25,20 @@ class Observed:
         body: the resource.
         deployment: its Deployment, if there is one.
         claim: its PersistentVolumeClaim, if there is one.
+        scaled_object: its ScaledObject, if there is one.
+        route: its HTTPRoute, if there is one.
+        pool: its InferencePool, if there is one.
+        picker: the Deployment of its endpoint picker, if there is one.
         pods: all pods that carry the resource's label, whoever made them.
     """
 
     body: Mapping[str, Any]
     deployment: KubernetesObject | None = None
     claim: KubernetesObject | None = None
+    scaled_object: KubernetesObject | None = None
+    route: KubernetesObject | None = None
+    pool: KubernetesObject | None = None
+    picker: KubernetesObject | None = None
     pods: Sequence[KubernetesObject] = ()
 
     @property
@@ -43,10 +58,14 @@ def observe(cache: Cache, body: Mapping[str, Any]) -> Observed:
         body=body,
         deployment=_child(cache, DEPLOYMENT, body),
         claim=_child(cache, PERSISTENT_VOLUME_CLAIM, body),
+        scaled_object=_child(cache, SCALED_OBJECT, body),
+        route=_child(cache, HTTP_ROUTE, body),
+        pool=_child(cache, INFERENCE_POOL, body),
+        picker=_child(cache, DEPLOYMENT, body, PICKER_SUFFIX),
         pods=cache.pods(key_of(body)),
     )
 
 
-def _child(cache: Cache, kind: Kind, owner: Mapping[str, Any]) -> KubernetesObject | None:
-    live = cache.get(kind, key_of(owner))
+def _child(cache: Cache, kind: Kind, owner: Mapping[str, Any], suffix: str = "") -> KubernetesObject | None:
+    live = cache.get(kind, suffixed(key_of(owner), suffix))
     return live if live is not None and is_controlled_by(live, owner) else None

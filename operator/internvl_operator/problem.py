@@ -14,6 +14,7 @@ class Problem:
         message: what is wrong and what to do.
         retry_after: seconds after which to look again; None when only a change can help.
         refusal: the error with which the API server refused a write. The queue tries the write again, later each time.
+        holds_up_others: whether the later writes of the resource wait for this one.
 
     Example:
         >>> Problem("InvalidSpec", "spec.size: Field required").is_stalled
@@ -26,6 +27,7 @@ class Problem:
     message: str
     retry_after: float | None = None
     refusal: Exception | None = None
+    holds_up_others: bool = True
 
     @property
     def is_stalled(self) -> bool:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from internvl_operator.api.reasons import Reason
 from internvl_operator.api.v1alpha1 import API_VERSION, KIND
 from internvl_operator.apply.child_writer import ChildWriter
 from internvl_operator.desired import Desired, InventorySource, desired_state
+from internvl_operator.diagnosis.hostnames import Hostnames
 from internvl_operator.events import events_between, log_lines_between
 from internvl_operator.kube.cache import Cache
 from internvl_operator.kube.kinds import RESOURCE
@@ -25,7 +26,8 @@ from internvl_operator.kube.port import (
     KubernetesObject,
     NotFoundError,
 )
-from internvl_operator.manifests.children import Children, Wave
+from internvl_operator.manifests.child_kind import Wave
+from internvl_operator.manifests.children import Children
 from internvl_operator.observed import Observed, observe
 from internvl_operator.problem import Problem
 from internvl_operator.status import Status, internal_error_status, status_of
@@ -76,6 +78,7 @@ class Reconciler:
     def __post_init__(self) -> None:
         self._writer = ChildWriter(self.cluster, self.cache, self.children, self.now)
         self._log = LimitedLog(_log, lambda: self.now().timestamp())
+        self._hostnames = Hostnames()
 
     async def reconcile(self, key: Key) -> float | None:
         """Reconcile a resource; return the seconds after which to requeue it, or None.
@@ -88,10 +91,15 @@ class Reconciler:
             if self.reasons.pop(key, None) is not None:
                 self._say(key, "deleted")
             self._writer.forget(key)
+            self._hostnames.forget(key)
             return None
         body = {"apiVersion": API_VERSION, "kind": KIND, **body}
         observed = observe(self.cache, body)
-        desired = await desired_state(observed, self.inventory, self.now(), self.platform)
+        desired = await desired_state(
+            observed, self.inventory, self.now(), self.platform, self.children.keys()
+        )
+        if desired.resource is not None:
+            desired = replace(desired, shared_hostnames=self._hostnames.claim(desired.resource))
         problem = desired.problem
         try:
             if desired.is_record_distrusted and problem is None:
@@ -133,6 +141,7 @@ class Reconciler:
             writes.insert(0, self._write_status(body, desired, None))
         problems = await _all_of(writes)
         if (problem := _blocking(problems)) is None:
+            await self._writer.delete_replaced(children.manifests, body)
             writes = [self._writer.apply(child, body) for child in children.in_wave(Wave.WITH_PODS)]
             problems += await _all_of(writes)
             problem = _blocking(problems)
@@ -236,5 +245,5 @@ async def _all_of(writes: Iterable[Awaitable[Problem | None]]) -> list[Problem]:
 
 
 def _blocking(problems: Iterable[Problem]) -> Problem | None:
-    """Return the first problem for which the later writes have to wait: a contested child holds up no other."""
-    return next((problem for problem in problems if problem.reason != Reason.CONTESTED), None)
+    """Return the first problem for which the later writes have to wait."""
+    return next((problem for problem in problems if problem.holds_up_others), None)

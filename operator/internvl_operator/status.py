@@ -6,17 +6,20 @@ Why: docs/design/008-no-durations-in-status.md
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from internvl_operator.api.reasons import Reason
+from internvl_operator.api.reasons import FROM_PODS, Reason
 from internvl_operator.api.v1alpha1 import InternVLDeployment
-from internvl_operator.conditions import Condition, update_available
+from internvl_operator.conditions import Condition, at_zero, update_available, waking
 from internvl_operator.desired import Desired
 from internvl_operator.diagnosis.diagnose import diagnose
 from internvl_operator.diagnosis.finding import Finding
+from internvl_operator.diagnosis.routes import picker_troubles, refusals
 from internvl_operator.kube.objects import condition_of
 from internvl_operator.manifests.children import Children
 from internvl_operator.manifests.labels import selector
+from internvl_operator.manifests.objects.keda.wake import Wake
 from internvl_operator.manifests.objects.service import endpoint
 from internvl_operator.manifests.server_arguments import served_name
 from internvl_operator.manifests.trusted_record import RECORD_HASH, record_hash
@@ -31,6 +34,9 @@ _PAUSED = (
     "somebody paused the Deployment, and its pods do not become what they should be: "
     "kubectl rollout resume deployment/{}"
 )
+
+_ON_THE_WAY = {*FROM_PODS, Reason.DEPLOYING}
+"""The reasons for which the first replica of a resource does not answer yet."""
 
 LONGEST_MESSAGE = 32768
 """Characters that a condition's message may have (``metav1.Condition``)."""
@@ -73,6 +79,8 @@ def status_of(
     if children is not None:
         status |= _applied(children, observed, previous)
         status["rolloutStrategy"] = children.strategy.value
+        if children.wake is not None:
+            status["wake"] = _wake(children.wake)
     if update is not None:
         status["updateRevision"] = update.revision
         status["updateChanges"] = list(update.changes)
@@ -116,10 +124,12 @@ def _is_written(children: Children | None, deployment: Mapping[str, Any] | None)
 def _conditions(desired: Desired, observed: Observed, problem: Problem | None) -> list[Condition]:
     deployment = observed.deployment
     found = None if problem else _finding(desired, observed)
-    settled = _settled_replicas(deployment) if _is_written(desired.children, deployment) else None
-    ready = _ready(desired.resource, deployment, settled, problem, found)
+    ready = _with_gateways(_ready(desired, observed, problem, found), desired, observed)
     is_paused = ready.reason == Reason.DEPLOYMENT_PAUSED
     must_act = problem.is_stalled if problem else is_paused or (found is not None and found.is_stalled)
+    wake = desired.children.wake if desired.children else None
+    if wake and ready.reason in _ON_THE_WAY and not must_act and not _ready_replicas(deployment):
+        ready = waking(ready, wake)
     stalled = not ready.is_true and must_act
     reconciling = not ready.is_true and not must_act
     return [
@@ -133,6 +143,16 @@ def _conditions(desired: Desired, observed: Observed, problem: Problem | None) -
     ]
 
 
+def _wake(wake: Wake) -> Status:
+    return {
+        "endpoint": wake.endpoint,
+        "host": wake.hosts[0],
+        "seconds": wake.seconds,
+        "holdSeconds": wake.hold_seconds,
+        "cooldownSeconds": wake.cooldown_seconds,
+    }
+
+
 def _finding(desired: Desired, observed: Observed) -> Finding | None:
     """Return why the pods are not ready, if their state shows it."""
     if desired.plan is None or desired.children is None:
@@ -140,23 +160,18 @@ def _finding(desired: Desired, observed: Observed) -> Finding | None:
     return diagnose(desired.plan, observed.deployment, observed.pods, desired.children.revision)
 
 
-def _ready(
-    resource: InternVLDeployment | None,
-    deployment: Mapping[str, Any] | None,
-    settled: int | None,
-    problem: Problem | None,
-    found: Finding | None,
-) -> Condition:
+def _ready(desired: Desired, observed: Observed, problem: Problem | None, found: Finding | None) -> Condition:
+    resource, deployment = desired.resource, observed.deployment
     if problem is not None or resource is None:
         return Condition(
             "Ready", False, problem.reason if problem else "", problem.message if problem else ""
         )
     wanted = _wanted_replicas(resource)
+    settled = _settled_replicas(deployment) if _is_written(desired.children, deployment) else None
     if settled == wanted:
-        if resource.spec.suspend:
-            return Condition("Ready", True, Reason.SUSPENDED, "0 replicas, as asked")
         if wanted == 0:
-            return Condition("Ready", True, Reason.SCALED_TO_ZERO, "0 replicas, as asked")
+            wake = desired.children.wake if desired.children else None
+            return at_zero(resource, wake, observed.scaled_object)
         return Condition("Ready", True, Reason.READY, f"{wanted} of {wanted} replicas answer")
     if wanted == 0:
         return Condition("Ready", False, Reason.STOPPING, "the pods are being stopped, as asked")
@@ -164,15 +179,28 @@ def _ready(
         return Condition("Ready", False, Reason.DEPLOYMENT_PAUSED, _PAUSED.format(resource.metadata.name))
     if found is not None:
         return Condition("Ready", False, found.reason, found.message)
-    have = (deployment or {}).get("status", {}).get("readyReplicas", 0)
+    have = _ready_replicas(deployment)
     progress = condition_of((deployment or {}).get("status", {}), "Progressing")
     if progress and progress.get("reason") == Reason.PROGRESS_DEADLINE_EXCEEDED:
         return Condition("Ready", False, Reason.PROGRESS_DEADLINE_EXCEEDED, progress.get("message", ""))
     return Condition("Ready", False, Reason.DEPLOYING, f"{have} of {wanted} replicas answer")
 
 
+def _with_gateways(ready: Condition, desired: Desired, observed: Observed) -> Condition:
+    """Return the condition of a model that serves with what keeps Gateways from routing to it."""
+    if desired.resource is None or ready.reason != Reason.READY:
+        return ready
+    refused = refusals(observed.route, desired.resource.spec.gateway.parent_refs)
+    troubles = picker_troubles(observed.pool, observed.picker)
+    return replace(ready, message="; ".join((ready.message, *refused, *troubles, *desired.shared_hostnames)))
+
+
 def _wanted_replicas(resource: InternVLDeployment) -> int:
     return 0 if resource.spec.suspend else resource.spec.replicas
+
+
+def _ready_replicas(deployment: Mapping[str, Any] | None) -> int:
+    return int((deployment or {}).get("status", {}).get("readyReplicas", 0))
 
 
 def _settled_replicas(deployment: Mapping[str, Any] | None) -> int | None:
@@ -195,8 +223,7 @@ def _planned(plan: Plan | None, problem: Problem | None) -> Condition:
 
 
 def _available(deployment: Mapping[str, Any] | None) -> Condition:
-    ready = (deployment or {}).get("status", {}).get("readyReplicas", 0)
-    if ready:
+    if _ready_replicas(deployment):
         return Condition("Available", True, Reason.SERVING, "at least one replica answers")
     return Condition("Available", False, Reason.NOT_SERVING, "no replica answers")
 

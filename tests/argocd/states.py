@@ -8,7 +8,7 @@ from typing import Any
 from internvl_operator.kube.objects import condition_of
 from tests.cluster.specs.right import RICH
 from tests.cluster.specs.table import Spec, resource
-from tests.statuses import NOW, STATUSES, TOO_LARGE
+from tests.statuses import NOW, SLEEPING, STATUSES, TOO_LARGE
 
 DEFAULT: Spec = {"size": "8B"}
 SEEN_GENERATION = 3
@@ -92,6 +92,8 @@ STATES = (
     State("ready", "Healthy", "ready"),
     State("ready_with_every_field", "Healthy", "ready, every field of the spec given", RICH),
     State("scaled_to_zero", "Healthy", "scaled to zero", {"size": "40B", "replicas": 0}),
+    State("asleep", "Healthy", "asleep", {**SLEEPING, "replicas": 0}),
+    State("waking", "Progressing", "waking", SLEEPING),
     State("update_available", "Healthy", "an update waits", messages=("Ready", "UpdateAvailable")),
     State("as_asked", "Suspended", "suspended", {"size": "8B", "suspend": True}),
     State("does_not_fit", "Degraded", "does not fit", TOO_LARGE, messages=("Stalled",)),

@@ -21,7 +21,7 @@ from tests.cluster.control_plane import LocalCluster
 from tests.cluster.custom_resources import install_crds
 from tests.cluster.operator_process import USER, grant_rights, spawn_operator
 from tests.cluster.proxy import ApiProxy
-from tests.cluster.published_crds import POD_MONITOR, obtain
+from tests.cluster.published_crds import CHILDREN_CRDS, obtain
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -109,7 +109,7 @@ async def stand_on(cluster: LocalCluster) -> AsyncIterator[Stand]:
 def _prepare(cluster: LocalCluster) -> None:
     controllers = cluster.processes[_CONTROLLERS]
     controllers.kill()
-    install_crds(cluster, *_CRDS.glob("*.yaml"), obtain(POD_MONITOR))
+    install_crds(cluster, *_CRDS.glob("*.yaml"), *map(obtain, CHILDREN_CRDS))
     cluster.kubectl("create", "namespace", NAMESPACE)
     grant_rights(cluster)
     add_ready_nodes(cluster)

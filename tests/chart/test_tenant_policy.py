@@ -149,6 +149,7 @@ ATTEMPTS: dict[str, Spec] = {
     "no NetworkPolicy": {"networkPolicy": {"enabled": False}},
     "a NetworkPolicy for all": {"networkPolicy": {"from": [{"ipBlock": {"cidr": "0.0.0.0/0"}}]}},
     "a NetworkPolicy for all namespaces": {"networkPolicy": {"from": [{"namespaceSelector": {}}]}},
+    "a Gateway that may reach it": {"gateway": {"parentRefs": [{"name": "theirs", "namespace": "open"}]}},
     "egress of one's own": {"networkPolicy": {"egress": {"enabled": True}}},
     # Places
     "tolerating everything": _pod(tolerations=[{"operator": "Exists"}]),
@@ -219,6 +220,7 @@ HARMLESS = {
         "engine.cacheMaxEntryCount",
         "engine.maxBatchSize",
         "engine.quantPolicy",
+        "engine.prefixCaching",
         "load",
         "gpu.resource",
         "gpu.product",
@@ -233,6 +235,11 @@ HARMLESS = {
         "engine.env[].valueFrom.resourceFieldRef",
         "model.source.image.pullPolicy",
         "model.source.persistentVolumeClaim.path",
+    ),
+    "what a Gateway of its own namespace does": (
+        "gateway.parentRefs[].sectionName",
+        "gateway.hostnames",
+        "gateway.balancing",
     ),
     "its own server": ("server.port", "server.modelName", "monitoring.podMonitor"),
     "amounts, which a ResourceQuota limits": (

@@ -10,7 +10,7 @@ from tests.cluster.binaries import MissingBinariesError, locate
 from tests.cluster.detached import StateDirectory, Wanted, down, supervise, up
 from tests.cluster.kubectl import KubectlError
 from tests.cluster.processes import ProcessError
-from tests.cluster.versions import END_TO_END_PROGRAMS, NODE_PROGRAMS, RELEASE_OF
+from tests.cluster.versions import END_TO_END_PROGRAMS, NODE_PROGRAMS, RELEASE_OF, TRAFFIC_PROGRAMS
 
 
 def main(arguments: list[str]) -> int:
@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
 
 def _runnable() -> list[str]:
     """The programs of `make test` that this system can run: a node's are for Linux alone."""
-    elsewhere = END_TO_END_PROGRAMS if sys.platform == "linux" else END_TO_END_PROGRAMS + NODE_PROGRAMS
+    elsewhere = END_TO_END_PROGRAMS + TRAFFIC_PROGRAMS + (() if sys.platform == "linux" else NODE_PROGRAMS)
     return [name for name in RELEASE_OF if name not in elsewhere]
 
 

@@ -47,6 +47,26 @@ SCALED_OBJECT = PublishedCrd(
     version="v2.21.0",
     path="config/crd/bases/keda.sh_scaledobjects.yaml",
 )
+HTTP_ROUTE = PublishedCrd(
+    github="kubernetes-sigs/gateway-api",
+    module="sigs.k8s.io/gateway-api",
+    version="v1.6.3",
+    path="config/crd/standard/gateway.networking.k8s.io_httproutes.yaml",
+)
+INTERCEPTOR_ROUTE = PublishedCrd(
+    github="kedacore/http-add-on",
+    module="github.com/kedacore/http-add-on",
+    version="v0.15.0",
+    path="config/crd/bases/http.keda.sh_interceptorroutes.yaml",
+)
+INFERENCE_POOL = PublishedCrd(
+    github="kubernetes-sigs/gateway-api-inference-extension",
+    module="sigs.k8s.io/gateway-api-inference-extension",
+    version="v1.5.0",
+    path="config/crd/bases/inference.networking.k8s.io_inferencepools.yaml",
+)
+CHILDREN_CRDS = (POD_MONITOR, HTTP_ROUTE, INFERENCE_POOL, INTERCEPTOR_ROUTE, SCALED_OBJECT)
+"""Those of the kinds of children that a cluster may lack."""
 
 
 def obtain(crd: PublishedCrd) -> Path:

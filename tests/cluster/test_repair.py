@@ -8,7 +8,7 @@ import pytest
 
 from tests.cluster.custom_resources import install_crds
 from tests.cluster.operator_process import resource, spawn_operator
-from tests.cluster.published_crds import POD_MONITOR, obtain
+from tests.cluster.published_crds import CHILDREN_CRDS, obtain
 from tests.cluster.waiting import apply, delete, eventually, get, wait_ready
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from tests.cluster.control_plane import LocalCluster
 
+KEDA = ("interceptorroute", "scaledobject")
 KINDS = (
     "deployment",
     "service",
@@ -23,24 +24,28 @@ KINDS = (
     "poddisruptionbudget",
     "horizontalpodautoscaler",
     "podmonitor",
+    "inferencepool",
+    "httproute",
+    *KEDA,
 )
+GATEWAY = {"parentRefs": [{"name": "inference"}]}
 
 
 @pytest.fixture(scope="module")
 def operated(cluster: LocalCluster) -> Iterator[LocalCluster]:
-    """A cluster with the Prometheus operator's kind, and an operator that was started after it."""
-    file = obtain(POD_MONITOR)
-    install_crds(cluster, file)
+    """A cluster with every kind of child, and an operator that was started after it."""
+    files = [obtain(crd) for crd in CHILDREN_CRDS]
+    install_crds(cluster, *files)
     operator = spawn_operator(cluster, "repair")
     yield cluster
     operator.stop()
-    cluster.kubectl("delete", "-f", str(file))
+    cluster.kubectl("delete", *(f"--filename={file}" for file in files))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_someone_deletes_is_back_at_once(operated: LocalCluster, namespace: str, kind: str) -> None:
-    scaled = {"minReplicas": 2, "maxReplicas": 3}
-    apply(operated, resource("back", namespace, replicas=2, autoscaling=scaled))
+    scaled = {"minReplicas": 0 if kind in KEDA else 2, "maxReplicas": 3}
+    apply(operated, resource("back", namespace, replicas=2, autoscaling=scaled, gateway=GATEWAY))
     wait_ready(operated, "back", namespace)
     before = _uid(operated, kind, namespace)
     assert before is not None

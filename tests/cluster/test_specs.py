@@ -14,7 +14,7 @@ from internvl_operator.kube.kinds import CHILDREN
 from internvl_operator.manifests.drift import is_applied
 from tests.cluster.api import APPLY, Answer, Api
 from tests.cluster.custom_resources import install_crds
-from tests.cluster.published_crds import POD_MONITOR, obtain
+from tests.cluster.published_crds import CHILDREN_CRDS, obtain
 from tests.cluster.specs.constraints import CONSTRAINTS, COST_BOUNDS
 from tests.cluster.specs.right import RIGHT
 from tests.cluster.specs.rules import READING, RULES
@@ -147,16 +147,15 @@ def test_a_right_spec_is_accepted(right: RightSpec, api: Api) -> None:
 
 
 @pytest.fixture(scope="module")
-def pod_monitors(cluster: LocalCluster) -> Iterator[None]:
-    """The Prometheus operator's kind."""
-    file = obtain(POD_MONITOR)
-    install_crds(cluster, file)
-    cluster.kubectl("get", "podmonitors", "--all-namespaces")
+def optional_kinds(cluster: LocalCluster) -> Iterator[None]:
+    """The kinds of children that a cluster may lack."""
+    files = [obtain(crd) for crd in CHILDREN_CRDS]
+    install_crds(cluster, *files)
     yield
-    cluster.kubectl("delete", "-f", str(file))
+    cluster.kubectl("delete", *(f"--filename={file}" for file in files))
 
 
-@pytest.mark.usefixtures("pod_monitors")
+@pytest.mark.usefixtures("optional_kinds")
 @pytest.mark.parametrize("right", RIGHT, ids=lambda right: right.name)
 def test_the_children_of_a_right_spec_are_accepted_and_found_as_applied(right: RightSpec, api: Api) -> None:
     for child in children_of(right.spec):

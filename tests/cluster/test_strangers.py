@@ -12,7 +12,7 @@ from internvl_operator.manifests.labels import child_labels
 from tests.cluster.api import APPLY
 from tests.cluster.custom_resources import install_crds
 from tests.cluster.operator_process import resource, spawn_operator
-from tests.cluster.published_crds import POD_MONITOR, obtain
+from tests.cluster.published_crds import CHILDREN_CRDS, obtain
 from tests.cluster.waiting import Object, apply, condition, eventually, get, wait_ready, wait_stalled
 
 if TYPE_CHECKING:
@@ -50,6 +50,20 @@ SPECS: dict[str, Any] = {
         "selector": {"matchLabels": {"app": "theirs"}},
         "podMetricsEndpoints": [{"port": "theirs"}],
     },
+    "InterceptorRoute": {
+        "target": {"service": "theirs", "port": 80},
+        "scalingMetric": {"concurrency": {"targetValue": 1}},
+    },
+    "ScaledObject": {
+        "scaleTargetRef": {"name": "theirs"},
+        "triggers": [{"type": "cron", "metadata": {"desiredReplicas": "1"}}],
+    },
+    "InferencePool": {
+        "selector": {"matchLabels": {"app": "theirs"}},
+        "targetPorts": [{"number": 4000}],
+        "endpointPickerRef": {"name": "theirs", "port": {"number": 9002}},
+    },
+    "HTTPRoute": {"parentRefs": [{"name": "theirs"}], "hostnames": ["theirs.example.com"]},
 }
 """By kind: what conflicts with no field of the operator's."""
 
@@ -57,19 +71,23 @@ EVERY_CHILD: dict[str, Any] = {
     "replicas": 2,
     "autoscaling": {"minReplicas": 2, "maxReplicas": 3},
     "model": {"cache": {"size": "100Gi", "accessMode": "ReadWriteMany", "storageClassName": "theirs"}},
+    "gateway": {"parentRefs": [{"name": "inference"}]},
 }
-"""A spec that asks for a child of every kind."""
+"""A spec that asks for a child of every kind, but for those that let a model have 0 replicas."""
+
+SLEEPING: dict[str, Any] = {**EVERY_CHILD, "autoscaling": {"minReplicas": 0, "maxReplicas": 3}}
+"""A spec that lets a model have 0 replicas: what scales and what balances in another way is left out."""
 
 
 @pytest.fixture(scope="module")
 def operated(cluster: LocalCluster) -> Iterator[LocalCluster]:
-    """A cluster with the Prometheus operator's kind, and an operator that was started after it."""
-    file = obtain(POD_MONITOR)
-    install_crds(cluster, file)
+    """A cluster with every kind of child, and an operator that was started after it."""
+    files = [obtain(crd) for crd in CHILDREN_CRDS]
+    install_crds(cluster, *files)
     operator = spawn_operator(cluster, "strangers")
     yield cluster
     operator.stop()
-    cluster.kubectl("delete", "-f", str(file))
+    cluster.kubectl("delete", *(f"--filename={file}" for file in files))
 
 
 def stranger(kind: str, namespace: str, labels: dict[str, str]) -> Object:
@@ -109,7 +127,8 @@ def test_a_strangers_object_is_neither_changed_nor_deleted_with_the_resource(
     apply(operated, stranger(kind, namespace, labels))
     before = own_parts(api, kind, namespace)
 
-    apply(operated, resource(NAME, namespace, **EVERY_CHILD))
+    spec = SLEEPING if kind in ("InterceptorRoute", "ScaledObject") else EVERY_CHILD
+    apply(operated, resource(NAME, namespace, **spec))
 
     message = wait_stalled(operated, NAME, namespace, "NameConflict")
     assert f"a {kind} named {NAME} exists and is not this resource's" in message
@@ -141,7 +160,7 @@ def test_an_apply_creates_or_changes_the_object_that_is_meant_and_no_other(
     cluster: LocalCluster, api: Api, namespace: str, kind: str
 ) -> None:
     """What ``KubernetesClient.apply`` relies on: see its source."""
-    install_crds(cluster, obtain(POD_MONITOR))
+    install_crds(cluster, *map(obtain, CHILDREN_CRDS))
     path = path_of(kind, namespace)
     options = {"fieldManager": "internvl-operator", "force": "true"}
 

@@ -248,10 +248,35 @@ BUILDKIT = Release(
     packages={"dockerfile-frontend": "github.com/moby/buildkit/frontend/dockerfile/cmd/dockerfile-frontend"},
     url="",
 )
+# What scales a resource to zero and back. KEDA's metrics adapter and webhooks have no part in that.
+KEDA = Release(
+    version="v2.21.0",
+    module="github.com/kedacore/keda/v2",
+    packages={"keda-operator": "github.com/kedacore/keda/v2/cmd/operator"},
+    linker_flags="-s -w -X=github.com/kedacore/keda/v2/version.Version=2.21.0",
+    url="",
+)
+KEDA_HTTP = Release(
+    version="v0.15.0",
+    module="github.com/kedacore/http-add-on",
+    packages={
+        f"keda-http-{command}": f"github.com/kedacore/http-add-on/{command}"
+        for command in ("interceptor", "scaler")
+    },
+    url="",
+)
+# What `make traffic` runs beside the local cluster: the endpoint picker of the Gateway API's inference extension.
+INFERENCE_EXTENSION = Release(
+    version="v1.5.0",
+    module="sigs.k8s.io/gateway-api-inference-extension",
+    packages={"endpoint-picker": "sigs.k8s.io/gateway-api-inference-extension/cmd/epp"},
+    url="",
+)
 CLUSTER = (ETCD, KUBERNETES, KWOK)
 NODE = (CONTAINERD, RUNC, CNI_PLUGINS)
 TOOLS = (ARGO_CD, HELM, HELM_DOCS, HELM_UNITTEST, KUBECONFORM, KUBE_SCORE, PROMETHEUS, ACTIONLINT)
 KIND_NODE = (KIND, KUBEADM, KIND_CNI_PLUGINS, NETWORK_POLICIES, COREDNS, LOCAL_PATH_PROVISIONER, BUILDKIT)
+TRAFFIC = (INFERENCE_EXTENSION, KEDA, KEDA_HTTP)
 NODE_PROGRAMS = ("kubelet", "kube-proxy", *(name for release in NODE for name in release.packages))
 """What a real node runs: on Linux, as root."""
 
@@ -263,8 +288,11 @@ CLUSTER_PROGRAMS = tuple(
 END_TO_END_PROGRAMS = tuple(name for release in KIND_NODE for name in release.packages)
 """What `make e2e` alone needs."""
 
+TRAFFIC_PROGRAMS = tuple(name for release in TRAFFIC for name in release.packages)
+"""What `make traffic` alone needs."""
+
 RELEASE_OF: Mapping[str, Release] = {
-    name: release for release in (*CLUSTER, *NODE, *TOOLS, *KIND_NODE) for name in release.packages
+    name: release for release in (*CLUSTER, *NODE, *TOOLS, *KIND_NODE, *TRAFFIC) for name in release.packages
 }
 
 

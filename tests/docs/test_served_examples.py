@@ -128,7 +128,7 @@ def test_a_command_prints_what_a_page_shows(command: str, shown: str, shell: She
 
 @pytest.mark.parametrize("program", [block for block in blocks("python") if "OpenAI(" in block.text], ids=str)
 def test_a_program_of_a_page_gets_an_answer(program: Any, shell: Shell) -> None:
-    text, replaced = re.subn("http://localhost:23333/v1", shell.url, program.text)
+    text, replaced = re.subn(r"http://[-.a-z]+:\d+/v1", shell.url, program.text)
     assert replaced == 1
     assert "[stub of LMDeploy 0.18.0" in shell.run(sys.executable, "-c", text)
 

@@ -85,7 +85,7 @@ def random_value(schema: Schema, random: Random) -> Any:
 
 def _plausible(spec: dict[str, Any], random: Random) -> dict[str, Any]:
     """The spec with a load, or none, and without the sections in which most values break a rule over several fields."""
-    for section in ("autoscaling", "load", "model", "gpu", "service", "networkPolicy"):
+    for section in ("autoscaling", "gateway", "load", "model", "gpu", "service", "networkPolicy"):
         spec.pop(section, None)
     spec.setdefault("engine", {}).pop("tp", None)
     for field in ("extraArgs", "backend", "sessionLen", "cacheMaxEntryCount"):
@@ -138,6 +138,7 @@ def _text(schema: Schema, name: str, random: Random) -> str:
         "name": (*_VARIABLES, *_NAMES),
         "size": _QUANTITIES,
         "repository": ("a/b", "OpenGVLab/InternVL2-8B"),
+        "imageSize": ("1344x896", "448x448"),
     }
     choices = listed.get(name) or own.get(name) or _TEXTS
     for _ in range(8):

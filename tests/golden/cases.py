@@ -41,7 +41,9 @@ def cases() -> dict[str, tuple[str, Spec]]:
                 "replicas": 2,
             },
             "image": at("model.source.image", {"reference": "registry.example.com/internvl2-8b:v1"}),
+            "gateway": at("gateway.parentRefs[]", {"name": "inference", "namespace": "gateways"}),
             "mig": at("gpu.resource", "nvidia.com/mig-3g.40gb"),
+            "scale-to-zero": {"size": "8B", "autoscaling": {"minReplicas": 0, "maxReplicas": 2}},
             "engine-0.5.3": at("engine.version", "0.5.3"),
             "engine-0.12.3": at("engine.version", "0.12.3"),
             "engine-0.16.0": at("engine.version", "0.16.0"),
@@ -68,9 +70,9 @@ def rendered(name: str, spec: Spec) -> str:
 
 def _readable(manifest: dict[str, Any]) -> Any:
     """The manifest, the texts in it that only programs read replaced by what they say."""
-    if manifest["kind"] != "Deployment":
-        return manifest
     annotations = manifest["metadata"]["annotations"]
+    if TEMPLATE_ANNOTATION not in annotations:
+        return manifest
     assert json.loads(annotations[TEMPLATE_ANNOTATION]) == manifest["spec"]["template"]
     shown = annotations | {
         PLAN_ANNOTATION: json.loads(annotations[PLAN_ANNOTATION]),

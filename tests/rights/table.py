@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from internvl_operator.manifests.children import CHILD_KINDS, ChildKind
+from internvl_operator.manifests.child_kind import ChildKind
+from internvl_operator.manifests.children import CHILD_KINDS
 from tests.cluster.rights import chart_rules
 
 ROOT = Path(__file__).parents[2]
@@ -21,12 +22,15 @@ _LIFE = (
     "test_life.py::test_only_the_steps_that_must_restart_pods_do_and_each_object_is_written_once_in_a_step"
 )
 _MONITORED = "test_pod_monitor.py::test_the_pods_are_scraped_with_the_key_that_clients_use"
+_ROUTED = "test_gateway.py::test_a_route_is_made_put_back_and_removed_with_its_section"
+_POOLED = "test_gateway.py::test_a_pool_and_its_picker_are_made_and_removed_again"
 _LED = "test_lease.py::test_a_leader_that_is_told_to_stop_hands_over_at_once"
 _BACK = "test_repair.py::test_what_someone_deletes_is_back_at_once[{}]"
 _TOLD = "test_failures.py::test_each_reason_is_one_event_however_often_a_pod_crashes"
 _CACHED = (
     "test_model_cache.py::test_a_claim_is_made_grows_without_a_restart_and_goes_when_it_is_no_longer_wanted"
 )
+_SLEEPS = "test_scale_to_zero.py::test_a_model_that_may_sleep_gets_both_objects_and_gives_them_back"
 _UNWANTED_POLICY = "test_reconcile.py::test_a_network_policy_that_is_no_longer_wanted_is_deleted"
 
 
@@ -70,11 +74,15 @@ class _ChildTests:
 _TESTS = {
     "NetworkPolicy": _ChildTests(_READY, _UNWANTED_POLICY),
     "PersistentVolumeClaim": _ChildTests(_CACHED, _CACHED, _CACHED),
-    "Service": _ChildTests(_READY),
-    "Deployment": _ChildTests(_READY),
+    "Service": _ChildTests(_READY, _POOLED),
+    "Deployment": _ChildTests(_READY, _POOLED),
     "PodDisruptionBudget": _ChildTests(_LIFE, _LIFE),
     "HorizontalPodAutoscaler": _ChildTests(_LIFE, _LIFE),
+    "InterceptorRoute": _ChildTests(_SLEEPS, _SLEEPS),
+    "ScaledObject": _ChildTests(_SLEEPS, _SLEEPS),
     "PodMonitor": _ChildTests(_MONITORED, _MONITORED),
+    "InferencePool": _ChildTests(_POOLED, _POOLED),
+    "HTTPRoute": _ChildTests(_ROUTED, _ROUTED),
 }
 
 
@@ -96,7 +104,7 @@ RIGHTS = (
     Right("list", "internvldeployments", "know the resources at the start, and every ten minutes", _READY),
     Right("watch", "internvldeployments", "notice new and changed resources", _READY),
     Right("patch", "internvldeployments/status", "write plan and conditions", _READY),
-    *(right for child in CHILD_KINDS for right in _child(child)),
+    *(right for child in {child.kind: child for child in CHILD_KINDS}.values() for right in _child(child)),
     Right("list", "pods", "tell why a model is not ready", _READY),
     Right("watch", "pods", "the same", _TOLD),
     Right(

@@ -1,6 +1,7 @@
 """Answers: what they say, what they cost, and how they stream."""
 
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -144,3 +145,13 @@ def test_the_metrics_tell_of_running_and_waiting_requests(stubs: Stubs) -> None:
     eventually(
         lambda: says(f"{running} 0.0", f"{waiting} 0.0", f"{failed} 3.0"), "the clients' leaving is seen"
     )
+
+
+def test_prompts_are_read_one_after_the_other_and_take_time_by_their_length(stubs: Stubs) -> None:
+    slow = stubs.start(STUB_PROMPT_TOKEN_SECONDS="0.1")
+    body = chat_body("one two three four five", stream=True, max_tokens=1)
+    started = time.monotonic()
+    streams = [slow.send("POST", "/v1/chat/completions", body) for _ in range(3)]
+    for stream in streams:
+        list(events(stream))
+    assert time.monotonic() - started >= 3 * 5 * 0.1

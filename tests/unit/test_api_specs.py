@@ -95,11 +95,33 @@ def test_a_right_spec_is_planned_and_rendered(right: RightSpec) -> None:
         absent.add("PersistentVolumeClaim")
     if "maxReplicas" not in spec.get("autoscaling", {}):
         absent.add("HorizontalPodAutoscaler")
+    if spec.get("autoscaling", {}).get("minReplicas", 1) == 0:
+        absent.add("HorizontalPodAutoscaler")
+    else:
+        absent |= {"InterceptorRoute", "ScaledObject"}
     if max(spec.get("replicas", 1), spec.get("autoscaling", {}).get("maxReplicas", 1)) < 2:
         absent.add("PodDisruptionBudget")
     if spec.get("monitoring", {}).get("podMonitor") == "Disabled" or _has_no_metrics(spec):
         absent.add("PodMonitor")
-    assert kinds == [kind for kind in CHILDREN if kind not in absent]
+    if "parentRefs" not in spec.get("gateway", {}):
+        absent.add("HTTPRoute")
+    if "HTTPRoute" in absent or spec["gateway"].get("balancing") == "Service" or _has_tls(spec):
+        absent.add("InferencePool")
+    assert [kind for kind in kinds if kind not in PICKERS] == [
+        kind for kind in CHILDREN if kind not in absent and kind not in PICKERS
+    ]
+    twice = [kind for kind in PICKERS if kind not in absent] if "InferencePool" not in absent else []
+    assert sorted(kind for kind in kinds if kind in PICKERS) == sorted(
+        [*twice, *(kind for kind in PICKERS if kind not in absent)]
+    )
+
+
+PICKERS = ("NetworkPolicy", "Service", "Deployment")
+"""The kinds that an endpoint picker is made of, of which the model has one each."""
+
+
+def _has_tls(spec: Spec) -> bool:
+    return "tlsSecretRef" in spec.get("server", {})
 
 
 def _has_no_metrics(spec: Spec) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import threading
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -163,3 +164,25 @@ def test_the_help_of_a_verb_is_plain_text_with_an_example(verb: str, internvl: I
     assert f"Example: {'KUBECONFIG=~/.kube/config ' if verb == 'run' else ''}internvl {verb}" in " ".join(
         output.split()
     )
+
+
+def test_the_controller_starts_again_in_a_new_loop_until_it_is_to_stop(
+    monkeypatch: pytest.MonkeyPatch, internvl: Internvl
+) -> None:
+    loops: list[asyncio.AbstractEventLoop] = []
+    timers: list[threading.Timer] = []
+
+    async def run(*_: Any) -> bool:
+        loops.append(asyncio.get_running_loop())
+        return len(loops) < 3
+
+    def leave_within(_: float, __: int) -> threading.Timer:
+        timers.append(threading.Timer(3600, lambda: None))
+        return timers[-1]
+
+    verb = import_module("internvl_operator.cli.run_command")
+    monkeypatch.setattr(verb, "run", run)
+    monkeypatch.setattr(verb, "_leave_within", leave_within)
+    assert internvl("run")[0] == 0
+    assert len({id(loop) for loop in loops}) == 3
+    assert [timer.finished.is_set() for timer in timers] == [True, True, False]

@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from internvl_operator.api.platform_defaults import NO_DEFAULTS
-from internvl_operator.cli.diff.diff_command import diff_text
 from internvl_operator.cli.diff.edit_preview import preview
+from internvl_operator.cli.diff_command import diff_text
 from internvl_operator.desired import desired_state
 from internvl_operator.observed import Observed
 from tests.cluster.simulated_nodes import gpu_node

@@ -10,7 +10,7 @@ import pytest
 from internvl_operator.kube.kinds import CHILDREN
 from internvl_operator.kube.objects import condition_of
 from internvl_operator.kube.port import Key, Kind
-from tests.unit.test_ownership import EVERY_CHILD
+from tests.unit.test_ownership import asking_for
 from tests.unit.world import KEY, World
 
 EDITOR = {
@@ -49,7 +49,7 @@ def message(world: World) -> str:
 
 @pytest.mark.parametrize("kind", CHILDREN.values(), ids=CHILDREN)
 async def test_a_fight_about_any_child_slows_down_and_the_other_is_named(world: World, kind: Kind) -> None:
-    world.create(**EVERY_CHILD)
+    world.create(**asking_for(kind))
     await world.reconcile()
     for _ in range(100):  # five minutes of edits
         spoil(world, kind, EDITOR)

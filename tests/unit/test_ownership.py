@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from internvl_operator.kube.kinds import CHILDREN, RESOURCE, SERVICE
+from internvl_operator.kube.kinds import CHILDREN, INTERCEPTOR_ROUTE, RESOURCE, SCALED_OBJECT, SERVICE
 from internvl_operator.kube.objects import condition_of, key_of
 from internvl_operator.kube.port import ConflictError, Key, Kind, KubernetesObject
 from internvl_operator.manifests.labels import child_labels
@@ -17,8 +17,16 @@ EVERY_CHILD: dict[str, Any] = {
     "replicas": 2,
     "autoscaling": {"minReplicas": 2, "maxReplicas": 3},
     "model": {"cache": {"size": "100Gi", "accessMode": "ReadWriteMany"}},
+    "gateway": {"parentRefs": [{"name": "inference"}]},
 }
-"""A spec that asks for a child of every kind."""
+"""A spec that asks for a child of every kind, but for those that let a model have 0 replicas."""
+
+SLEEPING: dict[str, Any] = {**EVERY_CHILD, "autoscaling": {"minReplicas": 0, "maxReplicas": 3}}
+"""A spec that lets a model have 0 replicas: what scales and what balances in another way is left out."""
+
+
+def asking_for(kind: Kind) -> dict[str, Any]:
+    return SLEEPING if kind in (INTERCEPTOR_ROUTE, SCALED_OBJECT) else EVERY_CHILD
 
 
 @pytest.fixture
@@ -44,7 +52,7 @@ async def test_a_strangers_object_is_left_alone_and_named(
     theirs = world.cluster.create(stranger(kind, labels), uid="theirs")
     if labels:
         world.cache.put(kind, theirs)
-    world.create(**EVERY_CHILD)
+    world.create(**asking_for(kind))
 
     assert await world.reconcile() == 30.0
 
@@ -56,7 +64,7 @@ async def test_a_strangers_object_is_left_alone_and_named(
 
 @each_kind
 async def test_a_stranger_that_takes_a_childs_place_is_left_alone(world: World, kind: Kind) -> None:
-    world.create(**EVERY_CHILD)
+    world.create(**asking_for(kind))
     await world.reconcile()
     # The watch has not told yet that the child was deleted and that somebody was faster.
     theirs = world.cluster.create(stranger(kind), uid="theirs")
@@ -106,10 +114,12 @@ async def test_a_child_that_the_watch_has_not_told_of_is_not_written_again(world
     assert len(world.cluster.applied) == applied
 
 
-async def test_the_children_of_a_new_resource_cost_no_read(world: World) -> None:
-    world.create(**EVERY_CHILD)
+@pytest.mark.parametrize("spec", [EVERY_CHILD, SLEEPING])
+async def test_the_children_of_a_new_resource_cost_no_read(world: World, spec: dict[str, Any]) -> None:
+    world.create(**spec)
     await world.reconcile()
-    assert {manifest["kind"] for manifest in world.cluster.applied} == CHILDREN.keys()
+    written = {manifest["kind"] for manifest in world.cluster.applied}
+    assert len(CHILDREN.keys() - written) == 2, "of two ways to scale, or to balance, there is one"
     assert world.cluster.looked_up == []
 
 

@@ -69,3 +69,16 @@ def test_nothing_is_said_of_what_is_usual() -> None:
     env = [{"name": "NCCL_DEBUG", "value": "INFO"}]
     engine = {"sessions": 4, "env": env, "extraArgs": ["--log-level", "INFO"]}
     assert remarks(engine=engine, autoscaling={"minReplicas": 2, "maxReplicas": 4}) == ()
+
+
+def test_a_model_that_sleeps_and_is_downloaded_at_each_wake() -> None:
+    asleep = {"minReplicas": 0, "maxReplicas": 1}
+    (remark,) = remarks(autoscaling=asleep)
+    assert remark.startswith("autoscaling.minReplicas is 0, and each wake downloads the model again")
+    assert remarks(autoscaling=asleep, model={"cache": {"size": "100Gi"}}) == ()
+    assert remarks(autoscaling={"maxReplicas": 1}) == ()
+
+
+def test_keda_counts_requests_before_an_engine_that_counts_none() -> None:
+    spec = {"size": "8B", "engine": {"version": "0.8.0"}, "autoscaling": {"minReplicas": 0, "maxReplicas": 1}}
+    assert not request_of(parse(resource(spec)).spec).autoscaled

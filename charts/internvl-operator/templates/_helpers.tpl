@@ -78,7 +78,13 @@ subjects:
 {{- range $field := list "nodeSelector" "tolerations" "identity" "runtimeClassName" "schedulerName" "priorityClassName" "podLabels" "podAnnotations" }}
 {{- with index $defaults $field }}{{ $_ := set $given $field . }}{{ end }}
 {{- end }}
+{{- $kedaHttp := dict }}
+{{- range $field := list "namespace" "interceptor" "scaler" }}
+{{- with index $defaults.kedaHttp $field }}{{ $_ := set $kedaHttp $field . }}{{ end }}
+{{- end }}
+{{- with $kedaHttp }}{{ $_ := set $given "kedaHttp" . }}{{ end }}
 {{- with $defaults.networkPolicy.from }}{{ $_ := set $given "networkPolicy" (dict "from" .) }}{{ end }}
+{{- with $defaults.endpointPicker.image }}{{ $_ := set $given "endpointPicker" (dict "image" .) }}{{ end }}
 {{- toYaml $given }}
 {{- end }}
 

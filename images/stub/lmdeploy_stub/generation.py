@@ -38,6 +38,7 @@ class Generator:
         self.sleeping = False
         self._settings = settings
         self._places = asyncio.Semaphore(places)
+        self._prompts = asyncio.Lock()
         self._metrics = metrics
         self._epoch = 0
 
@@ -52,6 +53,7 @@ class Generator:
         started = time.monotonic()
         finish_reason = None
         try:
+            await self._read(answer.prompt_tokens)
             for token in answer.tokens:
                 await self._pace()
                 if self._epoch != epoch:
@@ -89,6 +91,12 @@ class Generator:
             request_decode_time_seconds=now - started,
             time_per_output_token_seconds=(now - started) / max(1, len(answer.tokens)),
         )
+
+    async def _read(self, prompt_tokens: int) -> None:
+        """Wait until a prompt is read, after those that came before it."""
+        if seconds := prompt_tokens * self._settings.prompt_token_seconds:
+            async with self._prompts:
+                await asyncio.sleep(seconds)
 
     async def _pace(self) -> None:
         """Wait for the next token, or crash if that is asked for."""

@@ -29,7 +29,8 @@ class Settings:
         load_seconds: time between the start and the open port.
         initializing_seconds: time after that in which ``/health`` says "initializing".
         token_seconds: time for one token of an answer.
-        slow_token_seconds: the same while the failure is ``slow``.
+        prompt_token_seconds: time for one token of a prompt; prompts are read one after the other, as by one GPU.
+        slow_token_seconds: the same as ``token_seconds`` while the failure is ``slow``.
         allow_missing_model: a model directory that does not exist is served all the same.
         keep_alive_seconds: how long an idle connection stays open (uvicorn's own variable).
         image_fetch_seconds: time limit for the download of one image (LMDeploy's own variable).
@@ -42,6 +43,7 @@ class Settings:
     load_seconds: float = 0
     initializing_seconds: float = 0
     token_seconds: float = 0
+    prompt_token_seconds: float = 0
     slow_token_seconds: float = 1
     allow_missing_model: bool = False
     keep_alive_seconds: float = 5
@@ -74,6 +76,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         load_seconds=float(environment.get("STUB_LOAD_SECONDS", "0")),
         initializing_seconds=float(environment.get("STUB_INITIALIZING_SECONDS", "0")),
         token_seconds=float(environment.get("STUB_TOKEN_SECONDS", "0")),
+        prompt_token_seconds=float(environment.get("STUB_PROMPT_TOKEN_SECONDS", "0")),
         slow_token_seconds=float(environment.get("STUB_SLOW_TOKEN_SECONDS", "1")),
         allow_missing_model=environment.get("STUB_ALLOW_MISSING_MODEL", "") == "1",
         keep_alive_seconds=float(environment.get("UVICORN_TIMEOUT_KEEP_ALIVE", "5")),

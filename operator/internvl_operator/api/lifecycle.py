@@ -1,11 +1,16 @@
 """``spec.load``, ``rollout``, ``autoscaling`` and ``monitoring``: how a model is used, changed, scaled and watched."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from internvl_operator.api.base import ApiModel, Rule
 from internvl_operator.api.rules.field_rules import spelled
+
+Address = Annotated[
+    str, Field(max_length=259, pattern=r"^[A-Za-z0-9]([-.A-Za-z0-9]*[A-Za-z0-9])?:[0-9]{1,5}$")
+]
+"""A host and a port."""
 
 
 class Load(ApiModel):
@@ -71,10 +76,11 @@ class Rollout(ApiModel):
 
 
 class Autoscaling(ApiModel):
-    """A HorizontalPodAutoscaler on this resource's scale subresource: it writes ``spec.replicas``."""
+    """A HorizontalPodAutoscaler on this resource's scale subresource, or KEDA: it writes ``spec.replicas``."""
 
-    min_replicas: Annotated[int, Field(ge=1)] = 1
-    """Fewest replicas. Default: 1."""
+    min_replicas: Annotated[int, Field(ge=0)] = 1
+    """Fewest replicas. 0 needs KEDA and its HTTP add-on, whose interceptor holds requests until a replica answers.
+    Default: 1."""
     max_replicas: Annotated[int, Field(ge=1, le=1000)] | None = None
     """Most replicas. Default: no autoscaling."""
     target_waiting_requests: Annotated[int, Field(ge=1, le=100000)] = 4
@@ -92,6 +98,45 @@ class Autoscaling(ApiModel):
             lambda a: a.max_replicas is None or a.min_replicas <= a.max_replicas,
         ),
     )
+
+    @property
+    def sleeps(self) -> bool:
+        """Whether the last replica stops while no request comes."""
+        return self.max_replicas is not None and self.min_replicas == 0
+
+
+class KedaHttp(ApiModel):
+    """Where KEDA's HTTP add-on runs, which wakes models that have 0 replicas."""
+
+    namespace: Annotated[str, Field(max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")] = "keda"
+    """Namespace of its interceptor and scaler."""
+    interceptor: Address | None = None
+    """Host and port to which clients send requests. Default: keda-add-ons-http-interceptor-proxy.NAMESPACE:8080."""
+    scaler: Address | None = None
+    """Host and port that KEDA asks. Default: keda-add-ons-http-external-scaler.NAMESPACE:9090."""
+
+    @property
+    def interceptor_address(self) -> str:
+        """Host and port to which clients send requests."""
+        return self.interceptor or f"keda-add-ons-http-interceptor-proxy.{self.namespace}:8080"
+
+    @property
+    def scaler_address(self) -> str:
+        """Host and port that KEDA asks."""
+        return self.scaler or f"keda-add-ons-http-external-scaler.{self.namespace}:9090"
+
+    @property
+    def interceptor_service(self) -> dict[str, Any]:
+        """The interceptor's Service, as a backendRef of the Gateway API names it."""
+        host, _, port = self.interceptor_address.rpartition(":")
+        name, _, domain = host.partition(".")
+        namespace = domain.partition(".")[0] or self.namespace
+        return {"group": "", "kind": "Service", "name": name, "namespace": namespace, "port": int(port)}
+
+    @property
+    def peer(self) -> dict[str, Any]:
+        """The NetworkPolicyPeer of the interceptor."""
+        return {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": self.namespace}}}
 
 
 class Monitoring(ApiModel):

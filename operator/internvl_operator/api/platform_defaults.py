@@ -10,8 +10,10 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError, field_validator
 
 from internvl_operator.api.base import ApiModel
+from internvl_operator.api.gateway import EndpointPickerDefaults
 from internvl_operator.api.installation.engine_defaults import EngineDefaults
 from internvl_operator.api.kubernetes.kubernetes_types import NetworkPolicyPeer, Toleration
+from internvl_operator.api.lifecycle import KedaHttp
 from internvl_operator.api.pod_template import (
     Identity,
     LabelMap,
@@ -113,6 +115,10 @@ class PlatformDefaults(ApiModel):
     """Annotations of the pods; those of the resource win."""
     network_policy: NetworkPolicyDefaults = NetworkPolicyDefaults()
     """Who may reach every model, beside who may by its resource."""
+    keda_http: KedaHttp = KedaHttp()
+    """Where KEDA's HTTP add-on runs."""
+    endpoint_picker: EndpointPickerDefaults = EndpointPickerDefaults()
+    """The endpoint pickers of models behind a Gateway."""
 
     @field_validator("pod_labels", "pod_annotations")
     @classmethod
@@ -129,7 +135,8 @@ class PlatformDefaults(ApiModel):
         Defaults for which a resource has no field, such as the proxy, are not part of it.
         """
         spec = resource.spec
-        peers = [*self.network_policy.from_, *spec.network_policy.from_]
+        interceptor = [self.keda_http.peer] if spec.autoscaling.sleeps else []
+        peers = [*self.network_policy.from_, *interceptor, *spec.network_policy.from_]
         filled: dict[str, Any] = {
             "engine": self._engine(spec.engine),
             "gpu": self._gpu(spec),

@@ -127,6 +127,8 @@ class Reason(StrEnum):
     CACHE_CLAIM_IMMUTABLE = "CacheClaimImmutable", SPEC, STALLED
     """The claim that keeps the download has another storage class or access mode than `model.cache` now asks
     for, which a claim cannot change; everything else of the spec was applied."""
+    GATEWAY_UNAVAILABLE = "GatewayUnavailable", SPEC, STALLED
+    """`gateway` asks for kinds that the cluster does not serve; everything else of the spec was applied."""
     INVALID_POD_TEMPLATE = "InvalidPodTemplate", SPEC, STALLED
     """The API server refuses the Deployment."""
     POD_TEMPLATE_TOO_LARGE = "PodTemplateTooLarge", SPEC, STALLED
@@ -134,6 +136,9 @@ class Reason(StrEnum):
     NEWER_OPERATOR = "NewerOperator", SPEC, STALLED
     """A newer operator made the pods, and this one cannot read that operator's record; the pods were left as they
     are."""
+    SCALE_TO_ZERO_UNAVAILABLE = "ScaleToZeroUnavailable", SPEC, STALLED
+    """`autoscaling.minReplicas: 0`, and the cluster lacks KEDA or its HTTP add-on; everything else of the spec was
+    applied."""
     FORBIDDEN = "Forbidden", SPEC, STALLED
     """The API server forbids a write: a quota, an admission policy, or missing rights of the operator."""
     INTERNAL_ERROR = "InternalError", SPEC, STALLED

@@ -168,6 +168,9 @@ class Engine(ApiModel):
     """Most requests computed at once. Default: 128."""
     quant_policy: Literal[0, 4, 8] = 0
     """Bits of the KV cache: 4, 8, or 0 for 16. Default: 0."""
+    prefix_caching: Literal["Auto", "Enabled", "Disabled"] = "Auto"
+    """Whether the KV cache keeps the beginnings of requests for later ones: questions to one image again. Auto leaves
+    it off. Default: Auto."""
     extra_args: Annotated[list[ExtraArgument], Field(max_length=64)] = []
     """Further arguments of api_server, checked against the flags of that release."""
     env: Annotated[

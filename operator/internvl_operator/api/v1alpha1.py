@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from internvl_operator.api.base import ApiModel, Rule, broken_rules
+from internvl_operator.api.gateway import Gateway
 from internvl_operator.api.kubernetes.kubernetes_types import NetworkPolicyPeer
 from internvl_operator.api.lifecycle import Autoscaling, Load, Monitoring, Rollout
 from internvl_operator.api.pod_template import (
@@ -113,6 +114,8 @@ class InternVLDeploymentSpec(ApiModel):
     """The Service in front of the replicas."""
     network_policy: NetworkPolicy = NetworkPolicy()
     """Who may reach the replicas."""
+    gateway: Gateway = Gateway()
+    """How requests from outside of the cluster reach the replicas, by the Gateway API. Default: not at all."""
     autoscaling: Autoscaling = Autoscaling()
     """Scales the replicas by the requests that wait. Default: off."""
     rollout: Rollout = Rollout()
@@ -143,6 +146,13 @@ class InternVLDeploymentSpec(ApiModel):
             lambda s: not (is_mig(s.gpu.resource) and (s.engine.tp or 1) > 1),
         ),
         Rule(
+            "!(has(self.autoscaling) && has(self.autoscaling.minReplicas) && self.autoscaling.minReplicas == 0 && "
+            "has(self.server) && has(self.server.tlsSecretRef))",
+            "autoscaling.minReplicas 0 and server.tlsSecretRef exclude each other: the interceptor that wakes a model "
+            "speaks plain HTTP to it; remove tlsSecretRef, or write minReplicas 1",
+            lambda s: s.server.tls_secret_ref is None or not s.autoscaling.sleeps,
+        ),
+        Rule(
             "!(has(self.model) && has(self.model.cache) && (has(self.model.cache.accessMode) ? "
             "self.model.cache.accessMode == 'ReadWriteOnce' : has(self.model.cache.size)) && "
             "((has(self.replicas) && self.replicas > 1) || (has(self.autoscaling) && "
@@ -160,6 +170,20 @@ class InternVLDeploymentSpec(ApiModel):
             lambda s: (
                 s.service.type == "ClusterIP" or bool(s.network_policy.from_) or not s.network_policy.enabled
             ),
+        ),
+        Rule(
+            "!(has(self.gateway) && has(self.gateway.balancing) && self.gateway.balancing == 'InferencePool' && "
+            "has(self.autoscaling) && has(self.autoscaling.minReplicas) && self.autoscaling.minReplicas == 0)",
+            "gateway.balancing InferencePool leads past the interceptor that wakes a model from 0 replicas: write "
+            "gateway.balancing Service, or autoscaling.minReplicas 1",
+            lambda s: s.gateway.balancing != "InferencePool" or not s.autoscaling.sleeps,
+        ),
+        Rule(
+            "!(has(self.gateway) && has(self.gateway.balancing) && self.gateway.balancing == 'InferencePool' && "
+            "has(self.server) && has(self.server.tlsSecretRef))",
+            "gateway.balancing InferencePool reaches the replicas by plain HTTP alone: remove server.tlsSecretRef and "
+            "let the Gateway's listener end TLS, or write gateway.balancing Service",
+            lambda s: s.gateway.balancing != "InferencePool" or s.server.tls_secret_ref is None,
         ),
     )
 

@@ -10,7 +10,8 @@ from typing import Any
 from internvl_operator.api.reasons import Reason, invalid_child
 from internvl_operator.apply.contest import Contest
 from internvl_operator.kube.cache import Cache
-from internvl_operator.kube.objects import controller_of, is_controlled_by, key_of
+from internvl_operator.kube.kinds import CHILD_NAMES
+from internvl_operator.kube.objects import controller_of, is_controlled_by, key_of, suffixed
 from internvl_operator.kube.port import (
     Cluster,
     ConflictError,
@@ -20,6 +21,7 @@ from internvl_operator.kube.port import (
     Kind,
     KubernetesObject,
 )
+from internvl_operator.manifests.children import ABSENCES, REPLACES
 from internvl_operator.manifests.drift import is_applied
 from internvl_operator.problem import Problem
 
@@ -65,7 +67,7 @@ class ChildWriter:
         """
         kind = self._kinds.get(child["kind"])
         if kind is None:
-            return None
+            return ABSENCES.get(child["kind"])
         try:
             return await self._apply(kind, child, owner)
         except InvalidError as error:
@@ -77,18 +79,43 @@ class ChildWriter:
             )
 
     async def delete_unwanted(self, children: Iterable[KubernetesObject], owner: Mapping[str, Any]) -> None:
-        """Delete the resource's objects of every kind that is not among its children.
+        """Delete the resource's objects of every row of ``CHILD_KINDS`` that is not among its children.
+
+        What a child replaces stays where the cluster lacks the kind of the child.
 
         Raises:
             ClusterError: the API failed in a way that a later try may mend.
         """
-        unwanted = self._kinds.keys() - {child["kind"] for child in children}
-        for kind in (self._kinds[name] for name in sorted(unwanted)):
-            live = self._cache.get(kind, key_of(owner))
-            # A claim that pods use stays until they are gone.
-            if live and is_controlled_by(live, owner) and not live["metadata"].get("deletionTimestamp"):
-                await self._cluster.delete(kind, key_of(live), live["metadata"]["uid"])
-                self._cache.drop(kind, live)
+        wanted = {(child["kind"], key_of(child)) for child in children}
+        spared = {REPLACES.get(name) for name, _ in wanted if name not in self._kinds}
+        for name, suffix in CHILD_NAMES:
+            if name not in spared and (name, suffixed(key_of(owner), suffix)) not in wanted:
+                await self._delete(name, suffix, owner)
+
+    async def delete_replaced(self, children: Iterable[KubernetesObject], owner: Mapping[str, Any]) -> None:
+        """Delete the resource's objects that its children replace.
+
+        Raises:
+            ClusterError: the API failed in a way that a later try may mend.
+        """
+        for child in children:
+            if child["kind"] in REPLACES.keys() & self._kinds.keys():
+                await self._delete(REPLACES[child["kind"]], "", owner)
+
+    async def _delete(self, name: str, suffix: str, owner: Mapping[str, Any]) -> None:
+        """Delete a child of the resource if there is one.
+
+        Raises:
+            ClusterError: the API failed in a way that a later try may mend.
+        """
+        kind = self._kinds.get(name)
+        if kind is None:
+            return
+        live = self._cache.get(kind, suffixed(key_of(owner), suffix))
+        # A claim that pods use stays until they are gone.
+        if live and is_controlled_by(live, owner) and not live["metadata"].get("deletionTimestamp"):
+            await self._cluster.delete(kind, key_of(live), live["metadata"]["uid"])
+            self._cache.drop(kind, live)
 
     def forget(self, key: Key) -> None:
         """Forget the children of a resource that is gone."""

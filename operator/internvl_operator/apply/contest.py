@@ -44,7 +44,12 @@ class Contest:
             # Read once in a pause, so that somebody who writes 20 times a second does not cause 20 reads.
             if (kind, key) not in self._messages:
                 self._messages[kind, key] = await self._message(kind, key)
-            return Problem(Reason.CONTESTED, self._messages[kind, key], retry_after=pause.total_seconds())
+            return Problem(
+                Reason.CONTESTED,
+                self._messages[kind, key],
+                retry_after=pause.total_seconds(),
+                holds_up_others=False,
+            )
         self._messages.pop((kind, key), None)
         self._cache.put(kind, await self._cluster.apply(child, uid=live["metadata"]["uid"]))
         self._fights.put_back(kind, key, self._now())

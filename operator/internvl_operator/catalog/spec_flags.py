@@ -63,6 +63,9 @@ class SpecFlag:
         field: the field of the spec that decides the flag, such as ``engine.sessionLen``; empty when no field does.
         value: returns the flag's value; True writes the flag without a value, None or False leaves the flag out.
             A row without this function is a plain flag: it has the field's value, and is left out with the field.
+        when: the value of the field with which a plain flag is written, without a value; empty for a flag that has the
+            field's value.
+        is_also_extra: whether ``engine.extraArgs`` may hold the flag too, as it could before there was the field.
         instead: what to do instead of writing the flag into ``engine.extraArgs``; empty where "set spec.FIELD" says
             it. A row with neither ``field`` nor ``instead`` allows the flag there too, and LMDeploy reads the last one.
     """
@@ -71,10 +74,14 @@ class SpecFlag:
     field: str = ""
     value: Value | None = None
     instead: str = ""
+    when: str = ""
+    is_also_extra: bool = False
 
     @property
     def advice(self) -> str:
         """What to do instead of writing the flag into ``engine.extraArgs``; empty when it may be written there."""
+        if self.is_also_extra:
+            return ""
         return self.instead or (f"set spec.{self.field}" if self.field else "")
 
 
@@ -119,6 +126,7 @@ SPEC_FLAGS = (
         lambda launch: f"$({API_KEY_VARIABLE})" if launch.has_api_key else None,
     ),
     SpecFlag("--ssl", "server.tlsSecretRef", lambda launch: launch.has_tls),
+    SpecFlag("--enable-prefix-caching", "engine.prefixCaching", when="Enabled", is_also_extra=True),
 )
 
 _ONE_POD = "set spec.engine.tp and spec.replicas, a replica being one pod"
@@ -169,6 +177,8 @@ def plain_arguments(spec: object, rows: tuple[SpecFlag, ...] = SPEC_FLAGS) -> tu
     for row in rows:
         if row.value is None:
             value = reduce(getattr, map(to_python, row.field.split(".")), spec)
+            if row.when:
+                value = value == row.when
             written += _written(row.flag, value if isinstance(value, bool | None) else str(value))
     return tuple(written)
 

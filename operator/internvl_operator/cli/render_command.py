@@ -18,7 +18,7 @@ from internvl_operator.cli.inputs.gpu_options import (
 )
 from internvl_operator.cli.inputs.resource_files import read_resources
 from internvl_operator.cli.options import add_platform_option
-from internvl_operator.kube.kinds import BUILT_IN_CHILDREN, POD_MONITOR
+from internvl_operator.kube.kinds import CHILDREN, POD_MONITOR
 from internvl_operator.manifests.children import render_children
 from internvl_operator.manifests.record import inputs_of
 from internvl_operator.manifests.template import KubernetesObject
@@ -55,9 +55,7 @@ def main(arguments: Sequence[str]) -> int:
 def _printed(options: argparse.Namespace) -> int:
     manifests: list[KubernetesObject] = []
     platform = read_platform_defaults(options.platform_defaults)
-    known = {kind.kind for kind in BUILT_IN_CHILDREN}
-    if options.pod_monitor:
-        known.add(POD_MONITOR.kind)
+    known = CHILDREN.keys() - (() if options.pod_monitor else {POD_MONITOR.kind})
     for given in read_resources(options.file):
         resource = platform.applied_to(given)
         request = request_of(resource.spec)

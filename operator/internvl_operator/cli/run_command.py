@@ -65,29 +65,33 @@ def _run(*, is_check: bool) -> int:
     if is_check:
         return 0
     try:
-        asyncio.run(_until_stopped(settings, platform))
+        while leaving := asyncio.run(_until_stopped(settings, platform)):
+            leaving.cancel()
     except asyncio.CancelledError:
         logging.getLogger(__name__).info("stopped before it had started")
     return 0
 
 
-async def _until_stopped(settings: Settings, platform: PlatformDefaults) -> None:
+async def _until_stopped(settings: Settings, platform: PlatformDefaults) -> threading.Timer | None:
+    """Run the controller; return what would end the process, to be cancelled, if it is to run again."""
     try:
-        await run(settings, platform, load_credentials)
+        is_to_run_again = await run(settings, platform, load_credentials)
     except asyncio.CancelledError:
         _leave_within(_LEAVE_SECONDS, 0)
         raise
     except BaseException:
         _leave_within(_LEAVE_SECONDS, 1)
         raise
-    _leave_within(_LEAVE_SECONDS, 0)
+    leaving = _leave_within(_LEAVE_SECONDS, 0)
+    return leaving if is_to_run_again else None
 
 
-def _leave_within(seconds: float, code: int) -> None:
-    """End the process after some seconds unless it has ended by then.
+def _leave_within(seconds: float, code: int) -> threading.Timer:
+    """End the process after some seconds unless it has ended by then, or this is cancelled.
 
     A watch of Kopf's may take its cancellation for the end of a pause and go on, and asyncio waits for every task.
     """
     timer = threading.Timer(seconds, os._exit, (code,))
     timer.daemon = True
     timer.start()
+    return timer

@@ -13,12 +13,13 @@ from typing import Any, Self
 
 import orjson
 
-from internvl_operator.kube.kinds import POD
+from internvl_operator.api.v1alpha1 import KIND
+from internvl_operator.kube.kinds import POD, RESOURCE
 from internvl_operator.kube.nesting import LEFT_OUT, encoded
-from internvl_operator.kube.objects import key_of, version_of
+from internvl_operator.kube.objects import controller_of, key_of, version_of
 from internvl_operator.kube.port import Key, Kind, KubernetesObject
 from internvl_operator.kube.slimming import kept
-from internvl_operator.manifests.labels import NAME_LABEL
+from internvl_operator.manifests.labels import NAME_LABEL, PICKER_SUFFIX
 
 _LEFT_OUT = LEFT_OUT.encode()
 _FASTEST = 1
@@ -26,10 +27,18 @@ _FASTEST = 1
 
 
 def resource_key(kind: Kind, body: Mapping[str, Any]) -> Key:
-    """Return the key of the resource that an object belongs to: a child has its name, a pod its label."""
+    """Return the key of the resource that an object belongs to.
+
+    A child's controller names it; what has lost its controller has the resource's name, with a suffix or without. A pod
+    has the name in a label.
+    """
     key = key_of(body)
-    if kind != POD:
+    if kind == RESOURCE:
         return key
+    if kind != POD:
+        controller = controller_of(body) or {}
+        is_ours = controller.get("kind") == KIND
+        return Key(key.namespace, controller["name"] if is_ours else key.name.removesuffix(PICKER_SUFFIX))
     return Key(key.namespace, (body["metadata"].get("labels") or {}).get(NAME_LABEL, ""))
 
 

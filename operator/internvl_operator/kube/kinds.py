@@ -7,7 +7,12 @@ from internvl_operator.manifests.children import CHILD_KINDS
 CHILDREN = {child.kind: Kind(child.api_version, child.kind, child.plural) for child in CHILD_KINDS}
 """Every kind of child, by its name."""
 
-BUILT_IN_CHILDREN = tuple(CHILDREN[child.kind] for child in CHILD_KINDS if not child.is_optional)
+CHILD_NAMES = tuple(sorted((child.kind, child.suffix) for child in CHILD_KINDS))
+"""Kind of every child, and what its name has behind the resource's name."""
+
+BUILT_IN_CHILDREN = tuple(
+    dict.fromkeys(CHILDREN[child.kind] for child in CHILD_KINDS if not child.is_optional)
+)
 """The kinds of children that every cluster has."""
 
 OPTIONAL_CHILDREN = tuple(CHILDREN[child.kind] for child in CHILD_KINDS if child.is_optional)
@@ -19,7 +24,11 @@ NETWORK_POLICY = CHILDREN["NetworkPolicy"]
 PERSISTENT_VOLUME_CLAIM = CHILDREN["PersistentVolumeClaim"]
 POD_DISRUPTION_BUDGET = CHILDREN["PodDisruptionBudget"]
 HORIZONTAL_POD_AUTOSCALER = CHILDREN["HorizontalPodAutoscaler"]
+INTERCEPTOR_ROUTE = CHILDREN["InterceptorRoute"]
+SCALED_OBJECT = CHILDREN["ScaledObject"]
 POD_MONITOR = CHILDREN["PodMonitor"]
+HTTP_ROUTE = CHILDREN["HTTPRoute"]
+INFERENCE_POOL = CHILDREN["InferencePool"]
 RESOURCE = Kind(API_VERSION, KIND, PLURAL)
 JOB = Kind("batch/v1", "Job", "jobs")
 EVENT = Kind("v1", "Event", "events")

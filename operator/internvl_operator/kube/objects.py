@@ -14,6 +14,11 @@ def key_of(body: Mapping[str, Any]) -> Key:
     return Key(metadata.get("namespace", ""), metadata["name"])
 
 
+def suffixed(key: Key, suffix: str) -> Key:
+    """Return the key of the child whose name has a suffix behind the resource's name."""
+    return Key(key.namespace, key.name + suffix)
+
+
 def version_of(body: Mapping[str, Any]) -> int:
     """Return an object's resourceVersion, which Kubernetes defines as an increasing number."""
     return int(body["metadata"].get("resourceVersion") or 0)

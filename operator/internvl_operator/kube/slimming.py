@@ -6,7 +6,7 @@ A Pod is some 8 KB of JSON, of which a small part says what is wrong with it.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from internvl_operator.kube.kinds import POD, RESOURCE
+from internvl_operator.kube.kinds import POD, RESOURCE, SCALED_OBJECT
 from internvl_operator.kube.port import Kind, KubernetesObject
 from internvl_operator.manifests.labels import NAME_LABEL, PLACEMENT_ANNOTATION, REVISION_LABEL
 
@@ -40,6 +40,8 @@ def kept(kind: Kind, body: Mapping[str, Any]) -> KubernetesObject:
     """Return an object without the fields that nobody compares; what is kept already stays as it is."""
     if kind == POD:
         return _pod(body)
+    if kind == SCALED_OBJECT:
+        return _scaled_object(body)
     return _resource(body) if kind == RESOURCE else _object(body)
 
 
@@ -51,6 +53,13 @@ def identity(body: Mapping[str, Any]) -> KubernetesObject:
 def _object(body: Mapping[str, Any]) -> KubernetesObject:
     sections = {section: body[section] for section in ("spec", "status") if section in body}
     return {"metadata": _fields(body["metadata"], _METADATA), **sections}
+
+
+def _scaled_object(body: Mapping[str, Any]) -> KubernetesObject:
+    """Leave out when a request came last, which KEDA writes every second: each would be a change."""
+    found = _object(body)
+    conditions = (body.get("status") or {}).get("conditions")
+    return {**found, "status": {"conditions": _each(conditions, _CONDITION[:4])}}
 
 
 def _resource(body: Mapping[str, Any]) -> KubernetesObject:

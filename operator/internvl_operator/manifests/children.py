@@ -3,15 +3,19 @@
 The table says which kinds are watched, rendered and deleted, and in which order they are written.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, replace
-from enum import Enum
 from typing import Any
 
 from internvl_operator.api.platform_defaults import NO_DEFAULTS, PlatformDefaults
 from internvl_operator.api.v1alpha1 import API_VERSION, KIND, InternVLDeployment
+from internvl_operator.manifests.child_kind import ChildKind, Sources, Wave
 from internvl_operator.manifests.objects.deployment import deployment
+from internvl_operator.manifests.objects.gateway.gateway_kinds import GATEWAY_KINDS
 from internvl_operator.manifests.objects.horizontalpodautoscaler import autoscales, horizontal_pod_autoscaler
+from internvl_operator.manifests.objects.keda.interceptorroute import interceptor_route
+from internvl_operator.manifests.objects.keda.scaledobject import scaled_object
+from internvl_operator.manifests.objects.keda.wake import NO_KEDA, Wake, sleeps, wake_of
 from internvl_operator.manifests.objects.networkpolicy import network_policy
 from internvl_operator.manifests.objects.persistentvolumeclaim import owns_claim, persistent_volume_claim
 from internvl_operator.manifests.objects.poddisruptionbudget import (
@@ -28,54 +32,8 @@ from internvl_operator.manifests.trusted_record import record_hash
 from internvl_operator.planner.plan import Plan
 
 
-class Wave(Enum):
-    """When the children of a kind are written."""
-
-    BEFORE_PODS = 1
-    """What has to be there when the first pod starts, such as the NetworkPolicy that guards it."""
-
-    WITH_PODS = 2
-    """The Deployment, and what only matters once it has pods."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sources:
-    """What a child is built from.
-
-    Args:
-        resource: the parsed resource.
-        plan: the plan that its pods are run by.
-        deployment: the finished Deployment.
-        claim: the resource's PersistentVolumeClaim as the API server has it, if there is one.
-    """
-
-    resource: InternVLDeployment
-    plan: Plan
-    deployment: KubernetesObject
-    claim: Mapping[str, Any] | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChildKind:
-    """A kind of child: where the API serves it, when it is written, for whom there is one, and what it says.
-
-    Args:
-        kind: the kind, as in a manifest.
-        api_version: the apiVersion, as in a manifest.
-        plural: the name of the kind in the API's paths.
-        wave: when it is written.
-        wanted: whether a resource has a child of this kind.
-        build: returns the manifest.
-        is_optional: whether a cluster may lack the kind.
-    """
-
-    kind: str
-    api_version: str
-    plural: str
-    wave: Wave
-    wanted: Callable[[Sources], bool]
-    build: Callable[[Sources], KubernetesObject]
-    is_optional: bool = False
+def _wake(given: Sources) -> Wake:
+    return wake_of(given.resource, given.plan, given.platform.keda_http)
 
 
 CHILD_KINDS = (
@@ -126,6 +84,28 @@ CHILD_KINDS = (
         wave=Wave.WITH_PODS,
         wanted=lambda given: autoscales(given.resource),
         build=lambda given: horizontal_pod_autoscaler(given.resource, given.plan),
+        replaces="ScaledObject",
+    ),
+    ChildKind(
+        kind="InterceptorRoute",
+        api_version="http.keda.sh/v1beta1",
+        plural="interceptorroutes",
+        wave=Wave.WITH_PODS,
+        wanted=lambda given: sleeps(given.resource),
+        build=lambda given: interceptor_route(given.resource, _wake(given)),
+        is_optional=True,
+        absence=NO_KEDA,
+    ),
+    ChildKind(
+        kind="ScaledObject",
+        api_version="keda.sh/v1alpha1",
+        plural="scaledobjects",
+        wave=Wave.WITH_PODS,
+        wanted=lambda given: sleeps(given.resource),
+        build=lambda given: scaled_object(given.resource, given.plan, _wake(given)),
+        is_optional=True,
+        absence=NO_KEDA,
+        replaces="HorizontalPodAutoscaler",
     ),
     ChildKind(
         kind="PodMonitor",
@@ -136,8 +116,18 @@ CHILD_KINDS = (
         build=lambda given: pod_monitor(given.resource),
         is_optional=True,
     ),
+    *GATEWAY_KINDS,
 )
 """Every kind of child, in the order in which the children are rendered."""
+
+ABSENCES = {child.kind: child.absence for child in CHILD_KINDS if child.absence}
+"""What a resource is told that asks for a kind that the cluster lacks, by the kind's name."""
+
+REPLACES = {child.kind: child.replaces for child in CHILD_KINDS if child.replaces}
+"""The kind that does the same as another one: two that scale one resource would fight."""
+
+EVERY_KIND = frozenset(child.kind for child in CHILD_KINDS)
+"""The names of all kinds of children."""
 
 _WAVES = {child.kind: child.wave for child in CHILD_KINDS}
 
@@ -152,6 +142,7 @@ class Children:
         revision: the revision of the pod template.
         strategy: how it is rolled out.
         update: another pod template, which waits until a user accepts it.
+        wake: how the resource wakes from 0 replicas, if it may have none.
     """
 
     manifests: tuple[KubernetesObject, ...]
@@ -159,6 +150,7 @@ class Children:
     revision: str
     strategy: Strategy
     update: Update | None
+    wake: Wake | None = None
 
     @property
     def record_hash(self) -> str:
@@ -195,6 +187,7 @@ def render_children(
     terminate_first: str | None = None,
     platform: PlatformDefaults = NO_DEFAULTS,
     claim: Mapping[str, Any] | None = None,
+    served: Container[str] = EVERY_KIND,
 ) -> Children:
     """Return the children of a resource.
 
@@ -206,6 +199,7 @@ def render_children(
         terminate_first: the revision for which no GPUs were free while the old pods ran.
         platform: the installation's defaults.
         claim: the resource's PersistentVolumeClaim as the API server has it, if there is one.
+        served: the names of the kinds of children that the cluster serves.
     """
     rendered = with_revision(deployment(resource, plan, platform))
     spec = resource.spec
@@ -216,7 +210,13 @@ def render_children(
     strategy = strategy_of(spec, revision, terminate_first)
     rolled_out = with_strategy(pinned, strategy, revision)
     given = Sources(
-        resource=resource, plan=plan, deployment=with_record(rolled_out, plan, inputs, stored), claim=claim
+        resource=resource,
+        plan=plan,
+        deployment=with_record(rolled_out, plan, inputs, stored),
+        claim=claim,
+        platform=platform,
+        served=served,
     )
     manifests = tuple(with_manifest_hash(kind.build(given)) for kind in CHILD_KINDS if kind.wanted(given))
-    return Children(manifests, plan, revision, strategy, update)
+    wake = _wake(given) if sleeps(resource) else None
+    return Children(manifests, plan, revision, strategy, update, wake)

@@ -62,9 +62,12 @@ def _same_quantity(desired: Any, live: Any) -> bool:
 
 
 def _same_list(desired: Sequence[Any], live: Sequence[Any]) -> bool:
-    """Compare the items by name where all have one, as the API server merges such lists; else by position."""
+    """Compare the items by name where each has its own, as the API server merges such lists; else by position.
+
+    Two parentRefs of a route may have one name: Gateways of two namespaces, or two listeners of one Gateway.
+    """
     names = [_name(item) for item in desired]
-    if names and None not in names:
+    if names and None not in names and len(set(names)) == len(names):
         by_name = {_name(item): item for item in live}
         return all(_same(item, by_name.get(_name(item))) for item in desired)
     return len(desired) == len(live) and all(

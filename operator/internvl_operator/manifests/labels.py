@@ -15,6 +15,13 @@ MANAGED_BY = "internvl-operator"
 CHILDREN_SELECTOR = NAME_LABEL
 """Selects every child of every resource, by a label that no other tool sets."""
 
+PICKER_LABEL = "internvl.dev/endpoint-picker"
+"""On the pods of an endpoint picker: the resource's name. They must not have ``NAME_LABEL``: the Service would take
+them for replicas."""
+
+PICKER_SUFFIX = "-picker"
+"""What the names of an endpoint picker's objects have behind the resource's name."""
+
 SERIES_LABEL = "internvl.dev/series"
 """The series of the model. No selector has it, and neither have the children of InternVL2: their pods ran before the
 label existed, and a new label would restart them."""
@@ -46,6 +53,16 @@ def selector(name: str) -> dict[str, str]:
         {'internvl.dev/name': 'captions'}
     """
     return {NAME_LABEL: name}
+
+
+def picker_name(name: str) -> str:
+    """Return the name of the objects of a resource's endpoint picker."""
+    return name + PICKER_SUFFIX
+
+
+def picker_selector(name: str) -> dict[str, str]:
+    """Return the labels that select the pods of a resource's endpoint picker."""
+    return {PICKER_LABEL: name}
 
 
 def child_labels(name: str, series: str = INTERNVL2) -> dict[str, str]:

@@ -61,7 +61,7 @@ class PlanRequest:
         variables: names in ``engine.env``.
         replicas: as given, and the fewest of the autoscaler; they change no plan.
         least_replicas: None without an autoscaler.
-        autoscaled: whether the replicas follow the requests that wait; it changes no plan.
+        autoscaled: whether the replicas follow the requests that wait for the engine; it changes no plan.
         sessions: full-length sessions to hold at once; None asks for DEFAULT_SESSIONS, or for one with a given tp.
         options: the engine's options, of which those that are None are derived.
         load: what the endpoint is to carry; None asks for nothing.
@@ -156,7 +156,7 @@ def request_of(spec: "InternVLDeploymentSpec") -> PlanRequest:
         has_own_image=engine.image is not None,
         given_requests=frozenset(spec.pod_template.resources.requests),
         limits=spec.pod_template.resources.limits,
-        autoscaled=spec.autoscaling.max_replicas is not None,
+        autoscaled=spec.autoscaling.max_replicas is not None and not spec.autoscaling.sleeps,
         gpu=GpuRequest(
             resource=spec.gpu.resource,
             product=spec.gpu.product,

@@ -6,9 +6,11 @@ import random
 import signal
 import socket
 import uuid
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
+from typing import Any
 
 from internvl_operator import __version__
 from internvl_operator.api.platform_defaults import PlatformDefaults
@@ -22,7 +24,7 @@ from internvl_operator.kube.leader_election.lease import ANSWER_WITHIN, LeaseSto
 from internvl_operator.kube.port import Key, Kind
 from internvl_operator.reconcile import Reconciler
 from internvl_operator.runtime.controller import Controller
-from internvl_operator.runtime.discovery import known_children
+from internvl_operator.runtime.discovery import known_children, until_kind_is_installed
 from internvl_operator.runtime.informer.informer import Informer, WatchEndedError
 from internvl_operator.runtime.leadership import Leadership, LeaseHolder, SoleReplica, lead
 from internvl_operator.runtime.monitoring.health import serve_health
@@ -35,13 +37,20 @@ from internvl_operator.settings import LeaseSettings, Settings
 _log = logging.getLogger(__name__)
 
 
-async def run(settings: Settings, platform: PlatformDefaults, load: Callable[[], Credentials]) -> None:
-    """Run the controller until SIGTERM or SIGINT.
+_LOOK_FOR_KINDS_SECONDS = 60.0
+"""Longest time until a kind is used that was installed after the start."""
+
+
+async def run(settings: Settings, platform: PlatformDefaults, load: Callable[[], Credentials]) -> bool:
+    """Run the controller until SIGTERM or SIGINT, or until the cluster serves a kind of child that it lacked.
 
     Args:
         settings: the operator's settings.
         platform: the platform defaults, which the settings name.
         load: returns the credentials for the API server.
+
+    Returns:
+        Whether to run again, in another event loop: Kopf watches the kinds that there are when it starts.
 
     Raises:
         CancelledError: SIGTERM came before the informer had started.
@@ -76,10 +85,13 @@ async def run(settings: Settings, platform: PlatformDefaults, load: Callable[[],
         )
         health = await serve_health(controller, metrics, informer.started, settings.http_port)
         try:
-            await _run_until_signal(controller, leadership, settings, informer)
+            seconds = min(settings.relist_seconds, _LOOK_FOR_KINDS_SECONDS)
+            new_kind = partial(until_kind_is_installed, cluster, kinds, seconds)
+            is_to_run_again = await _run_until_signal(controller, leadership, settings, informer, new_kind)
         finally:
             await health.cleanup()
-    _log.info("stopped")
+    _log.info("starting again" if is_to_run_again else "stopped")
+    return is_to_run_again
 
 
 def _listed(names: Collection[str]) -> str:
@@ -142,9 +154,17 @@ async def _leadership(
 
 
 async def _run_until_signal(
-    controller: Controller, leadership: Leadership, settings: Settings, informer: Informer
-) -> None:
-    """Fill the cache, and work while this process leads, until something fails or on SIGTERM or SIGINT."""
+    controller: Controller,
+    leadership: Leadership,
+    settings: Settings,
+    informer: Informer,
+    new_kind: Callable[[], Coroutine[Any, Any, None]],
+) -> bool:
+    """Fill the cache, and work while this process leads, until something fails or on SIGTERM or SIGINT.
+
+    Returns:
+        Whether it ended because there is a new kind, and nobody asked it to stop.
+    """
 
     async def work() -> None:
         if settings.lease:
@@ -162,7 +182,9 @@ async def _run_until_signal(
         running(reconcile()) as reconciling,
         running(informer.until_signalled()) as signalled,
         running(informer.until_ended()) as ended,
+        running(new_kind()) as installed,
     ):
-        await first_to_end(filling, reconciling, signalled, ended)
-        if not signalled.done():
+        await first_to_end(filling, reconciling, signalled, ended, installed)
+        if not signalled.done() and not installed.done():
             raise WatchEndedError("a watch has ended: its kind may not be served any more; the log says why")
+        return not signalled.done()

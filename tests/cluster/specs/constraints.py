@@ -27,6 +27,9 @@ _WORDS = {
 NAME = "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 IMAGE = "^[a-z0-9][-a-zA-Z0-9._/:@]*$"
 QUANTITY = r"^[0-9]+(\.[0-9]+)?(Ki|Mi|Gi|Ti|Pi|k|M|G|T|P|m)?$"
+DNS_LABEL = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+DNS_NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+HOSTNAME = r"^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 SOURCE = "model.source"
 SECRET = f"{SOURCE}.huggingFace.tokenSecretRef"
 API_KEY = "server.apiKeySecretRef"
@@ -157,6 +160,7 @@ CONSTRAINTS: tuple[WrongSpec, ...] = (
     _wrong("engine.maxBatchSize", "minimum", 1, 0),
     _wrong("engine.maxBatchSize", "maximum", 4096, 4097),
     _wrong("engine.quantPolicy", "enum", None, 2),
+    _wrong("engine.prefixCaching", "enum", None, "Yes"),
     _wrong("engine.extraArgs", "maxItems", 64, [f"--flag-{number}" for number in range(65)]),
     _wrong("engine.extraArgs[]", "maxLength", 1024, "-" * 1025),
     _wrong("engine.extraArgs[]", "minLength", 1, ""),
@@ -214,7 +218,7 @@ CONSTRAINTS: tuple[WrongSpec, ...] = (
     _wrong("load.outputTokens", "maximum", 1048576, 1048577, requestsPerSecond=1),
     _wrong("load.timeToFirstTokenSeconds", "exclusiveMinimum", 0, 0, requestsPerSecond=1),
     _wrong("load.timeToFirstTokenSeconds", "maximum", 3600, 3601, requestsPerSecond=1),
-    _wrong("autoscaling.minReplicas", "minimum", 1, 0, maxReplicas=2),
+    _wrong("autoscaling.minReplicas", "minimum", 0, -1, maxReplicas=2),
     _wrong("autoscaling.maxReplicas", "minimum", 1, 0),
     _wrong("autoscaling.maxReplicas", "maximum", 1000, 1001),
     _wrong("autoscaling.targetWaitingRequests", "minimum", 1, 0, maxReplicas=2),
@@ -233,6 +237,18 @@ CONSTRAINTS: tuple[WrongSpec, ...] = (
     _wrong("service.type", "enum", None, "ExternalName"),
     _wrong("service.annotations", "maxProperties", 64, _map(65)),
     _wrong("service.annotations{}", "maxLength", 4096, "v" * 4097),
+    _wrong("gateway.parentRefs", "maxItems", 32, [{"name": f"gateway-{number}"} for number in range(33)]),
+    _lacks("gateway.parentRefs[]", "name", namespace="gateways"),
+    _wrong("gateway.parentRefs[].name", "pattern", DNS_NAME, "Inference"),
+    _wrong("gateway.parentRefs[].name", "maxLength", 253, "g" * 254),
+    _wrong("gateway.parentRefs[].namespace", "pattern", DNS_LABEL, "a.b", name="inference"),
+    _wrong("gateway.parentRefs[].namespace", "maxLength", 63, "n" * 64, name="inference"),
+    _wrong("gateway.parentRefs[].sectionName", "pattern", DNS_NAME, "-", name="inference"),
+    _wrong("gateway.parentRefs[].sectionName", "maxLength", 253, "s" * 254, name="inference"),
+    _wrong("gateway.hostnames", "maxItems", 16, [f"h{number}" for number in range(17)]),
+    _wrong("gateway.hostnames[]", "pattern", HOSTNAME, "https://captions.example.com"),
+    _wrong("gateway.hostnames[]", "maxLength", 253, "h" * 254),
+    _wrong("gateway.balancing", "enum", None, "LeastRequest"),
     _wrong("networkPolicy.from", "maxItems", 32, _objects(33)),
     _wrong("networkPolicy.egress.to", "maxItems", 32, _objects(33), enabled=True),
     _wrong(f"{POD}.labels", "maxProperties", 32, _map(33)),

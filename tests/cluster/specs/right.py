@@ -106,7 +106,8 @@ RICH: Spec = {
         "cacheMaxEntryCount": 0.5,
         "maxBatchSize": 64,
         "quantPolicy": 8,
-        "extraArgs": ["--log-level", "INFO", "--enable-prefix-caching"],
+        "prefixCaching": "Enabled",
+        "extraArgs": ["--log-level", "INFO"],
         "env": _ENV,
     },
     "load": {
@@ -131,6 +132,14 @@ RICH: Spec = {
     },
     "service": {"type": "LoadBalancer", "annotations": {"example.com/load-balancer": "internal"}},
     "networkPolicy": {"enabled": True, "from": _PEERS, "egress": {"enabled": True, "to": _EGRESS}},
+    "gateway": {
+        "parentRefs": [
+            {"name": "inference", "namespace": "gateways", "sectionName": "https"},
+            {"name": "inference"},
+        ],
+        "hostnames": ["captions.example.com", "*.vision.example.com"],
+        "balancing": "Service",
+    },
     "suspend": False,
     "autoscaling": {"minReplicas": 2, "maxReplicas": 5, "targetWaitingRequests": 2},
     "rollout": {
@@ -173,6 +182,7 @@ RIGHT: tuple[RightSpec, ...] = (
     RightSpec("a load in tiles", at("load", {"requestsPerSecond": 0.5, "tiles": 13})),
     RightSpec("no autoscaling", at("autoscaling", {})),
     RightSpec("autoscaling up to a number", at("autoscaling.maxReplicas", 3)),
+    RightSpec("no replica at least", at("autoscaling", {"minReplicas": 0, "maxReplicas": 1})),
     RightSpec(
         "as many replicas at least as at most", at("autoscaling", {"minReplicas": 3, "maxReplicas": 3})
     ),
@@ -250,6 +260,20 @@ RIGHT: tuple[RightSpec, ...] = (
     ),
     RightSpec("no egress at all", at("networkPolicy.egress.enabled", True)),
     RightSpec("no NetworkPolicy", at("networkPolicy.enabled", False)),
+    RightSpec("no gateway", at("gateway", {})),
+    RightSpec("a gateway", at("gateway.parentRefs[].name", "inference")),
+    RightSpec(
+        "a gateway before a server that speaks TLS",
+        {**at("gateway.parentRefs[].name", "inference"), "server": {"tlsSecretRef": {"name": "tls"}}},
+    ),
+    RightSpec(
+        "a gateway that picks replicas by what they have cached",
+        {**at("gateway.parentRefs[].name", "inference"), "engine": {"prefixCaching": "Enabled"}},
+    ),
+    RightSpec(
+        "a Service behind a gateway",
+        at("gateway", {"parentRefs": [{"name": "inference"}], "balancing": "Service"}),
+    ),
     RightSpec("a pod template", at("podTemplate", _POD_TEMPLATE)),
     RightSpec(
         "the smallest amounts", at("podTemplate.resources.requests", {"cpu": "0.0001", "memory": "1000000k"})

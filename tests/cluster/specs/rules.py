@@ -28,6 +28,19 @@ _NO_RATE = "load needs requestsPerSecond: write how many requests arrive per sec
 _TWO_SIZES = "load.imageSize and load.tiles say the same: remove one of them"
 _NO_MOST_REPLICAS = "autoscaling needs maxReplicas: write the most replicas that may run"
 _REPLICAS = "autoscaling.minReplicas is more than autoscaling.maxReplicas: lower it, or raise maxReplicas"
+_PLAIN_WAKING = (
+    "autoscaling.minReplicas 0 and server.tlsSecretRef exclude each other: the interceptor that wakes a model "
+    "speaks plain HTTP to it; remove tlsSecretRef, or write minReplicas 1"
+)
+_NO_PARENT = "gateway needs parentRefs: name the Gateways that are to route to this model, or remove gateway"
+_POOL_AND_TLS = (
+    "gateway.balancing InferencePool reaches the replicas by plain HTTP alone: remove server.tlsSecretRef and let the "
+    "Gateway's listener end TLS, or write gateway.balancing Service"
+)
+_POOL_AND_WAKING = (
+    "gateway.balancing InferencePool leads past the interceptor that wakes a model from 0 replicas: write "
+    "gateway.balancing Service, or autoscaling.minReplicas 1"
+)
 _ONE_CLAIM = (
     "model.cache takes claimName for a claim that exists or size for one that is made: remove one of them"
 )
@@ -220,6 +233,39 @@ RULES: tuple[WrongSpec, ...] = (
         "more replicas at least than at most",
         _REPLICAS,
         at("autoscaling", {"minReplicas": 3, "maxReplicas": 2}),
+    ),
+    _breaks(
+        "no replica at least, and TLS",
+        _PLAIN_WAKING,
+        {
+            **at("autoscaling", {"minReplicas": 0, "maxReplicas": 2}),
+            "server": {"tlsSecretRef": {"name": "tls"}},
+        },
+    ),
+    _breaks(
+        "no replica at least, and an InferencePool",
+        _POOL_AND_WAKING,
+        {
+            **at("autoscaling", {"minReplicas": 0, "maxReplicas": 2}),
+            "gateway": {"parentRefs": [{"name": "inference"}], "balancing": "InferencePool"},
+        },
+    ),
+    _breaks(
+        "no replica at least, and none at most",
+        _NO_MOST_REPLICAS,
+        at("autoscaling.minReplicas", 0),
+    ),
+    _breaks("hostnames without a Gateway", _NO_PARENT, at("gateway.hostnames[]", "captions.example.com")),
+    _breaks(
+        "balancing without a Gateway", _NO_PARENT, at("gateway", {"parentRefs": [], "balancing": "Auto"})
+    ),
+    _breaks(
+        "an InferencePool of servers that speak TLS",
+        _POOL_AND_TLS,
+        {
+            "gateway": {"parentRefs": [{"name": "inference"}], "balancing": "InferencePool"},
+            "server": {"tlsSecretRef": {"name": "tls"}},
+        },
     ),
     _named("c" * 53, "has 53 characters"),
     _named("8b", "begins with a digit"),

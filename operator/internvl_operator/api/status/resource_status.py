@@ -104,6 +104,21 @@ class PerformanceStatus(ApiModel):
     """99th percentile of how late requests were sent, in seconds. If it is not small, the client was the bottleneck."""
 
 
+class WakeStatus(ApiModel):
+    """How the model wakes from 0 replicas."""
+
+    endpoint: str
+    """Base URL of the OpenAI-compatible API behind the interceptor, which wakes the model."""
+    host: str
+    """Value of the header Host that requests to it must have."""
+    seconds: int
+    """From the first request to an answering replica, when a GPU is free and the image is on its node."""
+    hold_seconds: int
+    """Longest time that the interceptor holds a request while no replica answers."""
+    cooldown_seconds: int
+    """Time without a request after which the last replica stops."""
+
+
 class InternVLDeploymentStatus(ApiModel):
     """The observed state of an InternVLDeployment, and the plan derived from its spec."""
 
@@ -126,6 +141,8 @@ class InternVLDeploymentStatus(ApiModel):
     """Label selector of the pods, for the scale subresource."""
     endpoint: str | None = None
     """Base URL of the OpenAI-compatible API inside the cluster."""
+    wake: Annotated[WakeStatus | None, Field(json_schema_extra=ATOMIC)] = None
+    """How the model wakes, where it may have 0 replicas."""
     model_name: str | None = None
     """Name under which clients ask for the model."""
     revision: str | None = None

@@ -1,1 +1,1 @@
-"""The verb ``diff``: what waits for consent, and what an edit would do."""
+"""What ``internvl diff -f`` says of an edit."""

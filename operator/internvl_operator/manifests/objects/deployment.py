@@ -117,8 +117,13 @@ def startup_budget_seconds(plan: Plan) -> int:
 
 
 def _progress_deadline_seconds(plan: Plan) -> int:
-    """Return the seconds after which a rollout has failed: a start and a download at 20 MB/s, and 10 minutes."""
-    return startup_budget_seconds(plan) + _weights_mib(plan) // 20 + 600
+    """Return the seconds after which a rollout has failed: a start and a download, and 10 minutes."""
+    return startup_budget_seconds(plan) + download_seconds(plan) + 600
+
+
+def download_seconds(plan: Plan) -> int:
+    """Return the seconds that the download of the weights takes at 20 MB/s."""
+    return _weights_mib(plan) // 20
 
 
 def _weights_mib(plan: Plan) -> int:

@@ -14,7 +14,13 @@ _LONGEST_PERIOD_SECONDS = 1800
 
 def autoscales(resource: InternVLDeployment) -> bool:
     """Return whether a HorizontalPodAutoscaler is wanted. A suspended resource has none: it keeps its replicas."""
-    return resource.spec.autoscaling.max_replicas is not None and not resource.spec.suspend
+    autoscaling = resource.spec.autoscaling
+    return autoscaling.max_replicas is not None and not autoscaling.sleeps and not resource.spec.suspend
+
+
+def scale_up_period_seconds(plan: Plan) -> int:
+    """Return how long no further replica is added: one that is still loading serves no request yet."""
+    return min(plan.expected_start_seconds, _LONGEST_PERIOD_SECONDS)
 
 
 def horizontal_pod_autoscaler(resource: InternVLDeployment, plan: Plan) -> KubernetesObject:
@@ -31,7 +37,6 @@ def horizontal_pod_autoscaler(resource: InternVLDeployment, plan: Plan) -> Kuber
             "max_replicas": autoscaling.max_replicas,
             "metric": WAITING_REQUESTS_METRIC,
             "target_waiting_requests": str(autoscaling.target_waiting_requests),
-            # A replica that is still loading serves no request yet: no further one is added meanwhile.
-            "scale_up_period_seconds": min(plan.expected_start_seconds, _LONGEST_PERIOD_SECONDS),
+            "scale_up_period_seconds": scale_up_period_seconds(plan),
         },
     )

@@ -40,6 +40,7 @@ def with_spec_remarks(plan: Plan, request: PlanRequest) -> Plan:
         *_sessions(plan, request),
         *_session_len(request),
         *_replicas(request),
+        *_wakes(request),
     )
     new = tuple(remark for remark in remarks if remark not in plan.warnings)
     return replace(plan, warnings=(*new, *plan.warnings)) if new else plan
@@ -81,4 +82,12 @@ def _replicas(request: PlanRequest) -> Iterator[str]:
         yield (
             f"spec.replicas is {request.replicas}, and autoscaling.minReplicas {least}: where a file holds replicas, "
             "each apply of it stops replicas that serve; leave spec.replicas out."
+        )
+
+
+def _wakes(request: PlanRequest) -> Iterator[str]:
+    if request.least_replicas == 0 and not request.keeps_files:
+        yield (
+            "autoscaling.minReplicas is 0, and each wake downloads the model again: keep it with model.cache, or serve "
+            "it from a claim or an image."
         )

@@ -1,0 +1,58 @@
+"""``spec.gateway``: how requests from outside of the cluster reach the model (Gateway API)."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from internvl_operator.api.base import ApiModel, Rule
+
+_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_HOSTNAME = rf"^(\*\.)?{_LABEL}(\.{_LABEL})*$"
+
+Hostname = Annotated[str, Field(max_length=253, pattern=_HOSTNAME)]
+
+
+class GatewayReference(ApiModel):
+    """A Gateway, or one of its listeners."""
+
+    name: Annotated[str, Field(max_length=253, pattern=rf"^{_LABEL}(\.{_LABEL})*$")]
+    """Name of the Gateway."""
+    namespace: Annotated[str, Field(max_length=63, pattern=rf"^{_LABEL}$")] | None = None
+    """Namespace of the Gateway. Default: that of the resource."""
+    section_name: Annotated[str, Field(max_length=253, pattern=rf"^{_LABEL}(\.{_LABEL})*$")] | None = None
+    """Name of the listener. Default: every listener that admits the route."""
+
+
+class Gateway(ApiModel):
+    """An HTTPRoute from Gateways to this model, for ``/v1/`` alone; needs the CRDs of the Gateway API."""
+
+    parent_refs: Annotated[list[GatewayReference], Field(max_length=32)] = []
+    """Gateways that are to route to this model. Their namespaces may reach the server."""
+    hostnames: Annotated[list[Hostname], Field(max_length=16)] = []
+    """Hostnames of the requests that are for this model. Default: all that the listeners have."""
+    balancing: Literal["Auto", "InferencePool", "Service"] = "Auto"
+    """InferencePool counts the requests of each replica and picks the one with the least work; Service spreads
+    connections; Auto is InferencePool where the cluster knows that kind and the server speaks plain HTTP.
+    Default: Auto."""
+
+    rules = (
+        Rule(
+            "(has(self.parentRefs) && self.parentRefs.size() > 0) || (!has(self.hostnames) && !has(self.balancing))",
+            "gateway needs parentRefs: name the Gateways that are to route to this model, or remove gateway",
+            lambda g: bool(g.parent_refs) or not (g.model_fields_set - {"parent_refs"}),
+        ),
+    )
+
+    @property
+    def is_given(self) -> bool:
+        """Whether the model is to be reached by a Gateway."""
+        return bool(self.parent_refs)
+
+
+class EndpointPickerDefaults(ApiModel):
+    """The endpoint pickers of models behind a Gateway."""
+
+    image: Annotated[str, Field(pattern=r"^[a-z0-9][-a-zA-Z0-9._/:@]*$")] = (
+        "registry.k8s.io/gateway-api-inference-extension/epp:v1.5.0"
+    )
+    """Image of the endpoint picker."""

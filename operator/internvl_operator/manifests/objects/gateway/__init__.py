@@ -1,0 +1,1 @@
+"""The children by which Gateways reach a model."""

@@ -1,0 +1,140 @@
+"""The endpoint picker: tells Gateways which replica a request goes to, by the work that each has in flight.
+
+It counts what passes through it and asks nobody for metrics. LMDeploy's gauges are up to 10 seconds old, and behind the
+API key where there is one.
+
+Why: docs/design/011-endpoint-picker.md
+"""
+
+from typing import Any
+
+import yaml
+
+from internvl_operator.api.platform_defaults import PlatformDefaults
+from internvl_operator.api.pod_template import PodTemplate
+from internvl_operator.api.v1alpha1 import InternVLDeployment
+from internvl_operator.manifests.labels import child_labels, picker_name, picker_selector, selector
+from internvl_operator.manifests.objects.gateway.inferencepool import PICKER_PORT
+from internvl_operator.manifests.objects.networkpolicy import gateway_peers
+from internvl_operator.manifests.objects.security_context import (
+    CONTAINER_SECURITY_CONTEXT,
+    pod_security_context,
+)
+from internvl_operator.manifests.template import KubernetesObject, render
+
+SERVICE_ACCOUNT = "internvl-endpoint-picker"
+"""May list and watch the pods of its namespace, and nothing else. An administrator makes it (the chart's value
+``endpointPicker.namespaces``): the operator has no right to grant rights."""
+
+HEALTH_PORT = 9003
+_PREFIX_CACHING_FLAG = "--enable-prefix-caching"
+
+_MOST_LOAD = 1e12
+"""Load at which the score of a replica is 0: more than all requests ever have. Above it all replicas would be alike."""
+
+_LOAD_WEIGHT = 1e6
+"""A replica that holds the whole beginning of a request is taken until it has 10^12 / 10^6 = a million tokens more in
+flight than another: by the picker's estimate (5/8 of a token per byte) 1.6 MB of requests, a few images."""
+
+_REQUESTS = {"cpu": "250m", "memory": "256Mi"}
+_LIMITS = {"memory": "2Gi"}
+"""The picker holds every request that is in flight, up to three times: 64 requests of 4 MB are 768 MB."""
+
+
+def endpoint_picker(resource: InternVLDeployment, platform: PlatformDefaults) -> KubernetesObject:
+    """Return the Deployment of the endpoint picker of a resource."""
+    template = resource.spec.pod_template
+    return render(
+        "gateway/pickerdeployment",
+        {
+            **_names(resource),
+            "image": platform.endpoint_picker.image,
+            "image_pull_secrets": [secret.to_object() for secret in template.image_pull_secrets],
+            "service_account": SERVICE_ACCOUNT,
+            "args": picker_arguments(resource),
+            "grpc_port": PICKER_PORT,
+            "health_port": HEALTH_PORT,
+            "requests": _REQUESTS,
+            "limits": _LIMITS,
+            "pod_security_context": pod_security_context(PodTemplate(identity=template.identity)),
+            "container_security_context": {**CONTAINER_SECURITY_CONTEXT, "readOnlyRootFilesystem": True},
+        },
+    )
+
+
+def picker_service(resource: InternVLDeployment) -> KubernetesObject:
+    """Return the Service by which Gateways reach the endpoint picker of a resource."""
+    return render("gateway/pickerservice", {**_names(resource), "grpc_port": PICKER_PORT})
+
+
+def picker_network_policy(resource: InternVLDeployment) -> KubernetesObject:
+    """Return the NetworkPolicy that lets those reach the endpoint picker who may reach the server."""
+    peers = [*resource.spec.network_policy.from_, *gateway_peers(resource)]
+    return render("gateway/pickernetworkpolicy", {**_names(resource), "peers": peers})
+
+
+def picker_arguments(resource: InternVLDeployment) -> list[str]:
+    """Return the arguments of the endpoint picker.
+
+    It finds the replicas by their label, and not by the InferencePool, so that it needs rights on pods alone.
+    """
+    labels = ",".join(f"{key}={value}" for key, value in selector(resource.metadata.name).items())
+    return [
+        f"--endpoint-selector={labels}",
+        f"--endpoint-target-ports={resource.spec.server.port}",
+        f"--grpc-port={PICKER_PORT}",
+        f"--grpc-health-port={HEALTH_PORT}",
+        # Each of the three would need further rights, or open a port that nobody asks for.
+        "--metrics-endpoint-auth=false",
+        "--enable-pprof=false",
+        "--tracing=false",
+        f"--config-text={picker_config(has_affinity=caches_prefixes(resource))}",
+    ]
+
+
+def caches_prefixes(resource: InternVLDeployment) -> bool:
+    """Return whether the engine keeps the beginnings of requests, images among them, for later requests."""
+    engine = resource.spec.engine
+    return engine.prefix_caching == "Enabled" or _PREFIX_CACHING_FLAG in engine.extra_args
+
+
+def picker_config(*, has_affinity: bool) -> str:
+    """Return an EndpointPickerConfig: the replica with the fewest tokens in flight.
+
+    Args:
+        has_affinity: whether a replica that has seen the beginning of a request before is preferred.
+    """
+    plugins: list[dict[str, Any]] = [
+        {"type": "inflight-load-producer"},
+        {"type": "token-load-scorer", "parameters": {"queueThresholdTokens": int(_MOST_LOAD)}},
+        {"type": "concurrency-detector", "parameters": {"maxConcurrency": 100000}},
+    ]
+    scorers: list[dict[str, Any]] = [{"pluginRef": "token-load-scorer", "weight": _LOAD_WEIGHT}]
+    if has_affinity:
+        # An image is known by its first 64 KB, in blocks of 1 KB.
+        blocks = {"autoTune": False, "blockSizeTokens": 256, "maxPrefixTokensToMatch": 16384}
+        plugins += [
+            {"type": "approx-prefix-cache-producer", "parameters": blocks},
+            {"type": "prefix-cache-scorer"},
+        ]
+        scorers.append({"pluginRef": "prefix-cache-scorer", "weight": 1.0})
+    config = {
+        "apiVersion": "inference.networking.x-k8s.io/v1alpha1",
+        "kind": "EndpointPickerConfig",
+        "plugins": plugins,
+        "schedulingProfiles": [{"name": "default", "plugins": scorers}],
+        "saturationDetector": {"pluginRef": "concurrency-detector"},
+        # No source: nothing is scraped.
+        "dataLayer": {"sources": []},
+    }
+    return yaml.safe_dump(config, sort_keys=False)
+
+
+def _names(resource: InternVLDeployment) -> dict[str, Any]:
+    name = resource.metadata.name
+    return {
+        "name": picker_name(name),
+        "namespace": resource.metadata.namespace,
+        "labels": child_labels(name, resource.spec.given_series),
+        "selector": picker_selector(name),
+    }

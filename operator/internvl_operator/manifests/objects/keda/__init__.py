@@ -1,0 +1,1 @@
+"""What lets a model sleep: the objects of KEDA and its HTTP add-on, and the times that they wait."""

@@ -1,0 +1,155 @@
+"""``balance``: requests per replica and time to the first token, by picker, least request and plain Service."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tests.traffic.clients import Outcomes, crowd
+from tests.traffic.stand import REPLICAS, Stand, stand
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+CLIENTS = 64
+THINKING_SECONDS = 8.5
+"""With 64 clients the replicas are busy for three quarters of the time."""
+
+_ENDPOINTS_SECONDS = 5.0
+"""Between a pod that is deleted and its SIGTERM: the preStop hook of the operator's pods."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One way of balancing under the same requests.
+
+    Attributes:
+        name: for the table.
+        way: of Envoy's listeners.
+        has_api_key: whether the replicas ask for a key.
+        is_disturbed: whether the picker is killed and a replica is replaced meanwhile.
+    """
+
+    name: str
+    way: str
+    has_api_key: bool = False
+    is_disturbed: bool = False
+
+
+ARMS = (
+    Arm("endpoint picker", "picker"),
+    Arm("endpoint picker, API key", "picker", has_api_key=True),
+    Arm("endpoint picker killed, replica rolled", "picker", has_api_key=True, is_disturbed=True),
+    Arm("Envoy LEAST_REQUEST", "least-request"),
+    Arm("plain Service", "service"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of an arm."""
+
+    arm: Arm
+    outcomes: Outcomes
+    per_replica: tuple[int, ...]
+
+    @property
+    def ratio(self) -> float:
+        """Requests of the busiest replica by those of the idlest."""
+        return max(self.per_replica) / max(1, min(self.per_replica))
+
+
+def main(arguments: list[str]) -> int:
+    """Run all arms one after the other; the exit code is 1 if a request through the picker was lost."""
+    parser = argparse.ArgumentParser(prog="python -m tests.traffic balance", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=180.0, help="of each of the five runs (180)")
+    options = parser.parse_args(arguments)
+    results = [asyncio.run(_run(arm, options.seconds)) for arm in ARMS]
+    print("\n".join(_table(results)))
+    print("\n".join(_metrics(results)))
+    return 1 if _lost(results) else 0
+
+
+async def _run(arm: Arm, seconds: float) -> Result:
+    with stand(has_api_key=arm.has_api_key) as there:
+
+        async def disturb() -> None:
+            await _kill_picker(there, seconds / 3)
+            await _roll_replica(there)
+
+        outcomes = await crowd(
+            there.envoy.url(arm.way),
+            clients=CLIENTS,
+            seconds=seconds,
+            thinking=THINKING_SECONDS,
+            has_api_key=arm.has_api_key,
+            beside=disturb if arm.is_disturbed else None,
+        )
+        per_replica = await asyncio.to_thread(there.replicas.answered)
+    result = Result(arm, outcomes, tuple(sorted(per_replica.values(), reverse=True)))
+    print(f"{arm.name}: {len(outcomes.done)} requests, {per_replica}", flush=True)
+    for failure, times in Counter(outcomes.failures).most_common(5):
+        print(f"  lost {times}: {failure}", flush=True)
+    return result
+
+
+async def _kill_picker(there: Stand, after: float) -> None:
+    """Kill the picker, as when its node fails, and start it again 5 seconds later."""
+    await asyncio.sleep(after)
+    await _in_thread(there.picker.kill)
+    await asyncio.sleep(5)
+    await _in_thread(there.picker.start)
+    await asyncio.sleep(after / 2)
+
+
+async def _roll_replica(there: Stand) -> None:
+    """Replace a replica: the new one is ready before the old one goes, which answers its requests to the end."""
+    replicas, envoy = there.replicas, there.envoy
+    old = replicas.addresses[0]
+    name = replicas.name_of(old)
+    await asyncio.to_thread(replicas.start, REPLICAS + 1)
+    envoy.spread_over(replicas.addresses)
+    await asyncio.to_thread(replicas.withdraw, old)
+    envoy.spread_over(replicas.addresses)
+    await asyncio.sleep(_ENDPOINTS_SECONDS)
+    await asyncio.to_thread(replicas.end, name)
+
+
+async def _in_thread(call: Callable[[], object]) -> None:
+    waiting: Awaitable[object] = asyncio.to_thread(call)
+    await waiting
+
+
+def _lost(results: list[Result]) -> int:
+    return sum(len(result.outcomes.failures) for result in results if result.arm.way == "picker")
+
+
+def _table(results: list[Result]) -> list[str]:
+    head = "| requests by | requests | per replica | busiest / idlest | TTFT p50 | TTFT p95 | lost |"
+    rows = [
+        f"| {result.arm.name} | {len(result.outcomes.done)} | {', '.join(map(str, result.per_replica))} "
+        f"| {result.ratio:.2f} | {result.outcomes.ttft(0.5):.2f} s | {result.outcomes.ttft(0.95):.2f} s "
+        f"| {len(result.outcomes.failures)} |"
+        for result in results
+    ]
+    return ["", head, "|---|---|---|---|---|---|---|", *rows, ""]
+
+
+def _metrics(results: list[Result]) -> list[str]:
+    by_name = {result.arm.name: result for result in results}
+    picker, with_key, _, least, service = (by_name[arm.name] for arm in ARMS)
+    slowest = service.outcomes.ttft(0.95)
+    values = {
+        "balance_ratio": picker.ratio,
+        "balance_ratio_with_api_key": with_key.ratio,
+        "balance_ratio_least_request": least.ratio,
+        "balance_ratio_service": service.ratio,
+        "ttft_p95_ratio": picker.outcomes.ttft(0.95) / slowest,
+        "ttft_p95_ratio_with_api_key": with_key.outcomes.ttft(0.95) / slowest,
+        "ttft_p95_ratio_least_request": least.outcomes.ttft(0.95) / slowest,
+    }
+    lines = [f"METRIC {name}={value:.3f}" for name, value in values.items()]
+    return [*lines, f"METRIC lost_requests={_lost(results)}"]

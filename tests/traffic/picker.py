@@ -1,0 +1,85 @@
+"""The endpoint picker itself, with the arguments that the operator renders, and the rights that the chart gives it."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import TYPE_CHECKING, Any
+
+from internvl_operator.api.parsing import parse
+from internvl_operator.api.platform_defaults import NO_DEFAULTS
+from internvl_operator.manifests.objects.gateway.endpoint_picker import endpoint_picker
+from internvl_operator.manifests.objects.gateway.inferencepool import PICKER_PORT
+from tests.cluster.binaries import locate
+from tests.cluster.waiting import apply
+from tests.traffic.replicas import NAME, NAMESPACE
+
+if TYPE_CHECKING:
+    from tests.cluster.control_plane import LocalCluster
+    from tests.cluster.processes import Process
+
+USER = "endpoint-picker"
+"""Whom a token stands for here that the chart's ServiceAccount has in a cluster."""
+
+_PROGRAM = "endpoint-picker"
+_RBAC = "rbac.authorization.k8s.io"
+
+
+def program() -> str:
+    """Return the path of the endpoint picker, which is built if it is missing."""
+    return str(locate([_PROGRAM])[_PROGRAM])
+
+
+def grant(cluster: LocalCluster) -> None:
+    """Give the picker's user what the chart gives its ServiceAccount: to list and watch the pods of one namespace."""
+    metadata = {"name": USER, "namespace": NAMESPACE}
+    apply(
+        cluster,
+        {
+            "apiVersion": f"{_RBAC}/v1",
+            "kind": "Role",
+            "metadata": metadata,
+            "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "watch"]}],
+        },
+        {
+            "apiVersion": f"{_RBAC}/v1",
+            "kind": "RoleBinding",
+            "metadata": metadata,
+            "roleRef": {"apiGroup": _RBAC, "kind": "Role", "name": USER},
+            "subjects": [{"apiGroup": _RBAC, "kind": "User", "name": USER}],
+        },
+    )
+
+
+def start(cluster: LocalCluster, *, prefix_caching: str = "Auto") -> Process:
+    """Start the picker of a model.
+
+    Args:
+        cluster: has the pods, and ends the process.
+        prefix_caching: ``engine.prefixCaching`` of the model.
+    """
+    environment = {
+        **os.environ,
+        "KUBECONFIG": str(cluster.kubeconfig(USER)),
+        "NAMESPACE": NAMESPACE,
+        "POD_NAME": f"{NAME}-picker-5d4f8-abcde",
+    }
+    command = [program(), *_arguments(prefix_caching), "--metrics-port=0"]
+    return cluster.spawn("endpoint-picker", command, environment, _is_open)
+
+
+def _arguments(prefix_caching: str) -> list[str]:
+    spec: dict[str, Any] = {
+        "size": "8B",
+        "engine": {"prefixCaching": prefix_caching},
+        "gateway": {"parentRefs": [{"name": "inference"}]},
+    }
+    resource = parse({"metadata": {"name": NAME, "namespace": NAMESPACE}, "spec": spec})
+    (container,) = endpoint_picker(resource, NO_DEFAULTS)["spec"]["template"]["spec"]["containers"]
+    arguments: list[str] = container["args"]
+    return arguments
+
+
+def _is_open() -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", PICKER_PORT)) == 0

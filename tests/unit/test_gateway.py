@@ -1,0 +1,198 @@
+"""A model behind a Gateway: its route, what Gateways answer, and what the status says of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from internvl_operator.api.gateway import GatewayReference
+from internvl_operator.api.parsing import parse
+from internvl_operator.diagnosis.hostnames import Hostnames
+from internvl_operator.diagnosis.routes import refusals
+from internvl_operator.kube.kinds import BUILT_IN_CHILDREN, CHILDREN, HTTP_ROUTE
+from internvl_operator.kube.objects import condition_of
+from internvl_operator.kube.port import Key, KubernetesObject
+from internvl_operator.manifests.drift import is_applied
+from internvl_operator.manifests.objects.gateway.httproute import request_timeout
+from tests.rendering import children_of, plan_of
+from tests.unit.world import KEY, KNOWN, World
+
+PARENT = {"name": "inference", "namespace": "gateways"}
+ROUTED: dict[str, Any] = {"gateway": {"parentRefs": [PARENT], "hostnames": ["captions.example.com"]}}
+
+
+def test_only_the_api_is_routed_and_only_where_a_gateway_is_named() -> None:
+    (route,) = _of_kind("HTTPRoute", **ROUTED)
+    (rule,) = route["spec"]["rules"]
+    assert rule["matches"] == [{"path": {"type": "PathPrefix", "value": "/v1/"}}]
+    assert route["spec"]["hostnames"] == ["captions.example.com"]
+    assert _of_kind("HTTPRoute") == _of_kind("HTTPRoute", gateway={}) == []
+
+
+def test_a_gateway_of_another_namespace_may_reach_the_server_and_the_picker() -> None:
+    parents = [PARENT, {**PARENT, "sectionName": "https"}]
+    policies = _of_kind("NetworkPolicy", gateway={"parentRefs": parents})
+    assert [policy["metadata"]["name"] for policy in policies] == ["captions", "captions-picker"]
+    for policy in policies:
+        assert policy["spec"]["ingress"][0]["from"] == [
+            {"podSelector": {}},
+            {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "gateways"}}},
+        ]
+    for policy in _of_kind("NetworkPolicy", gateway={"parentRefs": [{"name": "inference"}]}):
+        assert policy["spec"]["ingress"][0]["from"] == [{"podSelector": {}}]
+
+
+@pytest.mark.parametrize(("tokens", "timeout"), [(512, "13m"), (8192, "45m"), (32768, "147m")])
+def test_no_timeout_cuts_the_longest_answer_of_a_session(tokens: int, timeout: str) -> None:
+    assert request_timeout(plan_of({"size": "8B", "engine": {"sessionLen": tokens}})) == timeout
+
+
+def test_two_parents_of_one_name_are_not_taken_for_one() -> None:
+    parents = [{"name": "inference", "namespace": name} for name in ("east", "west")]
+    (route,) = _of_kind("HTTPRoute", gateway={"parentRefs": parents})
+    assert is_applied(route, route)
+    edited = {**route, "spec": {**route["spec"], "parentRefs": route["spec"]["parentRefs"][::-1]}}
+    assert not is_applied(route, edited)
+
+
+def _of_kind(kind: str, **spec: Any) -> list[KubernetesObject]:
+    return [child for child in children_of({"size": "8B", **spec}) if child["kind"] == kind]
+
+
+def _condition(type_: str, status: str, reason: str, message: str = "") -> dict[str, Any]:
+    return {
+        "type": type_,
+        "status": status,
+        "reason": reason,
+        "message": message,
+        "observedGeneration": 2,
+    }
+
+
+ACCEPTED = _condition("Accepted", "True", "Accepted")
+
+
+def _refused(*conditions: dict[str, Any], **parent: Any) -> list[str]:
+    answer = {"parentRef": {"name": "inference", "namespace": "gateways", **parent}, "conditions": conditions}
+    route = {"metadata": {"namespace": "vision", "generation": 2}, "status": {"parents": [answer]}}
+    return refusals(route, [GatewayReference(name="inference", namespace="gateways")])
+
+
+@pytest.mark.parametrize(
+    ("conditions", "said"),
+    [
+        ([ACCEPTED, _condition("ResolvedRefs", "True", "ResolvedRefs")], []),
+        (
+            [_condition("Accepted", "False", "NotAllowedByListeners")],
+            [
+                "Gateway gateways/inference refuses the route (NotAllowedByListeners): none of its listeners admits "
+                "routes of namespace vision: select the namespace in listeners.allowedRoutes of the Gateway"
+            ],
+        ),
+        (
+            [_condition("Accepted", "False", "NoMatchingListenerHostname")],
+            [
+                "Gateway gateways/inference refuses the route (NoMatchingListenerHostname): none of its listeners has "
+                "one of gateway.hostnames: change one of the two"
+            ],
+        ),
+        (
+            [ACCEPTED, _condition("ResolvedRefs", "False", "InvalidKind")],
+            [
+                "Gateway gateways/inference refuses the route (InvalidKind): its controller knows no InferencePools: "
+                "write gateway.balancing Service"
+            ],
+        ),
+        (
+            [_condition("Accepted", "False", "Pending", "waiting for an address")],
+            ["Gateway gateways/inference refuses the route (Pending): waiting for an address"],
+        ),
+        # Of the route as it was before.
+        ([{**_condition("Accepted", "False", "NoMatchingParent"), "observedGeneration": 1}], []),
+    ],
+)
+def test_what_a_gateway_refuses_is_said_with_what_to_do(
+    conditions: list[dict[str, Any]], said: list[str]
+) -> None:
+    assert _refused(*conditions) == said
+
+
+@pytest.mark.parametrize("parent", [{"name": "other"}, {"namespace": "vision"}, {"sectionName": "https"}])
+def test_a_gateway_that_has_not_answered_is_named(parent: dict[str, str]) -> None:
+    silent = [
+        "Gateway gateways/inference has not answered: it does not exist, or its controller does not run"
+    ]
+    assert _refused(ACCEPTED, **parent) == silent
+
+
+def test_before_there_is_a_route_nothing_is_missed() -> None:
+    assert refusals(None, [GatewayReference(name="inference")]) == []
+
+
+def test_a_hostname_that_two_resources_ask_for_is_told_until_one_lets_it_go() -> None:
+    hostnames = Hostnames()
+
+    def claim(name: str, *asked: str, namespace: str = "vision") -> list[str]:
+        spec = {"size": "8B", "gateway": {"parentRefs": [PARENT], "hostnames": [*asked]}}
+        return hostnames.claim(parse({"metadata": {"name": name, "namespace": namespace}, "spec": spec}))
+
+    assert claim("one", "a.example", "b.example") == []
+    assert claim("one", "a.example", "b.example") == [], "it is not in its own way"
+    (said,) = claim("two", "b.example", namespace="other")
+    assert said == (
+        "vision/one has hostname b.example at Gateway gateways/inference too, and one of the two gets all requests: "
+        "write other gateway.hostnames"
+    )
+    assert len(claim("one", "b.example")) == 1
+    assert claim("one", "a.example") == []
+    assert claim("two", "b.example", namespace="other") == []
+    assert claim("all") == []
+    assert "vision/all has every hostname" in claim("too")[0]
+    hostnames.forget(Key("vision", "all"))
+    assert claim("too") == []
+
+
+async def test_without_the_kind_everything_else_is_made_and_the_status_names_what_to_install() -> None:
+    world = World()
+    assert KNOWN.keys() == {kind.kind for kind in BUILT_IN_CHILDREN}
+    world.create(**ROUTED)
+    await world.reconcile()
+    world.serve()
+    await world.reconcile()
+    assert {child["kind"] for child in world.cluster.applied} == {"NetworkPolicy", "Service", "Deployment"}
+    assert world.condition("Stalled") == ("True", "GatewayUnavailable")
+    assert world.condition("Available")[0] == "True"
+    assert "install the CRDs of the Gateway API" in _message(world)
+
+
+async def test_what_gateways_answer_is_read_into_the_message_of_ready() -> None:
+    world = World({name: kind for name, kind in CHILDREN.items() if name != "InferencePool"})
+    world.create(**ROUTED)
+    await world.reconcile()
+    world.serve()
+    await world.reconcile()
+    silent = "Gateway gateways/inference has not answered: it does not exist, or its controller does not run"
+    assert _message(world) == f"1 of 1 replicas answer; {silent}"
+    assert world.condition("Ready") == ("True", "Ready")
+
+    accepted = {"parentRef": PARENT, "conditions": [{**ACCEPTED, "observedGeneration": 1}]}
+    world.cache.put(HTTP_ROUTE, world.cluster.edit("HTTPRoute", KEY, status={"parents": [accepted]}))
+    await world.reconcile()
+    assert _message(world) == "1 of 1 replicas answer"
+
+
+async def test_the_route_goes_with_its_section() -> None:
+    world = World(CHILDREN)
+    world.create(**ROUTED)
+    await world.reconcile()
+    assert ("HTTPRoute", KEY) in world.cluster.objects
+    world.edit()
+    await world.reconcile()
+    assert ("HTTPRoute", KEY) not in world.cluster.objects
+
+
+def _message(world: World) -> str:
+    found = condition_of(world.status, "Ready")
+    assert found is not None
+    return str(found["message"])
