@@ -111,9 +111,14 @@ def _applied(children: Children, observed: Observed, previous: Mapping[str, Any]
     Until it has been, the status confirms the record that is there; before there is a Deployment, the one to come.
     """
     wanted = {"revision": children.revision, RECORD_HASH: children.record_hash}
-    if observed.deployment is None or record_hash(observed.deployment) == children.record_hash:
+    if observed.deployment is None or _is_written(children, observed.deployment):
         return wanted
     return {name: previous[name] for name in wanted if name in previous}
+
+
+def _is_written(children: Children | None, deployment: Mapping[str, Any] | None) -> bool:
+    """Return whether a Deployment is made from what is desired, and not from an earlier spec, or by somebody else."""
+    return children is None or record_hash(deployment) == children.record_hash
 
 
 def _conditions(desired: Desired, observed: Observed, problem: Problem | None) -> list[Condition]:
@@ -162,8 +167,8 @@ def _ready(desired: Desired, observed: Observed, problem: Problem | None, found:
             "Ready", False, problem.reason if problem else "", problem.message if problem else ""
         )
     wanted = _wanted_replicas(resource)
-    ready = _settled_replicas(deployment)
-    if ready == wanted:
+    settled = _settled_replicas(deployment) if _is_written(desired.children, deployment) else None
+    if settled == wanted:
         if wanted == 0:
             wake = desired.children.wake if desired.children else None
             return at_zero(resource, wake, observed.scaled_object)

@@ -220,6 +220,7 @@ HARMLESS = {
         "engine.cacheMaxEntryCount",
         "engine.maxBatchSize",
         "engine.quantPolicy",
+        "engine.prefixCaching",
         "load",
         "gpu.resource",
         "gpu.product",
@@ -234,6 +235,11 @@ HARMLESS = {
         "engine.env[].valueFrom.resourceFieldRef",
         "model.source.image.pullPolicy",
         "model.source.persistentVolumeClaim.path",
+    ),
+    "what a Gateway of its own namespace does": (
+        "gateway.parentRefs[].sectionName",
+        "gateway.hostnames",
+        "gateway.balancing",
     ),
     "its own server": ("server.port", "server.modelName", "monitoring.podMonitor"),
     "amounts, which a ResourceQuota limits": (

@@ -136,13 +136,14 @@ SIZES = range(100_000, 262_001, 18_000)
 
 @pytest.mark.timeout(120)
 def test_a_pod_template_is_made_or_refused_by_its_size_and_never_by_the_api_server(
-    cluster: LocalCluster, namespace: str
+    cluster: LocalCluster, api: Api, namespace: str
 ) -> None:
     """Sizes up to the 256 KiB that the API server allows all annotations of a Deployment, which hold the template."""
     for size in SIZES:
         whole, rest = divmod(size, 4096)
         notes = {f"note-{number}": "n" * 4096 for number in range(whole)} | {"rest": "n" * rest}
-        apply(cluster, resource(f"notes-{size}", namespace, podTemplate={"annotations": notes}))
+        body = resource(f"notes-{size}", namespace, podTemplate={"annotations": notes})
+        api.request("POST", api.kinds["ivl"].path(namespace), body).granted()
 
     def reason(size: int) -> str | None:
         found = condition(get(cluster, "ivl", f"notes-{size}", namespace), "Ready").get("reason")

@@ -194,7 +194,7 @@ def test_two_measurements_in_one_namespace_leave_each_others_resources_alone(
 
     # What a killed run left is taken over by the next run of the same measurement.
     first.kill()
-    first.wait()
+    first.communicate(timeout=50)
     again = start("--sizes", "1B", "--ratios", "0.8")
     _, errors = again.communicate(timeout=50)
     assert again.returncode == 0, errors

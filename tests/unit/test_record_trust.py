@@ -182,10 +182,13 @@ async def test_a_record_that_was_there_before_the_resource_had_a_status_is_not_b
     served.cache.put(RESOURCE, served.cluster.edit("InternVLDeployment", KEY, status={}))
     applied = len(served.cluster.applied)
 
+    statuses = len(served.cluster.statuses)
     await served.reconcile()
 
     assert EVIL not in json.dumps(served.cluster.applied[applied:])
     assert EVIL not in json.dumps(template(served))
+    for status in served.cluster.statuses[statuses:]:
+        assert (condition_of(status, "Ready") or {})["status"] == "False", "their pods are not the model"
 
 
 async def test_the_status_of_an_earlier_operator_confirms_a_record_by_its_revision(served: World) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from time import thread_time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -70,3 +72,44 @@ def test_every_verb_that_reads_a_file_says_so(
     assert code == 2
     assert f"{file} is nested more than 100 levels deep" in err
     assert out == ""
+
+
+HEAD = "spec:\n  size: 8B\n"
+BOMBS = {
+    "of lists": "".join(f"  a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12)),
+    "of merges": "".join(f"  a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 9)}]}}\n" for n in range(1, 12)),
+}
+LONG = {
+    "a list": "".join(f"  - --flag-{number}\n" for number in range(600_000)),
+    "a text": "a: " + "a" * 10_000_000,
+    "documents": "---\n{}\n" * 400_000,
+}
+
+
+@pytest.mark.parametrize("text", LONG.values(), ids=LONG)
+def test_a_text_of_megabytes_is_refused_at_once(text: str) -> None:
+    begun = thread_time()
+    with pytest.raises(ValueError, match="split it"):
+        read_documents(text, "a file")
+    assert thread_time() - begun < 0.1
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, "{a: " * 100_000, '{"a": ' * 100_000], ids=["lists", "maps", "JSON"]
+)
+def test_nodes_that_are_nested_without_end_are_told_in_a_line(
+    internvl: Internvl, tmp_path: Path, text: str
+) -> None:
+    file = tmp_path / "nodes"
+    file.write_text(text)
+    code, _, errors = internvl("plan", "8B", "--nodes", str(file))
+    assert (code, "nested more than" in errors.splitlines()[-1]) == (2, True)
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_text_that_grows_when_it_is_read_is_read_or_refused_in_time(name: str) -> None:
+    first = "  a0: &a0 [a]\n" if name == "of lists" else "  a0: &a0 {a: 1, b: 2}\n"
+    begun = thread_time()
+    with suppress(ValueError):
+        read_documents(HEAD + first + BOMBS[name], "a file")
+    assert thread_time() - begun < 2

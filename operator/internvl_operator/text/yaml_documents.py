@@ -8,16 +8,26 @@ _MOST_LEVELS = 100
 """Levels of nesting: more than any kind of Kubernetes has, and few for any reader."""
 
 
-def read_documents(text: str, name: str) -> list[Any]:
+_MOST_CHARACTERS = 2 * 2**20
+"""Of a text that is read, in some 10 s; the API server keeps no object of so many."""
+
+_MOST_KEYS = 10_000
+"""Keys of one map, which merges of merges could make any number of."""
+
+
+def read_documents(text: str, name: str, most_characters: float = _MOST_CHARACTERS) -> list[Any]:
     """Return the documents of a YAML text.
 
     Args:
         text: of a file, with any number of documents.
         name: where it is from, for messages.
+        most_characters: of the text; a longer one is refused at once.
 
     Raises:
-        ValueError: it is not YAML, gives a key twice, or is nested more than 100 levels deep.
+        ValueError: it is not YAML, too long, gives a key twice, or is nested more than 100 levels deep.
     """
+    if len(text) > most_characters:
+        raise ValueError(f"{name} has {len(text)} characters, and {most_characters} are read: split it")
     try:
         documents = list(yaml.load_all(text, _Loader))
     except yaml.YAMLError as error:
@@ -55,6 +65,13 @@ class _Loader(yaml.SafeLoader):
                 seen.add(key.value)
         mapping: dict[Any, Any] = super().construct_mapping(node, deep)
         return mapping
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        super().flatten_mapping(node)
+        if len(node.value) > _MOST_KEYS:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"a map has more than {_MOST_KEYS} keys", node.start_mark
+            )
 
 
 _TOO_DEEP = f"{{}} is nested more than {_MOST_LEVELS} levels deep, as no kind of Kubernetes is"

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator, Mapping
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,10 @@ def read_nodes(path: str) -> list[Node]:
 def _documents(text: str, path: str) -> list[Any]:
     try:
         return [json.loads(text)]
-    except ValueError:
+    except (ValueError, RecursionError):
         from internvl_operator.text.yaml_documents import read_documents  # slow to import, and seldom needed
 
-        return read_documents(text, path)
+        return read_documents(text, path, inf)
 
 
 def _nodes_in(document: Any) -> Iterator[Node]:
