@@ -134,9 +134,10 @@ def test_the_adapter_serves_the_metric_that_the_autoscalers_ask_for() -> None:
 
 
 def test_no_reason_of_a_ready_model_is_an_alarm() -> None:
-    source = (ROOT / "operator" / "internvl_operator" / "status.py").read_text()
-    ready = sorted(Reason[name] for name in re.findall(r'Condition\("Ready", True, Reason\.(\w+)', source))
-    assert ready
+    package = ROOT / "operator" / "internvl_operator"
+    source = "".join((package / module).read_text() for module in ("status.py", "conditions.py"))
+    ready = sorted({Reason[name] for name in re.findall(r'Condition\("Ready", True, Reason\.(\w+)', source)})
+    assert len(ready) == 3
     for file in (RULES, CHART / "files" / "dashboards" / "operator.json"):
         assert f'reason!~"{"|".join(ready)}"' in file.read_text().replace("\\", "")
 

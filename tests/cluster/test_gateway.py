@@ -114,18 +114,6 @@ def test_a_pool_and_its_picker_are_made_and_removed_again(routed: LocalCluster, 
     assert get(routed, "deployment", "captions", namespace) is not None
 
 
-def test_a_picker_without_its_service_account_is_told_and_runs_once_there_is_one(
-    routed: LocalCluster, namespace: str
-) -> None:
-    apply(routed, resource("captions", namespace, gateway={**GATEWAY, "balancing": "InferencePool"}))
-    wait_ready(routed, "captions", namespace)
-    _says(routed, namespace, 'serviceaccount "internvl-endpoint-picker" not found')
-    _says(routed, namespace, "the administrator makes it with the chart's value endpointPicker.namespaces")
-
-    routed.kubectl("create", "serviceaccount", "internvl-endpoint-picker", "-n", namespace)
-    eventually(lambda: "picker" not in _message(routed, namespace), "the picker runs", timeout=60)
-
-
 def test_a_stranger_in_the_place_of_the_picker_is_left_alone(routed: LocalCluster, namespace: str) -> None:
     metadata = {"name": PICKER, "namespace": namespace}
     theirs = {"ports": [{"name": "theirs", "port": 4000}]}
@@ -141,7 +129,9 @@ def test_a_stranger_in_the_place_of_the_picker_is_left_alone(routed: LocalCluste
 def test_a_gateway_that_does_not_exist_is_named_until_it_accepts_the_route(
     routed: LocalCluster, namespace: str
 ) -> None:
-    apply(routed, resource("captions", namespace, gateway=GATEWAY))
+    # Resources of the other tests ask for the other hostname still.
+    gateway = {**GATEWAY, "hostnames": ["alone.example.com"]}
+    apply(routed, resource("captions", namespace, gateway=gateway))
     wait_ready(routed, "captions", namespace)
     _says(
         routed, namespace, "Gateway gateways/inference has not answered: it does not exist, or its controller"
@@ -164,7 +154,8 @@ def test_two_resources_with_one_hostname_are_told_of_each_other(routed: LocalClu
     wait_ready(routed, "captions", namespace)
     apply(routed, resource("other", namespace, gateway=gateway))
     _says(routed, namespace, f"{namespace}/captions has hostname twice.example.com at Gateway", "other")
-    # The first one is told at the next full list.
+    # The first one is told at its next reconcile.
+    routed.kubectl("label", "ivl/captions", "team=vision", "-n", namespace)
     _says(routed, namespace, f"{namespace}/other has hostname twice.example.com at Gateway")
 
 
