@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from internvl_operator.catalog.engines import SUPPORTED_VERSIONS
@@ -61,6 +62,12 @@ def _lacks(path: str, field: str, /, **present: object) -> WrongSpec:
         field=f"spec.{written}.{field}",
         breaks=(f"spec.{path}", f"required {field}"),
     )
+
+
+def _routed(wrong: WrongSpec) -> WrongSpec:
+    """The same with a Gateway, which every other field of ``gateway`` needs."""
+    gateway = {"parentRefs": [{"name": "inference"}], **wrong.spec["gateway"]}
+    return replace(wrong, spec={**wrong.spec, "gateway": gateway})
 
 
 def _wrong_amount(of: str, keyword: str, limit: object, amount: str) -> WrongSpec:
@@ -209,7 +216,7 @@ CONSTRAINTS: tuple[WrongSpec, ...] = (
     _wrong("load.requestsPerSecond", "maximum", 100000, 100001),
     _wrong("load.images", "minimum", 0, -1, requestsPerSecond=1),
     _wrong("load.images", "maximum", 64, 65, requestsPerSecond=1),
-    _wrong("load.imageSize", "maxLength", 11, "100000x100000", requestsPerSecond=1),
+    _wrong("load.imageSize", "maxLength", 11, "100000x10000", requestsPerSecond=1),
     _wrong("load.tiles", "minimum", 1, 0, requestsPerSecond=1),
     _wrong("load.tiles", "maximum", 13, 14, requestsPerSecond=1),
     _wrong("load.promptTokens", "minimum", 1, 0, requestsPerSecond=1),
@@ -245,10 +252,10 @@ CONSTRAINTS: tuple[WrongSpec, ...] = (
     _wrong("gateway.parentRefs[].namespace", "maxLength", 63, "n" * 64, name="inference"),
     _wrong("gateway.parentRefs[].sectionName", "pattern", DNS_NAME, "-", name="inference"),
     _wrong("gateway.parentRefs[].sectionName", "maxLength", 253, "s" * 254, name="inference"),
-    _wrong("gateway.hostnames", "maxItems", 16, [f"h{number}" for number in range(17)]),
-    _wrong("gateway.hostnames[]", "pattern", HOSTNAME, "https://captions.example.com"),
-    _wrong("gateway.hostnames[]", "maxLength", 253, "h" * 254),
-    _wrong("gateway.balancing", "enum", None, "LeastRequest"),
+    _routed(_wrong("gateway.hostnames", "maxItems", 16, [f"h{number}" for number in range(17)])),
+    _routed(_wrong("gateway.hostnames[]", "pattern", HOSTNAME, "https://captions.example.com")),
+    _routed(_wrong("gateway.hostnames[]", "maxLength", 253, "h" * 254)),
+    _routed(_wrong("gateway.balancing", "enum", None, "LeastRequest")),
     _wrong("networkPolicy.from", "maxItems", 32, _objects(33)),
     _wrong("networkPolicy.egress.to", "maxItems", 32, _objects(33), enabled=True),
     _wrong(f"{POD}.labels", "maxProperties", 32, _map(33)),
