@@ -40,7 +40,10 @@ def build(release: Release, name: str, directory: Path) -> Path:
     """
     workspace = directory / "module"
     workspace.mkdir(exist_ok=True)
-    go_mod = go_mod_for(release, Path(_downloaded(release, workspace)["GoMod"]).read_text())
+    module = _downloaded(release, workspace)
+    go_mod = go_mod_for(release, Path(module["GoMod"]).read_text())
+    if release.mended:
+        go_mod += f"replace {release.module} => {_mended(release, Path(module['Dir']), directory)}\n"
     (workspace / "go.mod").write_text(go_mod)
     if release.main:
         (workspace / "main.go").write_text(release.main)
@@ -53,6 +56,22 @@ def build(release: Release, name: str, directory: Path) -> Path:
     tags = f"-tags={release.build_tags}"
     _go(["build", *flags, tags, "-o", str(program), release.packages[name]], workspace, environment)
     return program
+
+
+def _mended(release: Release, sources: Path, directory: Path) -> Path:
+    """Return a copy of a module's sources in which the faults that a release lists are mended."""
+    copy = directory / "mended"
+    shutil.copytree(sources, copy, copy_function=shutil.copyfile, dirs_exist_ok=True)
+    for folder in (copy, *filter(Path.is_dir, copy.rglob("*"))):
+        folder.chmod(0o755)
+    for file, changes in release.mended.items():
+        text = (copy / file).read_text()
+        for wrong, right in changes.items():
+            if wrong not in text:
+                raise UnobtainableError(f"{release.module} {release.version} has no {wrong!r} in {file}")
+            text = text.replace(wrong, right, 1)
+        (copy / file).write_text(text)
+    return copy
 
 
 def _with_c_libraries(libraries: Sequence[str], root: Path) -> dict[str, str]:

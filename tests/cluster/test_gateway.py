@@ -94,7 +94,7 @@ def test_a_route_is_made_put_back_and_removed_with_its_section(routed: LocalClus
 
 
 def test_a_pool_and_its_picker_are_made_and_removed_again(routed: LocalCluster, namespace: str) -> None:
-    apply(routed, resource("captions", namespace, gateway={**GATEWAY, "balancing": "Auto"}))
+    apply(routed, resource("captions", namespace, gateway={**GATEWAY, "balancing": "InferencePool"}))
     wait_ready(routed, "captions", namespace)
     assert _backend(routed, namespace) == "InferencePool"
     pool = get(routed, "inferencepool", "captions", namespace)
@@ -118,7 +118,7 @@ def test_a_stranger_in_the_place_of_the_picker_is_left_alone(routed: LocalCluste
     metadata = {"name": PICKER, "namespace": namespace}
     theirs = {"ports": [{"name": "theirs", "port": 4000}]}
     apply(routed, {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": theirs})
-    apply(routed, resource("captions", namespace, gateway={**GATEWAY, "balancing": "Auto"}))
+    apply(routed, resource("captions", namespace, gateway={**GATEWAY, "balancing": "InferencePool"}))
     message = wait_stalled(routed, "captions", namespace, "NameConflict")
     assert f"a Service named {PICKER} exists and is not this resource's" in message
     found = get(routed, "service", PICKER, namespace)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ class Release:
         c_libraries: C libraries that the commands need, by their pkg-config names; none: no C compiler either.
         newer_modules: Modules, as ``path version``, that the build takes at a newer version than the release asks for.
         main: Source of a command of this project's own, whose package is ``.``; empty: the commands are the release's.
+        mended: File of the module -> text of it that is wrong -> what is built in its place.
     """
 
     version: str
@@ -41,6 +42,7 @@ class Release:
     c_libraries: tuple[str, ...] = ()
     newer_modules: tuple[str, ...] = ()
     main: str = ""
+    mended: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def number(self) -> str:
@@ -254,6 +256,16 @@ INFERENCE_EXTENSION = Release(
     module="sigs.k8s.io/gateway-api-inference-extension",
     packages={"endpoint-picker": "sigs.k8s.io/gateway-api-inference-extension/cmd/epp"},
     url="",
+    # The types of two plugins' data are compared by the addresses of two examples, which are never the same: what counts
+    # requests in flight and what reads the count cannot be configured together.
+    mended={
+        "pkg/epp/datalayer/data_graph.go": {
+            "import (": 'import (\n\t"reflect"',
+            "if producedData != consumedData {": (
+                "if reflect.TypeOf(producedData) != reflect.TypeOf(consumedData) {"
+            ),
+        }
+    },
 )
 CLUSTER = (ETCD, KUBERNETES, KWOK)
 NODE = (CONTAINERD, RUNC, CNI_PLUGINS)

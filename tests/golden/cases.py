@@ -41,7 +41,13 @@ def cases() -> dict[str, tuple[str, Spec]]:
                 "replicas": 2,
             },
             "image": at("model.source.image", {"reference": "registry.example.com/internvl2-8b:v1"}),
-            "gateway": at("gateway.parentRefs[]", {"name": "inference", "namespace": "gateways"}),
+            "gateway": at(
+                "gateway",
+                {
+                    "parentRefs": [{"name": "inference", "namespace": "gateways"}],
+                    "balancing": "InferencePool",
+                },
+            ),
             "mig": at("gpu.resource", "nvidia.com/mig-3g.40gb"),
             "scale-to-zero": {"size": "8B", "autoscaling": {"minReplicas": 0, "maxReplicas": 2}},
             "engine-0.5.3": at("engine.version", "0.5.3"),

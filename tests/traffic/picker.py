@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 from internvl_operator.api.parsing import parse
 from internvl_operator.api.platform_defaults import NO_DEFAULTS
 from internvl_operator.manifests.objects.gateway.endpoint_picker import endpoint_picker
-from internvl_operator.manifests.objects.gateway.inferencepool import PICKER_PORT
+from internvl_operator.manifests.objects.gateway.inferencepool import PICKER_PORT, inference_pool
 from tests.cluster.binaries import locate
+from tests.cluster.custom_resources import install_crds
+from tests.cluster.published_crds import INFERENCE_POOL, obtain
 from tests.cluster.waiting import apply
 from tests.traffic.replicas import NAME, NAMESPACE
 
 if TYPE_CHECKING:
+    from internvl_operator.api.v1alpha1 import InternVLDeployment
     from tests.cluster.control_plane import LocalCluster
     from tests.cluster.processes import Process
 
@@ -23,6 +26,7 @@ USER = "endpoint-picker"
 
 _PROGRAM = "endpoint-picker"
 _RBAC = "rbac.authorization.k8s.io"
+_INFERENCE = "inference.networking.k8s.io"
 
 
 def program() -> str:
@@ -31,7 +35,9 @@ def program() -> str:
 
 
 def grant(cluster: LocalCluster) -> None:
-    """Give the picker's user what the chart gives its ServiceAccount: to list and watch the pods of one namespace."""
+    """Make the model's InferencePool, and give the picker's user what the chart gives its ServiceAccount."""
+    install_crds(cluster, obtain(INFERENCE_POOL))
+    apply(cluster, inference_pool(_resource("Auto")))
     metadata = {"name": USER, "namespace": NAMESPACE}
     apply(
         cluster,
@@ -39,7 +45,10 @@ def grant(cluster: LocalCluster) -> None:
             "apiVersion": f"{_RBAC}/v1",
             "kind": "Role",
             "metadata": metadata,
-            "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "watch"]}],
+            "rules": [
+                {"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "watch"]},
+                {"apiGroups": [_INFERENCE], "resources": ["inferencepools"], "verbs": ["list", "watch"]},
+            ],
         },
         {
             "apiVersion": f"{_RBAC}/v1",
@@ -61,21 +70,23 @@ def start(cluster: LocalCluster, *, prefix_caching: str = "Auto") -> Process:
     environment = {
         **os.environ,
         "KUBECONFIG": str(cluster.kubeconfig(USER)),
-        "NAMESPACE": NAMESPACE,
-        "POD_NAME": f"{NAME}-picker-5d4f8-abcde",
     }
     command = [program(), *_arguments(prefix_caching), "--metrics-port=0"]
     return cluster.spawn("endpoint-picker", command, environment, _is_open)
 
 
-def _arguments(prefix_caching: str) -> list[str]:
+def _resource(prefix_caching: str) -> InternVLDeployment:
     spec: dict[str, Any] = {
         "size": "8B",
         "engine": {"prefixCaching": prefix_caching},
-        "gateway": {"parentRefs": [{"name": "inference"}]},
+        "gateway": {"parentRefs": [{"name": "inference"}], "balancing": "InferencePool"},
     }
-    resource = parse({"metadata": {"name": NAME, "namespace": NAMESPACE}, "spec": spec})
-    (container,) = endpoint_picker(resource, NO_DEFAULTS)["spec"]["template"]["spec"]["containers"]
+    return parse({"metadata": {"name": NAME, "namespace": NAMESPACE}, "spec": spec})
+
+
+def _arguments(prefix_caching: str) -> list[str]:
+    manifest = endpoint_picker(_resource(prefix_caching), NO_DEFAULTS)
+    (container,) = manifest["spec"]["template"]["spec"]["containers"]
     arguments: list[str] = container["args"]
     return arguments
 

@@ -83,7 +83,6 @@ class Replicas:
     def _command(self, address: str) -> list[str]:
         command = [str(_STUB / "lmdeploy"), "serve", "api_server", str(self._model), "--trust-remote-code"]
         command += [
-            "--enable-metrics",
             "--server-name",
             address,
             "--server-port",

@@ -105,7 +105,7 @@ def test_a_right_spec_is_planned_and_rendered(right: RightSpec) -> None:
         absent.add("PodMonitor")
     if "parentRefs" not in spec.get("gateway", {}):
         absent.add("HTTPRoute")
-    if "HTTPRoute" in absent or spec["gateway"].get("balancing") == "Service" or _has_tls(spec):
+    if spec.get("gateway", {}).get("balancing") != "InferencePool":
         absent.add("InferencePool")
     assert [kind for kind in kinds if kind not in PICKERS] == [
         kind for kind in CHILDREN if kind not in absent and kind not in PICKERS
@@ -118,10 +118,6 @@ def test_a_right_spec_is_planned_and_rendered(right: RightSpec) -> None:
 
 PICKERS = ("NetworkPolicy", "Service", "Deployment")
 """The kinds that an endpoint picker is made of, of which the model has one each."""
-
-
-def _has_tls(spec: Spec) -> bool:
-    return "tlsSecretRef" in spec.get("server", {})
 
 
 def _has_no_metrics(spec: Spec) -> bool:

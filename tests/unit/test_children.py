@@ -19,10 +19,14 @@ EVERY: dict[str, object] = {
     "size": "8B",
     "replicas": 2,
     "autoscaling": {"maxReplicas": 4},
-    "gateway": {"parentRefs": [{"name": "inference", "namespace": "gateways"}]},
+    "gateway": {"parentRefs": [{"name": "inference", "namespace": "gateways"}], "balancing": "InferencePool"},
     "model": {"cache": {"size": "100Gi", "storageClassName": "shared", "accessMode": "ReadWriteMany"}},
 }
-SLEEPING = {**EVERY, "autoscaling": {"minReplicas": 0, "maxReplicas": 4}}
+SLEEPING = {
+    **EVERY,
+    "autoscaling": {"minReplicas": 0, "maxReplicas": 4},
+    "gateway": {"parentRefs": [{"name": "inference"}]},
+}
 
 
 def test_a_spec_can_ask_for_every_kind_and_each_manifest_is_of_the_kind_in_its_row() -> None:

@@ -19,19 +19,15 @@ from tests.unit.world import KEY, World
 
 PICKER = Key(KEY.namespace, "captions-picker")
 PARENT = {"name": "inference", "namespace": "gateways"}
-GATEWAY: dict[str, Any] = {"parentRefs": [PARENT], "hostnames": ["captions.example.com"]}
+GATEWAY_ALONE: dict[str, Any] = {"parentRefs": [PARENT], "hostnames": ["captions.example.com"]}
+GATEWAY: dict[str, Any] = {**GATEWAY_ALONE, "balancing": "InferencePool"}
 ROUTED: dict[str, Any] = {"gateway": GATEWAY}
 WITHOUT_POOLS = {name: kind for name, kind in CHILDREN.items() if name != "InferencePool"}
 
 
-async def test_a_pool_that_is_not_served_is_done_without_or_asked_for_by_name() -> None:
+async def test_a_pool_that_is_not_served_is_said_and_the_route_goes_to_the_service() -> None:
     world = World(WITHOUT_POOLS)
     world.create(**ROUTED)
-    await world.reconcile()
-    assert world.condition("Stalled") == ("False", "NotStalled")
-    assert _backend(world) == "Service"
-
-    world.edit(gateway={**GATEWAY, "balancing": "InferencePool"})
     await world.reconcile()
     assert world.condition("Stalled") == ("True", "GatewayUnavailable")
     assert "install the CRDs of the Gateway API's inference extension" in _message(world)
@@ -43,10 +39,11 @@ async def test_a_pool_that_is_not_served_is_done_without_or_asked_for_by_name() 
     [
         (ROUTED, "InferencePool"),
         ({"gateway": {**GATEWAY, "balancing": "Service"}}, "Service"),
-        ({**ROUTED, "server": {"tlsSecretRef": {"name": "tls"}}}, "Service"),
+        ({"gateway": {**GATEWAY, "balancing": "Auto"}}, "Service"),
+        ({"gateway": GATEWAY_ALONE}, "Service"),
     ],
 )
-async def test_the_route_goes_to_the_pool_where_it_can(spec: dict[str, Any], backend: str) -> None:
+async def test_the_route_goes_to_the_pool_where_it_is_asked_for(spec: dict[str, Any], backend: str) -> None:
     world = World(CHILDREN)
     world.create(**spec)
     await world.reconcile()

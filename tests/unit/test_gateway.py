@@ -32,14 +32,16 @@ def test_only_the_api_is_routed_and_only_where_a_gateway_is_named() -> None:
 
 def test_a_gateway_of_another_namespace_may_reach_the_server_and_the_picker() -> None:
     parents = [PARENT, {**PARENT, "sectionName": "https"}]
-    policies = _of_kind("NetworkPolicy", gateway={"parentRefs": parents})
+    policies = _of_kind("NetworkPolicy", gateway={"parentRefs": parents, "balancing": "InferencePool"})
     assert [policy["metadata"]["name"] for policy in policies] == ["captions", "captions-picker"]
     for policy in policies:
         assert policy["spec"]["ingress"][0]["from"] == [
             {"podSelector": {}},
             {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "gateways"}}},
         ]
-    for policy in _of_kind("NetworkPolicy", gateway={"parentRefs": [{"name": "inference"}]}):
+    for policy in _of_kind(
+        "NetworkPolicy", gateway={"parentRefs": [{"name": "inference"}], "balancing": "InferencePool"}
+    ):
         assert policy["spec"]["ingress"][0]["from"] == [{"podSelector": {}}]
 
 

@@ -17,11 +17,15 @@ EVERY_CHILD: dict[str, Any] = {
     "replicas": 2,
     "autoscaling": {"minReplicas": 2, "maxReplicas": 3},
     "model": {"cache": {"size": "100Gi", "accessMode": "ReadWriteMany"}},
-    "gateway": {"parentRefs": [{"name": "inference"}]},
+    "gateway": {"parentRefs": [{"name": "inference"}], "balancing": "InferencePool"},
 }
 """A spec that asks for a child of every kind, but for those that let a model have 0 replicas."""
 
-SLEEPING: dict[str, Any] = {**EVERY_CHILD, "autoscaling": {"minReplicas": 0, "maxReplicas": 3}}
+SLEEPING: dict[str, Any] = {
+    **EVERY_CHILD,
+    "autoscaling": {"minReplicas": 0, "maxReplicas": 3},
+    "gateway": {"parentRefs": [{"name": "inference"}]},
+}
 """A spec that lets a model have 0 replicas: what scales and what balances in another way is left out."""
 
 

@@ -31,9 +31,8 @@ class Gateway(ApiModel):
     hostnames: Annotated[list[Hostname], Field(max_length=16)] = []
     """Hostnames of the requests that are for this model. Default: all that the listeners have."""
     balancing: Literal["Auto", "InferencePool", "Service"] = "Auto"
-    """InferencePool counts the requests of each replica and picks the one with the least work; Service spreads
-    connections; Auto is InferencePool where the cluster knows that kind and the server speaks plain HTTP.
-    Default: Auto."""
+    """Service leaves the replicas to the Gateway's own balancing; InferencePool asks an endpoint picker, of which no
+    published image works yet (platformDefaults.endpointPicker.image names another); Auto is Service. Default: Auto."""
 
     rules = (
         Rule(

@@ -86,6 +86,8 @@ _POD_TEMPLATE: Spec = {
 
 _HUB = {"endpoint": "https://hub.example.com/mirror", "tokenSecretRef": {"name": "hub", "key": "token"}}
 
+_POOLED = {"parentRefs": [{"name": "inference"}], "balancing": "InferencePool"}
+
 RICH: Spec = {
     "size": "8B",
     "quantization": "None",
@@ -266,13 +268,10 @@ RIGHT: tuple[RightSpec, ...] = (
         "a gateway before a server that speaks TLS",
         {**at("gateway.parentRefs[].name", "inference"), "server": {"tlsSecretRef": {"name": "tls"}}},
     ),
+    RightSpec("a gateway that picks replicas", at("gateway", _POOLED)),
     RightSpec(
         "a gateway that picks replicas by what they have cached",
-        {**at("gateway.parentRefs[].name", "inference"), "engine": {"prefixCaching": "Enabled"}},
-    ),
-    RightSpec(
-        "a Service behind a gateway",
-        at("gateway", {"parentRefs": [{"name": "inference"}], "balancing": "Service"}),
+        {**at("gateway", _POOLED), "engine": {"prefixCaching": "Enabled"}},
     ),
     RightSpec("a pod template", at("podTemplate", _POD_TEMPLATE)),
     RightSpec(

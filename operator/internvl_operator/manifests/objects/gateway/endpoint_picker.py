@@ -13,7 +13,7 @@ import yaml
 from internvl_operator.api.platform_defaults import PlatformDefaults
 from internvl_operator.api.pod_template import PodTemplate
 from internvl_operator.api.v1alpha1 import InternVLDeployment
-from internvl_operator.manifests.labels import child_labels, picker_name, picker_selector, selector
+from internvl_operator.manifests.labels import child_labels, picker_name, picker_selector
 from internvl_operator.manifests.objects.gateway.inferencepool import PICKER_PORT
 from internvl_operator.manifests.objects.networkpolicy import gateway_peers
 from internvl_operator.manifests.objects.security_context import (
@@ -23,10 +23,12 @@ from internvl_operator.manifests.objects.security_context import (
 from internvl_operator.manifests.template import KubernetesObject, render
 
 SERVICE_ACCOUNT = "internvl-endpoint-picker"
-"""May list and watch the pods of its namespace, and nothing else. An administrator makes it (the chart's value
-``endpointPicker.namespaces``): the operator has no right to grant rights."""
+"""May list and watch pods, InferencePools and the extension's further kinds in its namespace, and nothing else. An
+administrator makes it (the chart's value ``endpointPicker.namespaces``): the operator has no right to grant rights."""
 
 HEALTH_PORT = 9003
+_NO_METRICS = "endpoint-notification-source"
+"""A source of data that scrapes nothing: without any source the picker does not start."""
 _PREFIX_CACHING_FLAG = "--enable-prefix-caching"
 
 _MOST_LOAD = 1e12
@@ -77,12 +79,12 @@ def picker_network_policy(resource: InternVLDeployment) -> KubernetesObject:
 def picker_arguments(resource: InternVLDeployment) -> list[str]:
     """Return the arguments of the endpoint picker.
 
-    It finds the replicas by their label, and not by the InferencePool, so that it needs rights on pods alone.
+    It reads the replicas' labels and port from the InferencePool of the resource's name: release 1.5.0 starts with
+    ``--endpoint-selector`` only where there is a name of a pool too, and refuses both together.
     """
-    labels = ",".join(f"{key}={value}" for key, value in selector(resource.metadata.name).items())
     return [
-        f"--endpoint-selector={labels}",
-        f"--endpoint-target-ports={resource.spec.server.port}",
+        f"--pool-name={resource.metadata.name}",
+        f"--pool-namespace={resource.metadata.namespace}",
         f"--grpc-port={PICKER_PORT}",
         f"--grpc-health-port={HEALTH_PORT}",
         # Each of the three would need further rights, or open a port that nobody asks for.
@@ -107,6 +109,7 @@ def picker_config(*, has_affinity: bool) -> str:
     """
     plugins: list[dict[str, Any]] = [
         {"type": "inflight-load-producer"},
+        {"type": _NO_METRICS},
         {"type": "token-load-scorer", "parameters": {"queueThresholdTokens": int(_MOST_LOAD)}},
         {"type": "concurrency-detector", "parameters": {"maxConcurrency": 100000}},
     ]
@@ -125,8 +128,7 @@ def picker_config(*, has_affinity: bool) -> str:
         "plugins": plugins,
         "schedulingProfiles": [{"name": "default", "plugins": scorers}],
         "saturationDetector": {"pluginRef": "concurrency-detector"},
-        # No source: nothing is scraped.
-        "dataLayer": {"sources": []},
+        "dataLayer": {"sources": [{"pluginRef": _NO_METRICS, "extractors": []}]},
     }
     return yaml.safe_dump(config, sort_keys=False)
 

@@ -31,7 +31,7 @@ def has_pool(resource: InternVLDeployment, served: Container[str]) -> bool:
     gateway = resource.spec.gateway
     return (
         gateway.is_given
-        and gateway.balancing != "Service"
+        and gateway.balancing == POOL_KIND
         # An InferencePool knows no TLS to the replicas.
         and resource.spec.server.tls_secret_ref is None
         # Nor does it wake anybody.
