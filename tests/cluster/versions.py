@@ -256,8 +256,8 @@ INFERENCE_EXTENSION = Release(
     module="sigs.k8s.io/gateway-api-inference-extension",
     packages={"endpoint-picker": "sigs.k8s.io/gateway-api-inference-extension/cmd/epp"},
     url="",
-    # The types of two plugins' data are compared by the addresses of two examples, which are never the same: what counts
-    # requests in flight and what reads the count cannot be configured together.
+    # The types of two plugins' data are compared by the addresses of two examples, which are never the same: what
+    # counts requests in flight and what reads the count cannot be configured together.
     mended={
         "pkg/epp/datalayer/data_graph.go": {
             "import (": 'import (\n\t"reflect"',
