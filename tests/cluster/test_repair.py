@@ -45,7 +45,9 @@ def operated(cluster: LocalCluster) -> Iterator[LocalCluster]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_someone_deletes_is_back_at_once(operated: LocalCluster, namespace: str, kind: str) -> None:
     scaled = {"minReplicas": 0 if kind in KEDA else 2, "maxReplicas": 3}
-    apply(operated, resource("back", namespace, replicas=2, autoscaling=scaled, gateway=GATEWAY))
+    # A pool leads past what wakes a model.
+    gateway = GATEWAY if kind in KEDA else {**GATEWAY, "balancing": "InferencePool"}
+    apply(operated, resource("back", namespace, replicas=2, autoscaling=scaled, gateway=gateway))
     wait_ready(operated, "back", namespace)
     before = _uid(operated, kind, namespace)
     assert before is not None
