@@ -123,7 +123,8 @@ def test_replicas_are_picked_by_what_they_have_cached_exactly_where_prefixes_are
 @pytest.mark.parametrize("server", [{}, {"apiKeySecretRef": {"name": "keys", "key": "key"}}])
 def test_the_picker_scrapes_nothing_and_needs_no_api_key(server: dict[str, Any]) -> None:
     _, picker = _of_kind("Deployment", server=server)
-    assert _config(picker)["dataLayer"] == {"sources": []}
+    (source,) = _config(picker)["dataLayer"]["sources"]
+    assert source == {"pluginRef": "endpoint-notification-source", "extractors": []}
     assert not any("metrics" in plugin["type"] for plugin in _config(picker)["plugins"])
     assert "secret" not in str(picker).lower()
 

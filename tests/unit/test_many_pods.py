@@ -58,7 +58,8 @@ async def seconds(make: Callable[[int], KubernetesObject], number: int) -> float
 async def test_many_pods_are_looked_at_in_time_in_proportion(
     make: Callable[[int], KubernetesObject],
 ) -> None:
-    few, many = await seconds(make, FEW), await seconds(make, MANY)
+    # The least of three: other work of the machine costs caches, and never saves time.
+    few, many = [min([await seconds(make, count) for _ in range(3)]) for count in (FEW, MANY)]
     # Linear work takes four times as long, quadratic work sixteen times.
     assert many < 8 * few + SLACK_SECONDS
     assert many < MOST_SECONDS_PER_POD * MANY
