@@ -1,6 +1,7 @@
 """The informer: reports every object of some kinds to an observer, when it exists, changes or is deleted.
 
-Kopf lists and watches. ``tests/unit/test_informer.py`` tests what the informer uses of Kopf without Kopf's promise.
+Kopf lists and watches. ``tests/unit/runtime/test_informer.py`` tests what the informer uses of Kopf without Kopf's
+promise.
 
 Why: docs/design/001-kopf-as-informer.md
 """

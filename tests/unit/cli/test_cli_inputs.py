@@ -17,7 +17,7 @@ from tests.cluster.specs.table import resource
 if TYPE_CHECKING:
     from tests.conftest import Internvl
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = Path(__file__).parents[3] / "examples"
 
 
 @pytest.fixture

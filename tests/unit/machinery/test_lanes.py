@@ -103,7 +103,7 @@ def test_each_process_runs_whole_modules_and_what_measures_runs_alone_and_last(t
         cwd=tmp_path,
         env={
             **{name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
-            "PYTHONPATH": str(Path(__file__).parents[2]),
+            "PYTHONPATH": str(Path(__file__).parents[3]),
         },
         capture_output=True,
         text=True,

@@ -12,7 +12,7 @@ from internvl_operator.planner.plan import make_plan
 from internvl_operator.planner.request import request_of
 from tests.cluster.platforms import PLATFORMS, Platform, platform_node
 from tests.cluster.specs.table import resource
-from tests.unit.test_pins import landing
+from tests.unit.nodes.test_pins import landing
 
 CPU = platform_node("cpu", Platform({}, {}, ()), offers=False)
 

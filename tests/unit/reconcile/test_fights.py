@@ -10,7 +10,7 @@ import pytest
 from internvl_operator.kube.kinds import CHILDREN
 from internvl_operator.kube.objects import condition_of
 from internvl_operator.kube.port import Key, Kind
-from tests.unit.test_ownership import asking_for
+from tests.unit.reconcile.test_ownership import asking_for
 from tests.unit.world import KEY, World
 
 EDITOR = {

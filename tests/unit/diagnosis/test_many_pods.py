@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.unit.planner.test_growth import SLACK_SECONDS
 from tests.unit.pods import serving, unscheduled
-from tests.unit.test_growth import SLACK_SECONDS
 from tests.unit.world import World
 
 if TYPE_CHECKING:

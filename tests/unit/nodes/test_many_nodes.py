@@ -13,7 +13,7 @@ from internvl_operator.planner.plan import make_plan
 from internvl_operator.planner.request import request_of
 from tests.cluster.simulated_nodes import gpu_node
 from tests.cluster.specs.table import resource
-from tests.unit.test_growth import MOST_SECONDS, SLACK_SECONDS, seconds
+from tests.unit.planner.test_growth import MOST_SECONDS, SLACK_SECONDS, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable

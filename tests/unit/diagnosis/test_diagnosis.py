@@ -36,7 +36,7 @@ def test_the_reason_is_found_and_says_the_next_step(case: Case) -> None:
 
 
 def measured_endings() -> list[dict[str, str]]:
-    file = Path(__file__).parents[1] / "measurements" / "endings-h200-lmdeploy-0.18.0.csv"
+    file = Path(__file__).parents[2] / "measurements" / "endings-h200-lmdeploy-0.18.0.csv"
     with file.open(newline="") as lines:
         return list(csv.DictReader(lines))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 OPERATOR = ROOT / "operator" / "internvl_operator"
 RULES = ROOT / "charts" / "internvl-operator" / "files" / "rules.yaml"
 VARIABLE = re.compile(r"\bINTERNVL_[A-Z_]*[A-Z]\b")

@@ -16,7 +16,7 @@ import pytest
 from internvl_operator.init_container.fetch_model import is_complete, remove_leftovers
 from tests.cluster.waiting import eventually
 from tests.unit.fake_hub import COMMIT, REPOSITORY, FakeHub
-from tests.unit.test_fetch_model import FIRST, SCRIPT, SECOND, safetensors
+from tests.unit.init_container.test_fetch_model import FIRST, SCRIPT, SECOND, safetensors
 
 CHUNK = 10_000_000
 """About what huggingface_hub has to receive before it writes: a broken download goes on from a multiple of it."""

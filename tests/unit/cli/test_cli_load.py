@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Plan = Callable[..., tuple[int, dict[str, Any]]]
 
-GUIDE = Path(__file__).parents[2] / "docs" / "user" / "load.md"
+GUIDE = Path(__file__).parents[3] / "docs" / "user" / "load.md"
 
 
 @pytest.fixture

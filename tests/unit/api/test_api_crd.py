@@ -14,7 +14,7 @@ from internvl_operator.cli import crd_command as command
 from tests.cluster.specs.kubernetes import KUBERNETES_PATHS
 from tests.cluster.specs.schema import nodes, resource_schema
 
-COMMITTED = Path(__file__).parents[2] / "crds" / "internvl.dev_internvldeployments.yaml"
+COMMITTED = Path(__file__).parents[3] / "crds" / "internvl.dev_internvldeployments.yaml"
 CRD = custom_resource_definition()
 SCHEMAS = dict(nodes(resource_schema(CRD), ""))
 FIELDS = [
