@@ -6,10 +6,10 @@ from typing import Any
 
 from internvl_operator.catalog.models import IMAGE_TOKENS_PER_TILE
 
-from .errors import PromptError
+from ..http.errors import PromptError
+from ..model import ServedModel
 from .image_size import UnreadableImageError, image_size
 from .images import ImageLoader
-from .model import ServedModel
 from .tiles import max_tiles_for, tile_count
 
 

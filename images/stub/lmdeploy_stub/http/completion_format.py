@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .answer import Answer
+from ..answer import Answer
 
 _Json = dict[str, Any]
 

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 from internvl_operator.catalog.engine import Engine
 
-from .command_line import Arguments
-from .generation import Generator
-from .images import ImageLoader
+from ..command_line import Arguments
+from ..generation import Generator
+from ..model import ServedModel
+from ..prompt.images import ImageLoader
+from ..release import Behaviour
+from ..settings import Settings
 from .metrics import Metrics
-from .model import ServedModel
-from .release import Behaviour
-from .settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

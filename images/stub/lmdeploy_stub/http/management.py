@@ -7,9 +7,9 @@ import time
 
 from aiohttp import web
 
+from ..settings import Failure
 from .context import Context
 from .errors import RequestError, invalid_request
-from .settings import Failure
 
 
 class Management:

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
 from internvl_operator.catalog.hardware.image_variants import Release
 
-from .load import Load
+from ..load import Load
 
 _NEVER: Release = (sys.maxsize,)
 

@@ -5,19 +5,19 @@ from pathlib import Path
 
 from aiohttp import web
 
-from .command_line import Arguments
+from ..command_line import Arguments
+from ..generation import Generator
+from ..load import Load
+from ..model import served_model
+from ..prompt.images import ImageLoader
+from ..release import behaviour_of
+from ..settings import Settings
 from .completions import Completions
 from .context import Context
-from .generation import Generator
 from .guards import guards
-from .images import ImageLoader
-from .load import Load
 from .management import Management
 from .metrics import Metrics
-from .model import served_model
-from .release import behaviour_of
 from .routes import routes_of
-from .settings import Settings
 
 _DEFAULT_BATCH = 128
 _MAX_BODY_BYTES = 1 << 30

@@ -10,11 +10,11 @@ from typing import Any
 
 from aiohttp import web
 
-from .answer import Answer, answer_to
+from ..answer import Answer, answer_to
+from ..prompt.prompt import Prompt, prompt_of
 from .completion_format import CHAT, TEXT, Format, Identity, usage_of
 from .context import Context
 from .errors import PromptError, PromptTooLongError, RequestError, invalid_request
-from .prompt import Prompt, prompt_of
 
 
 class Completions:

@@ -12,7 +12,7 @@ from urllib.request import url2pathname
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
-from .errors import PromptError
+from ..http.errors import PromptError
 
 _MAX_REDIRECTS = 3
 

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from .release import Behaviour
+from ..release import Behaviour
 
 _TYPES = {401: "authentication_error", 404: "not_found_error", 500: "server_error", 503: "server_error"}
 
