@@ -43,7 +43,7 @@ def build(release: Release, name: str, directory: Path) -> Path:
     module = _downloaded(release, workspace)
     go_mod = go_mod_for(release, Path(module["GoMod"]).read_text())
     if release.mended or release.left_out:
-        go_mod += f"replace {release.module} => {_mended(release, Path(module['Dir']), directory)}\n"
+        go_mod += f"replace {release.module} => {mended_sources(release, Path(module['Dir']), directory)}\n"
     (workspace / "go.mod").write_text(go_mod)
     if release.main:
         (workspace / "main.go").write_text(release.main)
@@ -58,7 +58,7 @@ def build(release: Release, name: str, directory: Path) -> Path:
     return program
 
 
-def _mended(release: Release, sources: Path, directory: Path) -> Path:
+def mended_sources(release: Release, sources: Path, directory: Path) -> Path:
     """Return a copy of a module's sources, less what a release leaves out, and with the faults mended that it lists."""
     copy = directory / "mended"
     shutil.copytree(sources, copy, copy_function=shutil.copyfile, dirs_exist_ok=True)

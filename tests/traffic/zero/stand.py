@@ -15,7 +15,7 @@ import yaml
 from tests.cluster.control_plane import LocalCluster
 from tests.cluster.custom_resources import install_crds
 from tests.cluster.operators.operator_process import grant_rights, resource, spawn_operator
-from tests.cluster.operators.operator_version import Patch, built
+from tests.cluster.operators.operator_version import Patch, patched
 from tests.cluster.processes import Process
 from tests.cluster.waiting import Object, apply, condition, create_namespace, eventually, get
 from tests.node.kube_proxy import start_kube_proxy
@@ -154,9 +154,7 @@ def stand() -> Iterator[Stand]:
 
 
 def _versions(scratch: Path) -> tuple[Path, Path]:
-    (scratch / "hasty").mkdir()
-    (scratch / "newer").mkdir()
-    return built(scratch / "hasty", *HURRY), built(scratch / "newer", *HURRY, *NEWER)
+    return patched(scratch / "present", *HURRY), patched(scratch / "newer", *HURRY, *NEWER)
 
 
 def _operator(cluster: LocalCluster, name: str, version: Path, platform: Path) -> Process:
