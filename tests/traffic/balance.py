@@ -28,12 +28,14 @@ class Arm:
     """One way of balancing under the same requests.
 
     Attributes:
+        key: for ``--only``.
         name: for the table.
         way: of Envoy's listeners.
         has_api_key: whether the replicas ask for a key.
         disturbance: what is done to the picker meanwhile, before a replica is replaced: ``roll`` or ``kill``.
     """
 
+    key: str
     name: str
     way: str
     has_api_key: bool = False
@@ -41,12 +43,12 @@ class Arm:
 
 
 ARMS = (
-    Arm("endpoint picker", "picker"),
-    Arm("endpoint picker, API key", "picker", has_api_key=True),
-    Arm("endpoint picker and a replica rolled", "picker", has_api_key=True, disturbance="roll"),
-    Arm("endpoint picker killed, replica rolled", "picker", has_api_key=True, disturbance="kill"),
-    Arm("Envoy LEAST_REQUEST", "least-request"),
-    Arm("plain Service", "service"),
+    Arm("picker", "endpoint picker", "picker"),
+    Arm("api-key", "endpoint picker, API key", "picker", has_api_key=True),
+    Arm("rolled", "endpoint picker and a replica rolled", "picker", has_api_key=True, disturbance="roll"),
+    Arm("killed", "endpoint picker killed, replica rolled", "picker", has_api_key=True, disturbance="kill"),
+    Arm("least-request", "Envoy LEAST_REQUEST", "least-request"),
+    Arm("service", "plain Service", "service"),
 )
 
 
@@ -68,8 +70,11 @@ def main(arguments: list[str]) -> int:
     """Run all arms one after the other; return 1 if a request was lost through a picker that was not killed."""
     parser = argparse.ArgumentParser(prog="python -m tests.traffic balance", description=__doc__)
     parser.add_argument("--seconds", type=float, default=180.0, help="of each of the six runs (180)")
+    keys = [arm.key for arm in ARMS]
+    parser.add_argument("--only", choices=keys, action="append", help="one of the runs; again for another")
     options = parser.parse_args(arguments)
-    results = [asyncio.run(_run(arm, options.seconds)) for arm in ARMS]
+    wanted = options.only or keys
+    results = [asyncio.run(_run(arm, options.seconds)) for arm in ARMS if arm.key in wanted]
     print("\n".join(_table(results)))
     print("\n".join(_metrics(results)))
     return 1 if _lost(results) else 0
@@ -152,18 +157,16 @@ def _table(results: list[Result]) -> list[str]:
 
 
 def _metrics(results: list[Result]) -> list[str]:
-    by_name = {result.arm.name: result for result in results}
-    picker, with_key, _, killed, least, service = (by_name[arm.name] for arm in ARMS)
-    slowest = service.outcomes.ttft(0.95)
-    values = {
-        "balance_ratio": picker.ratio,
-        "balance_ratio_with_api_key": with_key.ratio,
-        "balance_ratio_least_request": least.ratio,
-        "balance_ratio_service": service.ratio,
-        "ttft_p95_ratio": picker.outcomes.ttft(0.95) / slowest,
-        "ttft_p95_ratio_with_api_key": with_key.outcomes.ttft(0.95) / slowest,
-        "ttft_p95_ratio_least_request": least.outcomes.ttft(0.95) / slowest,
-    }
-    lines = [f"METRIC {name}={value:.3f}" for name, value in values.items()]
-    lost = {"lost_requests": _lost(results), "lost_with_a_killed_picker": len(killed.outcomes.failures)}
-    return [*lines, *(f"METRIC {name}={number}" for name, number in lost.items())]
+    """Return the lines of metrics: those of the runs that were done, and what they are beside the plain Service."""
+    lines = [f"METRIC balance_ratio{_suffix(result.arm)}={result.ratio:.3f}" for result in results]
+    services = [result.outcomes.ttft(0.95) for result in results if result.arm.key == "service"]
+    for result in results if services else ():
+        ratio = result.outcomes.ttft(0.95) / services[0]
+        lines.append(f"METRIC ttft_p95_ratio{_suffix(result.arm)}={ratio:.3f}")
+    killed = [result for result in results if result.arm.disturbance == "kill"]
+    lines += [f"METRIC lost_with_a_killed_picker={len(result.outcomes.failures)}" for result in killed]
+    return [*lines, f"METRIC lost_requests={_lost(results)}"]
+
+
+def _suffix(arm: Arm) -> str:
+    return "" if arm.key == "picker" else f"_{arm.key.replace('-', '_')}"

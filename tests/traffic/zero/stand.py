@@ -26,9 +26,9 @@ from tests.traffic.zero.kubelet import NODE, Kubelet
 NAME = "captions"
 NAMESPACE = "vision"
 HOST = f"{NAME}.{NAMESPACE}"
-LOAD_SECONDS = 3.0
+LOAD_SECONDS = 2.0
 HOLD_SECONDS = 30
-COOLDOWN_SECONDS = 2
+COOLDOWN_SECONDS = 1
 
 HURRY = (
     Patch("manifests/templates/scaledobject.yaml.j2", "pollingInterval: 15", "pollingInterval: 1"),
