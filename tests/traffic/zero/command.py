@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 
 from tests.traffic.zero.stand import stand
 from tests.traffic.zero.steps import STEPS
@@ -14,6 +16,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--only", choices=list(STEPS), action="append", help="a step; again for another")
     parser.add_argument("--rounds", type=int, default=200, help="of the step 'stopping' (200)")
     options = parser.parse_args(arguments)
+    if sys.platform != "linux" or os.geteuid() != 0:
+        parser.error("it makes a network of its own, for which it takes Linux and root")
     metrics: dict[str, float] = {}
     with stand() as there:
         for name in options.only or STEPS:

@@ -176,7 +176,7 @@ def _resource() -> Object:
 def _service_address(cluster: LocalCluster) -> str:
     def address() -> str | None:
         service = get(cluster, "service", NAME, NAMESPACE)
-        return service and service["spec"]["clusterIP"]
+        return str(service["spec"]["clusterIP"]) if service else None
 
     return eventually(address, "the model's Service")
 

@@ -18,6 +18,9 @@ from tests.traffic.zero.stand import COOLDOWN_SECONDS, HOST, NAMESPACE, Stand
 Metrics = Mapping[str, float]
 
 HELD = 50
+_DRAIN_SECONDS = 60.0
+"""More than the 35 s of the interceptor between SIGTERM and its end."""
+
 _UNTIL_ZERO_SECONDS = COOLDOWN_SECONDS + 2.0
 """From the last answer to the moment at which KEDA writes 0: it looks once a second."""
 
@@ -71,8 +74,10 @@ def restarting(there: Stand, _rounds: int) -> Metrics:
         metrics["lost_after_restart"] += lost([answer])
         metrics[f"wake_seconds_after_{part}"] = answer.seconds
         there.wait_asleep()
-    metrics["lost_while_down"] = lost(asyncio.run(_while_down(there)))
-    there.wait_asleep()
+    for name, held in {"lost_while_down": _while_down, "lost_while_draining": _while_draining}.items():
+        answer = asyncio.run(held(there))
+        metrics[name] = lost([answer])
+        there.wait_asleep()
     return metrics
 
 
@@ -119,7 +124,7 @@ def _changes(before: Mapping[str, Any], there: Stand) -> dict[str, tuple[Any, An
     return {name: (before[name], after[name]) for name in before if before[name] != after[name]}
 
 
-async def _while_down(there: Stand) -> list[Answer]:
+async def _while_down(there: Stand) -> Answer:
     """Ask while both operators are down: the request is held, and wakes the model when they are back."""
     there.keda.operator.stop()
     there.operator.stop()
@@ -129,7 +134,18 @@ async def _while_down(there: Stand) -> list[Answer]:
     await asyncio.to_thread(there.operator.start)
     answer = await asked
     print(f"restarting: asked while both operators were down: {answer}", flush=True)
-    return [answer]
+    return answer
+
+
+async def _while_draining(there: Stand) -> Answer:
+    """Stop the interceptor while it holds a request: it waits for the replica, up to a drain time of its own."""
+    asked = asyncio.create_task(ask(there.url, HOST))
+    await asyncio.sleep(1)
+    await asyncio.to_thread(there.keda.interceptor.stop, _DRAIN_SECONDS)
+    answer = await asked
+    await asyncio.to_thread(there.keda.interceptor.start)
+    print(f"restarting: held while the interceptor was stopped: {answer}", flush=True)
+    return answer
 
 
 async def _while_waiting(there: Stand) -> tuple[Answer, str]:
