@@ -18,6 +18,7 @@ from tests.traffic.zero.stand import COOLDOWN_SECONDS, HOST, NAMESPACE, Stand
 Metrics = Mapping[str, float]
 
 HELD = 50
+_ROUNDS_TOLD = 25
 _DRAIN_SECONDS = 60.0
 """More than the 35 s of the interceptor between SIGTERM and its end."""
 
@@ -39,12 +40,17 @@ def stopping(there: Stand, rounds: int) -> Metrics:
     """1 to 0 against a new request: it comes some time before, while, or after KEDA stops the last replica."""
     chance = random.Random(1)
     answers, met = [asyncio.run(ask(there.url, HOST))], Counter[str]()
-    for number in range(rounds):
+    for number in range(1, rounds + 1):
         time.sleep(chance.uniform(0.5, 1.5) * _UNTIL_ZERO_SECONDS)
         met[_state(there)] += 1
         answers.append(asyncio.run(ask(there.url, HOST)))
         if answers[-1].is_lost:
-            print(f"  round {number + 1}: {answers[-1]}", flush=True)
+            print(f"  round {number}: {answers[-1]}", flush=True)
+        if not number % _ROUNDS_TOLD:
+            print(
+                f"  {number} rounds: {sum(answer.is_lost for answer in answers)} lost, {dict(met)}",
+                flush=True,
+            )
     print(f"stopping: {rounds} rounds; the request met a replica that {dict(met)}", flush=True)
     metrics = {
         "stopping_rounds": rounds,
