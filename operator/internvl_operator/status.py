@@ -76,8 +76,8 @@ def status_of(
         status["plan"] = plan_document(plan)
     if plan is not None and resource is not None:
         status["modelName"] = resource.spec.server.model_name or served_name(plan)
+    status |= _confirmed(children, observed, previous)
     if children is not None:
-        status |= _applied(children, observed, previous)
         status["rolloutStrategy"] = children.strategy.value
         if children.wake is not None:
             status["wake"] = _wake(children.wake)
@@ -105,15 +105,18 @@ def internal_error_status(previous: Mapping[str, Any], generation: int, error: E
     return {**previous, "observedGeneration": generation, "conditions": times + kept}
 
 
-def _applied(children: Children, observed: Observed, previous: Mapping[str, Any]) -> Status:
+def _confirmed(children: Children | None, observed: Observed, previous: Mapping[str, Any]) -> Status:
     """Return what confirms the record of the Deployment, which may not have been written yet.
 
-    Until it has been, the status confirms the record that is there; before there is a Deployment, the one to come.
+    Until it has been, the status confirms the record that was there; before there was a Deployment, the one to come.
+    Whatever is wrong with the spec, what runs stays confirmed.
     """
+    known = {name: previous[name] for name in ("revision", RECORD_HASH) if name in previous}
+    if children is None:
+        return known
     wanted = {"revision": children.revision, RECORD_HASH: children.record_hash}
-    if observed.deployment is None or _is_written(children, observed.deployment):
-        return wanted
-    return {name: previous[name] for name in wanted if name in previous}
+    is_first = observed.deployment is None and not known
+    return wanted if is_first or record_hash(observed.deployment) == children.record_hash else known
 
 
 def _is_written(children: Children | None, deployment: Mapping[str, Any] | None) -> bool:
@@ -123,7 +126,10 @@ def _is_written(children: Children | None, deployment: Mapping[str, Any] | None)
 
 def _conditions(desired: Desired, observed: Observed, problem: Problem | None) -> list[Condition]:
     deployment = observed.deployment
-    found = None if problem else _finding(desired, observed)
+    found = _finding(desired, observed) if problem is None or not problem.holds_up_others else None
+    if found is not None and (found.is_stalled or problem is desired.unmet):
+        # What keeps the pods from being ready comes before what the spec asks for beside them.
+        problem = None
     ready = _with_gateways(_ready(desired, observed, problem, found), desired, observed)
     is_paused = ready.reason == Reason.DEPLOYMENT_PAUSED
     must_act = problem.is_stalled if problem else is_paused or (found is not None and found.is_stalled)

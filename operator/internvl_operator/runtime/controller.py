@@ -30,6 +30,7 @@ from internvl_operator.reconcile import Reconciler
 from internvl_operator.runtime.intake import Intake
 from internvl_operator.runtime.monitoring.metrics import Metrics
 from internvl_operator.runtime.queue import WorkQueue
+from internvl_operator.runtime.tasks import to_its_end
 from internvl_operator.settings import Settings
 from internvl_operator.text.log_limit import LimitedLog
 
@@ -41,6 +42,9 @@ PODS_GATHER_SECONDS = 2.0
 
 STUCK_SECONDS = 300.0
 """How long a key may wait for a worker before the workers count as hanging."""
+
+FINISH_SECONDS = 5.0
+"""How long a reconcile may go on after SIGTERM: the status then confirms the Deployment that was written before it."""
 
 REFUSED_RETRY_SECONDS = 60.0
 """Longest time until a refused write is tried again: the operator does not see policies, quotas and webhooks change."""
@@ -83,6 +87,7 @@ class Controller:
         self._log = LimitedLog(_log, self.clock)
         self._intake = Intake(self.cache, self.metrics, self.clock)
         self._listed_at = self.clock()
+        self.reconciler.requeue = self.queue.add
 
     def observe(self, kind: Kind, event_type: str | None, body: Mapping[str, Any]) -> None:
         """Receive an event of a watch: cache the object, and enqueue the resource that it belongs to."""
@@ -186,7 +191,7 @@ class Controller:
         key = await self.queue.get()
         started = self.clock()
         try:
-            result = await self._reconcile(key)
+            result = await to_its_end(self._reconcile(key), FINISH_SECONDS)
         finally:
             self.queue.done(key)
         self.metrics.reconciles.labels(result=result).inc()
@@ -234,7 +239,8 @@ class Controller:
     async def _report(self, key: Key, error: Exception) -> None:
         try:
             await self.reconciler.report(key, error)
-        except ClusterError as failure:
+        except Exception as failure:
+            # Whatever an object does to its own report, the worker goes on to the next one.
             self._log.warn((key, "status"), f"{key}: the status cannot be written: {failure}")
 
     def _waited_seconds(self) -> float:
