@@ -125,10 +125,14 @@ soak: install binaries ## Random edits, node changes and faults for 30 minutes (
 fuzz: install ## Reconcile random specs on random nodes (N=10000, SECONDS=3600, SEED=1)
 	$(BIN)/python -m tests.fuzz $(if $(N),--resources $(N)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
-traffic: install binaries ## Send requests through the endpoint picker and Envoy to four stubs (COMMANDS="balance affinity", SECONDS=180)
+traffic: install binaries ## Send requests through the endpoint picker, Envoy and KEDA to stubs (COMMANDS="balance affinity zero", SECONDS=180, ROUNDS=200)
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement tests/traffic/requirements.lock
-	@for command in $(or $(COMMANDS),balance affinity); do \
-		$(BIN)/python -m tests.traffic $$command $(if $(SECONDS),--seconds $(SECONDS)) || exit 1; \
+	@for command in $(or $(COMMANDS),balance affinity zero); do \
+		case $$command in \
+			zero) options="$(if $(ROUNDS),--rounds $(ROUNDS))" ;; \
+			*) options="$(if $(SECONDS),--seconds $(SECONDS))" ;; \
+		esac; \
+		$(BIN)/python -m tests.traffic $$command $$options || exit 1; \
 	done
 
 lease: install ## Kill and pause the leader of two operators 20 times each: how soon the other takes over

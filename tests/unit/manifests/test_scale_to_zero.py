@@ -46,6 +46,13 @@ def asleep(world: World, **keda: Any) -> None:
         world.cache.put(SCALED_OBJECT, world.cluster.edit("ScaledObject", KEY, status=status))
 
 
+def test_the_server_keeps_an_idle_connection_longer_than_the_interceptor_does() -> None:
+    """Who closes first may close while the other sends: the interceptor, as what is written in Go, does after 90 s."""
+    (container,) = manifests()["Deployment"]["spec"]["template"]["spec"]["containers"]
+    (seconds,) = [item["value"] for item in container["env"] if item["name"] == "UVICORN_TIMEOUT_KEEP_ALIVE"]
+    assert int(seconds) > 90
+
+
 @pytest.mark.parametrize("size", ["1B", "8B", "76B"])
 @pytest.mark.parametrize("model", [{}, FROM_CLAIM, CACHED], ids=["hub", "claim", "cache"])
 def test_a_request_is_held_for_the_download_and_twice_the_start_and_no_replica_that_loads_is_stopped(
