@@ -213,7 +213,7 @@ def render_children(
         plan, inputs = stored.plan, stored.inputs
     revision = revision_of(pinned)
     strategy = strategy_of(spec, revision, terminate_first)
-    rolled_out = with_strategy(pinned, strategy, revision)
+    rolled_out = with_strategy(pinned, strategy, revision, terminate_first)
     given = Sources(
         resource=resource,
         plan=plan,
