@@ -59,7 +59,7 @@ def dearer_by(chosen: Candidate, request: PlanRequest, inventory: Inventory) -> 
     for option, relaxed in _without_options(request):
         considered = sorted(candidates(relaxed, inventory), key=lambda candidate: candidate.cost)
         other = choose(considered, relaxed.wanted_sessions)
-        if _price(other) < _price(chosen):
+        if other.outcome is Outcome.OK and _price(other) < _price(chosen):
             without = f"{gpus(other)} with {precision_of(other)} would do"
             cheaper.append((_price(other), f"; {option} is given: without it {without}"))
     return min(cheaper)[1] if cheaper else ""

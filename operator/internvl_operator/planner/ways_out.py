@@ -10,9 +10,12 @@ from internvl_operator.planner.explain import (
     gpus,
     precision_of,
 )
-from internvl_operator.planner.nodes.inventory import Inventory
+from internvl_operator.planner.nodes.inventory import GpuPool, Inventory
 from internvl_operator.planner.outcome import Outcome
 from internvl_operator.planner.request import PlanRequest
+
+MOST_GPUS = 8
+"""GPUs of the largest nodes that an advice names."""
 
 
 def ways_out_of(request: PlanRequest, inventory: Inventory) -> tuple[Alternative, ...]:
@@ -21,7 +24,7 @@ def ways_out_of(request: PlanRequest, inventory: Inventory) -> tuple[Alternative
     for change, relaxed, pools in _relaxations(request, inventory):
         if best := _cheapest(relaxed, pools):
             advice = change.format(gpus=gpus(best), weights=precision_of(best))
-            found.append((best, advice + _beyond_most_gpus(best, request)))
+            found.append((best, advice + beyond_given(best, request)))
     if shorter := _shorter_session(request, inventory):
         found.append(shorter)
     # Two changes may lead to the same configuration: the first one named is enough.
@@ -29,9 +32,37 @@ def ways_out_of(request: PlanRequest, inventory: Inventory) -> tuple[Alternative
     return tuple(distinct[cost] for cost in sorted(distinct)[:MOST_ALTERNATIVES])
 
 
-def _beyond_most_gpus(best: Candidate, request: PlanRequest) -> str:
-    most = request.gpu.max_count
-    return f" and raise gpu.maxCount, which is {most}, to {best.tp}" if best.tp > most else ""
+def beyond_given(best: Candidate, request: PlanRequest) -> str:
+    """Return what else a configuration takes, to be added to an advice: larger nodes, another tp, a higher maxCount."""
+    largest, most = max((room.gpus for room in best.pool.rooms), default=best.tp), request.gpu.max_count
+    takes = f" on nodes with {best.tp} of them (the largest has {largest})" if best.tp > largest else ""
+    if request.tp not in (None, best.tp):
+        takes += f" and engine.tp {best.tp} in place of {request.tp}"
+    return takes + (f" and raise gpu.maxCount, which is {most}, to {best.tp}" if best.tp > most else "")
+
+
+def on_larger_nodes(request: PlanRequest, inventory: Inventory) -> tuple[PlanRequest, Inventory]:
+    """Return the request with as many GPUs as it takes, and the nodes as if each kind of GPU came in eights.
+
+    Nodes that lack CPU, memory or disk stay as they are: more GPUs in one of them would not make that room.
+    """
+    free = replace(request, tp=None, gpu=replace(request.gpu, max_count=MOST_GPUS))
+    pools = (pool if _lacks_room(free, pool) else _enlarged(pool) for pool in inventory.pools)
+    return free, Inventory(tuple(pools))
+
+
+def _enlarged(pool: GpuPool) -> GpuPool:
+    return replace(pool, count=max(pool.count, MOST_GPUS))
+
+
+def _lacks_room(request: PlanRequest, pool: GpuPool) -> bool:
+    """Return whether the model would run on a pool if its nodes had more CPU, memory or disk."""
+    roomy = replace(pool, rooms=frozenset())
+    return (
+        bool(pool.rooms)
+        and not _cheapest(request, Inventory((pool,)))
+        and bool(_cheapest(request, Inventory((roomy,))))
+    )
 
 
 def _cheapest(request: PlanRequest, inventory: Inventory) -> Candidate | None:
@@ -41,8 +72,7 @@ def _cheapest(request: PlanRequest, inventory: Inventory) -> Candidate | None:
 
 def _relaxations(request: PlanRequest, inventory: Inventory) -> list[tuple[str, PlanRequest, Inventory]]:
     """Return (what to write, the request changed so, the inventory for it)."""
-    more = replace(request, tp=None, gpu=replace(request.gpu, max_count=8))
-    larger = Inventory(tuple(replace(pool, count=max(pool.count, 8)) for pool in inventory.pools))
+    more, larger = on_larger_nodes(request, inventory)
     changes = [("use {gpus} with {weights}", more, larger)]
     if request.options.cache_max_entry_count is not None:
         changes.append(
