@@ -136,6 +136,13 @@ def test_given_memory_needs_no_product(table: Table) -> None:
     assert "| 8B | GPU | 24576 |" in table("--plans", "--sizes", "8B", "--gpu-memory", "24Gi")
 
 
+@pytest.mark.parametrize("name", ["mig-3g.40gb", "NVIDIA-A100-SXM4-80GB-MIG-3g.40gb"])
+def test_the_plans_on_a_slice_are_of_that_slice_alone(name: str, table: Table) -> None:
+    planned = rows(table("--plans", "--sizes", "8B", "--gpu", name, "-o", "csv"))
+    assert {(row["gpu"], row["gpu_memory_mib"]) for row in planned} == {(name, "40192")}
+    assert len(planned) == 3
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
