@@ -107,6 +107,11 @@ class Plan:
         return "AWQ" if self.awq else "None"
 
     @property
+    def concurrent_requests(self) -> int:
+        """Requests that fit at once: of one image and 512 tokens, or of a whole session where that is shorter."""
+        return max(self.concurrent_sessions, self.concurrent_image_requests)
+
+    @property
     def serves(self) -> bool:
         """Whether the server would answer, even if too slowly for the load."""
         return self.outcome in (Outcome.OK, Outcome.LOAD_NOT_CARRIED)
