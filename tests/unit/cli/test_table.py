@@ -149,6 +149,8 @@ def test_the_plans_on_a_slice_are_of_that_slice_alone(name: str, table: Table) -
         ((), "no GPU is known to plan for: give --gpu or --gpu-memory"),
         ((*ON_A100, "--sizes", "8B,9B"), "size of InternVL2 (the series where none is written) is 1B, 2B"),
         ((*ON_A100, "--ratios", "0.2,1"), "1 is not between 0 and 1"),
+        ((*ON_A100, "--images", "2", "--ttft", "1"), "--images, --ttft: a load goes with --plans"),
+        (("--plans", "--ratios", "0.2"), "--ratios goes with the memory table"),
     ],
 )
 def test_wrong_usage_says_what_to_write(
