@@ -51,7 +51,7 @@ def _sections(path: str, schema: Schema) -> Iterator[str]:
     for name, field in fields.items():
         limits = ["required"] if name in schema.get("required", ()) else []
         limits += _limits(field)
-        cells = (f"`{name}`", _type(field), "; ".join(limits), field.get("description", ""))
+        cells = (f"`{name}`", _type(field), "; ".join(limits), " ".join(field.get("description", "").split()))
         yield f"| {' | '.join(map(_escaped, cells))} |"
     yield from _rules(schema)
     for name, field in fields.items():

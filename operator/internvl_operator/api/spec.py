@@ -18,7 +18,7 @@ from internvl_operator.api.rules.field_rules import more_than_1_gib, spelled
 from internvl_operator.catalog.engine_options import DEFAULT_OPTIONS, TENSOR_PARALLELISM
 from internvl_operator.catalog.engines import DEFAULT_VERSION, SUPPORTED_VERSIONS, engine
 from internvl_operator.catalog.flags import flag_of
-from internvl_operator.catalog.models import SERIES
+from internvl_operator.catalog.models import MODELS, SERIES
 from internvl_operator.catalog.nvidia import GPU_RESOURCE, SHARED_SUFFIX
 from internvl_operator.catalog.series.model_limits import SIZES
 from internvl_operator.catalog.spec_flags import OPERATOR_FLAGS
@@ -35,9 +35,12 @@ def _known_series(series: str) -> str:
     return series
 
 
+_SERVED = [size for size in SIZES if any((series, size) in MODELS for series in SERIES)]
+
+
 def _known_size(size: str) -> str:
     if size not in SIZES:
-        raise ValueError(f"{size!r} is not a size of any series: write one of {', '.join(SIZES)}")
+        raise ValueError(f"{size!r} is not a size of any series: write one of {', '.join(_SERVED)}")
     return size
 
 

@@ -66,6 +66,11 @@ def add_load_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def given_load_options(options: argparse.Namespace) -> str:
+    """Return the options of a load that are given, as they are written; empty where none is."""
+    return ", ".join(f"--{name.replace('_', '-')}" for name in given(options, _FIELDS))
+
+
 def with_load_options(request: PlanRequest, options: argparse.Namespace) -> PlanRequest:
     """Return a request with what the options say of the load in place of its own."""
     changes = {_FIELDS[name]: value for name, value in given(options, _FIELDS).items()}

@@ -83,6 +83,16 @@ def test_the_interceptor_knows_the_host_holds_and_counts_requests_and_cuts_off_n
     assert spec["scalingMetric"] == {"concurrency": {"targetValue": plan.concurrent_image_requests + 4}}
 
 
+@pytest.mark.parametrize("session_len", [2048, 3840, 8192])
+def test_a_replica_takes_as_many_requests_as_fit_of_the_longest_that_a_session_holds(
+    session_len: int,
+) -> None:
+    spec = {"engine": {"sessionLen": session_len}}
+    plan = plan_of({"size": "8B", **spec})
+    fit = min(plan.memory.kv_tokens // min(session_len, 3840), plan.options.max_batch_size)
+    assert wake(**spec).requests_per_replica == fit + 4
+
+
 def test_keda_scales_the_resource_itself_from_0_and_a_new_object_stops_nothing_at_once() -> None:
     rendered = manifests()
     assert "HorizontalPodAutoscaler" not in rendered

@@ -116,3 +116,26 @@ def test_an_option_that_costs_nothing_is_not_named() -> None:
     gpu = GpuRequest(product="A100-80GB")
     request = PlanRequest("8B", gpu=gpu, sessions=2, backend=Backend.TURBOMIND).with_options(session_len=4096)
     assert "is given" not in make_plan(request, given_gpu(gpu)).reason
+
+
+@pytest.mark.parametrize(
+    ("size", "most", "request_"),
+    [("76B", 2, {"tp": 4, "quantized": False}), ("26B", 1, {"tp": 2}), ("76B", 1, {"sessions": 9})],
+)
+def test_no_option_is_blamed_where_nothing_would_run_without_it(
+    size: str, most: int, request_: dict[str, Any]
+) -> None:
+    gpu = GpuRequest(product="NVIDIA-L4", max_count=most)
+    made = make_plan(replace(PlanRequest(size, gpu=gpu), **request_), given_gpu(gpu))
+    assert not made.is_ok
+    assert "would do" not in made.reason
+
+
+@pytest.mark.parametrize(("most", "allowed"), [(1, "1 GPU"), (2, "2 GPUs")])
+def test_a_tp_above_max_count_is_refused_for_that(most: int, allowed: str) -> None:
+    gpu = GpuRequest(product="NVIDIA-L40S", max_count=most)
+    refused = make_plan(PlanRequest("8B", gpu=gpu, tp=4), given_gpu(gpu))
+    assert refused.reason.startswith(
+        f"rejected: tp 4 is more than the {allowed} that gpu.maxCount allows; use "
+    )
+    assert "and engine.tp 1 in place of 4" in refused.reason

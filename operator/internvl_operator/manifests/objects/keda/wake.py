@@ -99,5 +99,5 @@ def wake_of(resource: InternVLDeployment, plan: Plan, keda: KedaHttp) -> Wake:
         start_seconds=plan.expected_start_seconds,
         hold_seconds=hold,
         cooldown_seconds=max(_SHORTEST_COOLDOWN_SECONDS, hold),
-        requests_per_replica=plan.concurrent_image_requests + spec.autoscaling.target_waiting_requests,
+        requests_per_replica=plan.concurrent_requests + spec.autoscaling.target_waiting_requests,
     )
