@@ -132,7 +132,7 @@ traffic: install binaries ## Send requests through the endpoint picker and Envoy
 	done
 
 lease: install ## Kill and pause the leader of two operators 20 times each: how soon the other takes over
-	@LEASE_ROUNDS=20 $(BIN)/python -m pytest tests/cluster/test_lease.py -q -s -k "killed or paused"
+	@LEASE_ROUNDS=20 $(BIN)/python -m pytest tests/cluster/lifecycle/test_lease.py -q -s -k "killed or paused"
 
 dist: install ## Make what a release publishes in dist/: wheel, chart, install.yaml, SBOM, notes, checksums (TAG=v0.1.0: check it)
 	rm -rf dist

@@ -22,10 +22,10 @@ UNDISTURBED = "undisturbed"
 # What waits longest, from its start to its end: it begins first, and what computes fills the time beside it.
 FIRST = (
     "tests/node/",
-    "tests/cluster/test_failures.py",
-    "tests/cluster/test_rollout.py",
-    "tests/cluster/test_crashes.py",
-    "tests/cluster/test_removal.py",
+    "tests/cluster/nodes/test_failures.py",
+    "tests/cluster/lifecycle/test_rollout.py",
+    "tests/cluster/lifecycle/test_crashes.py",
+    "tests/cluster/lifecycle/test_removal.py",
     "tests/chart/test_install.py",
     "tests/cluster/",
     "tests/chart/",

@@ -17,7 +17,7 @@ from release.chart import install_manifest, package_chart
 from release.errors import ReleaseError
 from release.sbom import bill_of_materials
 from release.wheel import ROOT, build_wheel
-from tests.cluster.binaries import MissingBinariesError, locate
+from tests.cluster.programs.binaries import MissingBinariesError, locate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

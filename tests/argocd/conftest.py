@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.argocd.command import ArgoCD
-from tests.cluster.binaries import locate
+from tests.cluster.programs.binaries import locate
 
 
 @pytest.fixture(scope="session")

@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tests.bench.workload import CHILDREN, DEPLOYMENTS, DISRUPTION_BUDGETS, RESOURCES
-from tests.cluster.async_waiting import until
+from tests.cluster.apiserver.async_waiting import until
 
 if TYPE_CHECKING:
-    from tests.cluster.async_api import AsyncApi
+    from tests.cluster.apiserver.async_api import AsyncApi
 
 LONGEST_SECONDS = 900.0
 

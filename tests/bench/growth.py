@@ -18,9 +18,9 @@ from tests.bench.machine import this_machine
 from tests.bench.requests import parse_requests
 from tests.bench.stand import fresh_cluster
 from tests.bench.usage import usage
-from tests.cluster.async_api import AsyncApi
-from tests.cluster.async_waiting import until
-from tests.cluster.operator_process import resource, spawn_operator
+from tests.cluster.apiserver.async_api import AsyncApi
+from tests.cluster.apiserver.async_waiting import until
+from tests.cluster.operators.operator_process import resource, spawn_operator
 from tests.cluster.simulated_nodes import gpu_node
 
 if TYPE_CHECKING:

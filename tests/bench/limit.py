@@ -9,7 +9,7 @@ from tests.bench.convergence import all_converged
 from tests.bench.crowd import for_each
 from tests.bench.stand import fresh_cluster
 from tests.bench.workload import RESOURCES, bodies, body_of
-from tests.cluster.async_api import AsyncApi
+from tests.cluster.apiserver.async_api import AsyncApi
 
 if TYPE_CHECKING:
     from tests.bench.recording import Recording

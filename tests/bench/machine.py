@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.cluster.versions import ETCD, KUBERNETES
+from tests.cluster.programs.versions import ETCD, KUBERNETES
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from tests.bench.convergence import all_converged
 from tests.bench.stand import fresh_cluster
 from tests.bench.workload import KINDS, RESOURCES, bodies, name_of
-from tests.cluster.async_api import AsyncApi
-from tests.cluster.operator_process import USER, spawn_operator
-from tests.cluster.proxy import ApiProxy, Exchange
+from tests.cluster.apiserver.async_api import AsyncApi
+from tests.cluster.apiserver.proxy import ApiProxy, Exchange
+from tests.cluster.operators.operator_process import USER, spawn_operator
 
 if TYPE_CHECKING:
     from aiohttp import web

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.cluster.operator_process import USER
+from tests.cluster.operators.operator_process import USER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -16,11 +16,11 @@ from tests.bench.requests import Requests, parse_requests, sum_of
 from tests.bench.stand import fresh_cluster, start_garbage_collector
 from tests.bench.usage import Usage, usage
 from tests.bench.workload import DEPLOYMENTS, RESOURCES, body_of, name_of
-from tests.cluster.api import MERGE
-from tests.cluster.async_api import METADATA, AsyncApi
-from tests.cluster.async_waiting import until
+from tests.cluster.apiserver.api import MERGE
+from tests.cluster.apiserver.async_api import METADATA, AsyncApi
+from tests.cluster.apiserver.async_waiting import until
 from tests.cluster.components import free_ports
-from tests.cluster.operator_process import spawn_operator
+from tests.cluster.operators.operator_process import spawn_operator
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable

@@ -11,7 +11,7 @@ from tests.bench.requests import flow_schemas
 from tests.bench.workload import NAMESPACE
 from tests.cluster.control_plane import LocalCluster
 from tests.cluster.custom_resources import install_crds
-from tests.cluster.operator_process import USER, grant_rights
+from tests.cluster.operators.operator_process import USER, grant_rights
 from tests.cluster.simulated_nodes import gpu_node
 from tests.cluster.waiting import eventually
 

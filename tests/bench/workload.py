@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from internvl_operator.catalog.models import INTERNVL2, sizes_of
-from tests.cluster.operator_process import resource
+from tests.cluster.operators.operator_process import resource
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from tests.cluster.binaries import cache_directory
-from tests.cluster.debian_packages import unpack
+from tests.cluster.programs.binaries import cache_directory
+from tests.cluster.programs.debian_packages import unpack
 
 _NAME = "libfaketime.so.1"
 

@@ -10,8 +10,8 @@ from internvl_operator.manifests.labels import NAME_LABEL
 from tests.bench.crowd import for_each
 from tests.chaos.disturbance import Disturbance
 from tests.chaos.scenario import COLLECTION, NAMESPACE, STAGES
-from tests.cluster.api import MERGE, RefusedError
-from tests.cluster.async_waiting import until
+from tests.cluster.apiserver.api import MERGE, RefusedError
+from tests.cluster.apiserver.async_waiting import until
 
 if TYPE_CHECKING:
     from pathlib import Path

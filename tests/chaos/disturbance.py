@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tests.chaos.faults import Injector
     from tests.chaos.scenario import Stage
     from tests.chaos.stand import Stand
-    from tests.cluster.proxy import Exchange
+    from tests.cluster.apiserver.proxy import Exchange
 
 WRITES_PER_FAULT = 4
 """What one fault may cost beyond an undisturbed run: the write again, and a status that tells of it and its Event."""

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from tests.cluster.proxy import drop
+from tests.cluster.apiserver.proxy import drop
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from random import Random
 
-    from tests.cluster.proxy import Exchange
+    from tests.cluster.apiserver.proxy import Exchange
 
     Fault = Callable[[Exchange], Awaitable[web.StreamResponse | None]]
     Schedule = Callable[[Exchange], bool]

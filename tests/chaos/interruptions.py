@@ -6,14 +6,14 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from tests.chaos.disturbance import Disturbance
-from tests.cluster.proxy import AfterEachWrite
+from tests.cluster.apiserver.proxy import AfterEachWrite
 
 if TYPE_CHECKING:
     from aiohttp import web
 
     from tests.chaos.scenario import Stage
     from tests.chaos.stand import Stand
-    from tests.cluster.proxy import Exchange
+    from tests.cluster.apiserver.proxy import Exchange
 
 PAUSE_SECONDS = 2.0
 WRITES_PER_OUTAGE = 24

@@ -11,8 +11,8 @@ import aiohttp
 from tests.chaos.scenario import COLLECTION, NAMESPACE, STAGES
 from tests.chaos.state import State, differences, read_state
 from tests.chaos.traffic import nothing
-from tests.cluster.api import RefusedError
-from tests.cluster.async_waiting import until
+from tests.cluster.apiserver.api import RefusedError
+from tests.cluster.apiserver.async_waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

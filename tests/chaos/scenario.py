@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from internvl_operator.kube.kinds import RESOURCE
-from tests.cluster.api import MERGE
-from tests.cluster.operator_process import resource
+from tests.cluster.apiserver.api import MERGE
+from tests.cluster.operators.operator_process import resource
 
 if TYPE_CHECKING:
-    from tests.cluster.async_api import AsyncApi
+    from tests.cluster.apiserver.async_api import AsyncApi
 
 NAMESPACE = "chaos"
 COLLECTION = f"{RESOURCE.root}/namespaces/{NAMESPACE}/{RESOURCE.plural}"

@@ -16,12 +16,12 @@ from tests.bench.stand import add_ready_nodes
 from tests.bench.usage import usage
 from tests.chaos.scenario import NAMESPACE
 from tests.chaos.traffic import Traffic
-from tests.cluster.async_api import AsyncApi
+from tests.cluster.apiserver.async_api import AsyncApi
+from tests.cluster.apiserver.proxy import ApiProxy
 from tests.cluster.control_plane import LocalCluster
 from tests.cluster.custom_resources import install_crds
-from tests.cluster.operator_process import USER, grant_rights, spawn_operator
-from tests.cluster.proxy import ApiProxy
-from tests.cluster.published_crds import CHILDREN_CRDS, obtain
+from tests.cluster.operators.operator_process import USER, grant_rights, spawn_operator
+from tests.cluster.programs.published_crds import CHILDREN_CRDS, obtain
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping

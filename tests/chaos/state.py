@@ -11,7 +11,7 @@ from internvl_operator.kube.port import Kind
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from tests.cluster.async_api import AsyncApi
+    from tests.cluster.apiserver.async_api import AsyncApi
 
 REPLICA_SET = Kind("apps/v1", "ReplicaSet", "replicasets")
 """One more than there were rollouts shows that pods were restarted for nothing."""

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-    from tests.cluster.proxy import Exchange
+    from tests.cluster.apiserver.proxy import Exchange
 
     Disturb = Callable[[Exchange], Awaitable[web.StreamResponse | None]]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
-from tests.cluster.proxy import drop
+from tests.cluster.apiserver.proxy import drop
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from internvl_operator.kube.port import Kind
-    from tests.cluster.proxy import Exchange
+    from tests.cluster.apiserver.proxy import Exchange
 
 HALF_AN_EVENT = b'{"type":"MODIFIED","object":{"apiVersion":"v1","ki'
 EXPIRED = (

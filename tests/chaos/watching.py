@@ -9,7 +9,7 @@ from internvl_operator.kube.kinds import CHILDREN, DEPLOYMENT, NETWORK_POLICY, P
 from tests.chaos.disturbance import Disturbance
 from tests.chaos.scenario import NAMESPACE, STAGES
 from tests.chaos.watches import EXPIRED, HALF_AN_EVENT, Watches
-from tests.cluster.async_waiting import until
+from tests.cluster.apiserver.async_waiting import until
 
 if TYPE_CHECKING:
     from internvl_operator.kube.port import Kind

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from tests.chart.tools import NAMESPACE, RELEASE, run
 from tests.cluster.access import User, kubeconfig
 from tests.cluster.components import free_ports
-from tests.cluster.operator_process import answers
+from tests.cluster.operators.operator_process import answers
 from tests.cluster.waiting import get
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from uuid import uuid4
 import pytest
 
 from tests.chart.tools import CHART, of_kind, rendered
-from tests.cluster.api import Api
+from tests.cluster.apiserver.api import Api
 from tests.cluster.control_plane import LocalCluster
 from tests.cluster.custom_resources import install_crds
-from tests.cluster.operator_process import resource
+from tests.cluster.operators.operator_process import resource
 from tests.cluster.waiting import apply, eventually
 
 if TYPE_CHECKING:

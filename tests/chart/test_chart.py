@@ -11,7 +11,7 @@ import yaml
 from tests.chart.crd_template import crd_template
 from tests.chart.tools import CHART, ROOT, SCENARIOS, ToolError, of_kind, rendered, run
 from tests.cluster.access import OPERATOR
-from tests.cluster.rights import chart_rules
+from tests.cluster.operators.rights import chart_rules
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,7 @@ from tests.chart.schemas import LOCATION, write_schemas
 from tests.chart.tools import SCENARIOS, ToolError, rendered, run
 from tests.cluster.control_plane import LocalCluster
 from tests.cluster.custom_resources import install_crds
-from tests.cluster.published_crds import POD_MONITOR, PROMETHEUS_RULE, obtain
+from tests.cluster.programs.published_crds import POD_MONITOR, PROMETHEUS_RULE, obtain
 from tests.cluster.waiting import eventually
 
 if TYPE_CHECKING:

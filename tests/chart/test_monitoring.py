@@ -13,8 +13,8 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
+from images.stub.lmdeploy_stub.http.metrics import Metrics as EngineMetrics
 from images.stub.lmdeploy_stub.load import Load
-from images.stub.lmdeploy_stub.metrics import Metrics as EngineMetrics
 from internvl_operator.api.parsing import parse
 from internvl_operator.api.reasons import Reason
 from internvl_operator.catalog.engines import engine

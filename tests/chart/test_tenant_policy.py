@@ -8,10 +8,10 @@ import pytest
 
 from internvl_operator.api.crd import custom_resource_definition
 from tests.chart.tools import CHART, of_kind, rendered
-from tests.cluster.api import APPLY, Api
+from tests.cluster.apiserver.api import APPLY, Api
 from tests.cluster.control_plane import LocalCluster
 from tests.cluster.custom_resources import install_crds
-from tests.cluster.operator_process import resource
+from tests.cluster.operators.operator_process import resource
 from tests.cluster.specs.schema import nodes, spec_schema
 from tests.cluster.waiting import apply, eventually
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from tests.cluster.binaries import locate
+from tests.cluster.programs.binaries import locate
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable

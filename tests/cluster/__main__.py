@@ -6,11 +6,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from tests.cluster.binaries import MissingBinariesError, locate
+from tests.cluster.apiserver.kubectl import KubectlError
 from tests.cluster.detached import StateDirectory, Wanted, down, supervise, up
-from tests.cluster.kubectl import KubectlError
 from tests.cluster.processes import ProcessError
-from tests.cluster.versions import END_TO_END_PROGRAMS, NODE_PROGRAMS, RELEASE_OF, TRAFFIC_PROGRAMS
+from tests.cluster.programs.binaries import MissingBinariesError, locate
+from tests.cluster.programs.versions import END_TO_END_PROGRAMS, NODE_PROGRAMS, RELEASE_OF, TRAFFIC_PROGRAMS
 
 
 def main(arguments: list[str]) -> int:

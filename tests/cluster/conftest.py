@@ -10,14 +10,14 @@ import pytest
 
 from tests.cluster.control_plane import LocalCluster
 from tests.cluster.custom_resources import install_crds
-from tests.cluster.operator_process import grant_rights, spawn_operator
+from tests.cluster.operators.operator_process import grant_rights, spawn_operator
 from tests.cluster.simulated_nodes import add_nodes, gpu_node
 from tests.cluster.waiting import create_namespace, delete
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.cluster.api import Api
+    from tests.cluster.apiserver.api import Api
     from tests.cluster.processes import Process
 
 CRD_DIRECTORY = Path(__file__).parents[2] / "crds"

@@ -9,7 +9,7 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from tests.cluster import audit, components
+from tests.cluster import components
 from tests.cluster.access import (
     ADMIN,
     PREDEFINED_GROUPS,
@@ -20,12 +20,13 @@ from tests.cluster.access import (
     service_account_key,
     token_file,
 )
-from tests.cluster.api import Api
-from tests.cluster.binaries import locate
-from tests.cluster.etcd import Etcd
+from tests.cluster.apiserver import audit
+from tests.cluster.apiserver.api import Api
+from tests.cluster.apiserver.etcd import Etcd
+from tests.cluster.apiserver.kubectl import kubectl
 from tests.cluster.guardian import Guardian
-from tests.cluster.kubectl import kubectl
 from tests.cluster.processes import Process
+from tests.cluster.programs.binaries import locate
 from tests.cluster.simulated_nodes import stage_files
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from tests.cluster.api import APPLY
+from tests.cluster.apiserver.api import APPLY
 from tests.cluster.waiting import eventually
 
 if TYPE_CHECKING:

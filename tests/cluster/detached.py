@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
-from tests.cluster.binaries import locate
 from tests.cluster.components import healthy
 from tests.cluster.control_plane import LocalCluster
 from tests.cluster.custom_resources import install_crds
 from tests.cluster.processes import ProcessError
+from tests.cluster.programs.binaries import locate
 from tests.cluster.simulated_nodes import add_nodes, gpu_node
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import urllib3
 
-from tests.cluster.api import MERGE, RefusedError
-from tests.cluster.kubectl import KubectlError
+from tests.cluster.apiserver.api import MERGE, RefusedError
+from tests.cluster.apiserver.kubectl import KubectlError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

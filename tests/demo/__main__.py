@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 from typing import NoReturn
 
-from tests.cluster.binaries import MissingBinariesError
-from tests.cluster.kubectl import KubectlError
+from tests.cluster.apiserver.kubectl import KubectlError
 from tests.cluster.processes import ProcessError
+from tests.cluster.programs.binaries import MissingBinariesError
 from tests.demo.story import OPERATOR, ROOT, DemoError, tell
 from tests.demo.watch import WatchError
 

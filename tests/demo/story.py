@@ -10,11 +10,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.cluster.binaries import locate
 from tests.cluster.control_plane import LocalCluster
 from tests.cluster.custom_resources import install_crds
-from tests.cluster.operator_process import grant_rights, spawn_operator
+from tests.cluster.operators.operator_process import grant_rights, spawn_operator
 from tests.cluster.processes import ProcessError
+from tests.cluster.programs.binaries import locate
 from tests.cluster.simulated_nodes import add_nodes, gpu_node
 from tests.demo.display import display_on
 from tests.demo.watch import ResourceWatch

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from internvl_operator.api.reasons import FROM_PODS, Reason
-from tests.cluster.failures import FAILURES
+from tests.cluster.nodes.failures import FAILURES
 
 PAGE = Path(__file__).parents[2] / "docs" / "failure-modes.md"
 BEGIN = "<!-- how each reason is brought about -->\n"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cluster.binaries import cache_directory
+from tests.cluster.programs.binaries import cache_directory
 from tests.e2e.cluster.images import IMAGES, build_images
 from tests.e2e.cluster.kind_cluster import KindCluster, what_a_person_would_look_at
 from tests.e2e.cluster.operator_release import OperatorRelease

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from internvl_operator.api.crd import custom_resource_definition
-from tests.cluster.published_crds import POD_MONITOR, PROMETHEUS_RULE, obtain
+from tests.cluster.programs.published_crds import POD_MONITOR, PROMETHEUS_RULE, obtain
 from tests.cluster.waiting import condition
 from tests.e2e.cluster.images import CHART, OPERATOR, REPOSITORY, TAG
 from tests.e2e.cluster.kind_cluster import KindCluster, restarts

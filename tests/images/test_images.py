@@ -15,7 +15,7 @@ from internvl_operator.api.crd import custom_resource_definition
 from internvl_operator.api.parsing import parse
 from internvl_operator.api.v1alpha1 import KIND
 from tests.chart.tools import ToolError, run
-from tests.cluster.versions import HELM
+from tests.cluster.programs.versions import HELM
 from tests.e2e.cluster.workloads import model
 
 ROOT = Path(__file__).parents[2]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from images.stub.lmdeploy_stub import tiles as stub_tiles
+from images.stub.lmdeploy_stub.prompt import tiles as stub_tiles
 from internvl_operator.bench.generated_images import generated_image, png
 from internvl_operator.bench.offered_load import OfferedLoad
 from internvl_operator.bench.request_bodies import DIFFERENT, request_bodies

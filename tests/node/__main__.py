@@ -5,8 +5,8 @@ from __future__ import annotations
 import signal
 import sys
 
-from tests.cluster.binaries import MissingBinariesError
 from tests.cluster.processes import ProcessError
+from tests.cluster.programs.binaries import MissingBinariesError
 from tests.node.network import NetworkError
 from tests.node.real_cluster import RealCluster
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from tests.cluster.binaries import cache_directory, locate
 from tests.cluster.components import healthy
-from tests.cluster.debian_packages import unpack
+from tests.cluster.programs.binaries import cache_directory, locate
+from tests.cluster.programs.debian_packages import unpack
 
 if TYPE_CHECKING:
     from tests.cluster.control_plane import LocalCluster

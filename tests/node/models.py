@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from typing import TYPE_CHECKING, Any
 
-from tests.cluster.operator_process import resource
+from tests.cluster.operators.operator_process import resource
 from tests.cluster.waiting import Object, eventually, get
 from tests.node.stub_image import MODEL_IMAGE, STUB_IMAGE
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from tests.cluster.control_plane import LocalCluster
 from tests.cluster.custom_resources import install_crds
-from tests.cluster.operator_process import grant_rights, spawn_operator
+from tests.cluster.operators.operator_process import grant_rights, spawn_operator
 from tests.node.kube_proxy import start_kube_proxy
 from tests.node.network import NodeNetwork
 from tests.node.real_node import RealNode

@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from tests.cluster.binaries import locate
 from tests.cluster.components import healthy
 from tests.cluster.guardian import Guardian
 from tests.cluster.processes import Process
+from tests.cluster.programs.binaries import locate
 from tests.cluster.waiting import condition, delete, eventually, get, patch
 from tests.node import cgroups, node_files, pause
 from tests.node.stub_image import PAUSE_IMAGE

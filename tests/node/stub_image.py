@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.cluster.binaries import cache_directory
+from tests.cluster.programs.binaries import cache_directory
 from tests.node import oci, root_files
 
 REPOSITORY = Path(__file__).parents[2]

@@ -10,7 +10,7 @@ import pytest
 
 from internvl_operator.manifests.labels import REVISION_LABEL, TEMPLATE_ANNOTATION
 from internvl_operator.manifests.record import template_digest
-from tests.cluster.operator_process import spawn_operator
+from tests.cluster.operators.operator_process import spawn_operator
 from tests.cluster.waiting import apply, condition, eventually, get, get_all, wait_ready, wait_stalled
 from tests.node.client import ask
 from tests.node.models import PORT, SMALL, serving_address, stub

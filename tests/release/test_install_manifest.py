@@ -13,7 +13,7 @@ from release.chart import NAMESPACE
 from tests.chart.installation import running_operator
 from tests.chart.tools import RELEASE, of_kind, rendered
 from tests.cluster.control_plane import LocalCluster
-from tests.cluster.operator_process import resource
+from tests.cluster.operators.operator_process import resource
 from tests.cluster.simulated_nodes import add_nodes, gpu_node
 from tests.cluster.waiting import apply, eventually, get, wait_ready
 

@@ -8,7 +8,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from tests.cluster.rights import WITHHELD
+from tests.cluster.operators.rights import WITHHELD
 from tests.rights.table import PAGE, RIGHTS, ROOT, with_section
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from internvl_operator.manifests.child_kind import ChildKind
 from internvl_operator.manifests.children import CHILD_KINDS
-from tests.cluster.rights import chart_rules
+from tests.cluster.operators.rights import chart_rules
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "administrator.md"

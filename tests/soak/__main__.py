@@ -16,7 +16,7 @@ from random import Random
 
 from tests.bench.crowd import for_each
 from tests.bench.machine import this_machine
-from tests.cluster.async_waiting import until
+from tests.cluster.apiserver.async_waiting import until
 from tests.soak.oracle import unconverged
 from tests.soak.plan import AddNode, ChangeWeather, Kill, Plan
 from tests.soak.report import Sample, Summary, metric_lines, table

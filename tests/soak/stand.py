@@ -13,11 +13,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from internvl_operator.kube.kinds import NODE, RESOURCE
 from tests.chaos.stand import Stand, stand_on
-from tests.cluster.api import MERGE
+from tests.cluster.apiserver.api import MERGE
 from tests.cluster.components import free_ports
 from tests.cluster.control_plane import LocalCluster
 from tests.cluster.custom_resources import install_crds
-from tests.cluster.operator_process import grant_rights, resource
+from tests.cluster.operators.operator_process import grant_rights, resource
 from tests.cluster.simulated_nodes import gpu_node
 from tests.soak.oracle import KINDS
 from tests.soak.plan import AddNode, ChangeWeather, Create, Delete, Edit, Kill, RemoveNode

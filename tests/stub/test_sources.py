@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from images.stub.lmdeploy_stub.command_line import parse
+from images.stub.lmdeploy_stub.http.metrics import Metrics
+from images.stub.lmdeploy_stub.http.routes import routes_of
 from images.stub.lmdeploy_stub.load import Load
-from images.stub.lmdeploy_stub.metrics import Metrics
 from images.stub.lmdeploy_stub.release import behaviour_of
-from images.stub.lmdeploy_stub.routes import routes_of
 from internvl_operator.catalog.engines import engine
 from tests.engines.parse import parse_errors
 from tests.stub.lmdeploy_sources import declared_metrics, declared_routes

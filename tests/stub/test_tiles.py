@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from images.stub.lmdeploy_stub.image_size import UnreadableImageError, image_size
-from images.stub.lmdeploy_stub.prompt import Prompt
-from images.stub.lmdeploy_stub.tiles import max_tiles_for, tile_count
+from images.stub.lmdeploy_stub.prompt.image_size import UnreadableImageError, image_size
+from images.stub.lmdeploy_stub.prompt.prompt import Prompt
+from images.stub.lmdeploy_stub.prompt.tiles import max_tiles_for, tile_count
 from tests.stub.lmdeploy_sources import tiling
 from tests.stub.pictures import jpeg, png
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.cluster.components import free_ports
-from tests.cluster.operator_process import answers
+from tests.cluster.operators.operator_process import answers
 from tests.traffic.replicas import PORT
 
 if TYPE_CHECKING:

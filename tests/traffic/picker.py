@@ -10,9 +10,9 @@ from internvl_operator.api.parsing import parse
 from internvl_operator.api.platform_defaults import NO_DEFAULTS
 from internvl_operator.manifests.objects.gateway.endpoint_picker import endpoint_picker
 from internvl_operator.manifests.objects.gateway.inferencepool import PICKER_PORT, inference_pool
-from tests.cluster.binaries import locate
 from tests.cluster.custom_resources import install_crds
-from tests.cluster.published_crds import INFERENCE_POOL, obtain
+from tests.cluster.programs.binaries import locate
+from tests.cluster.programs.published_crds import INFERENCE_POOL, obtain
 from tests.cluster.waiting import apply
 from tests.traffic.replicas import NAME, NAMESPACE
 

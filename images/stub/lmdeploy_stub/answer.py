@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from itertools import cycle, islice
 
-from .errors import PromptTooLongError
-from .prompt import Prompt
+from .http.errors import PromptTooLongError
+from .prompt.prompt import Prompt
 
 _QUOTED_WORDS = 12
 

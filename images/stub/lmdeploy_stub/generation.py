@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from .answer import Answer
+from .http.metrics import Metrics
 from .load import Load
-from .metrics import Metrics
 from .settings import Failure, Settings
 
 _LOGGER = logging.getLogger(__name__)

@@ -12,9 +12,9 @@ from aiohttp import web
 
 from internvl_operator.catalog.models import Backend
 
-from .app import application
 from .command_line import Arguments, parse
 from .generation import abort
+from .http.app import application
 from .model import served_model
 from .release import behaviour_of
 from .settings import Failure, Settings, settings_from

@@ -14,7 +14,7 @@ from tests.argocd.sync.record import Record
 from tests.argocd.sync.repository import Repository
 from tests.cluster.control_plane import LocalCluster
 from tests.cluster.custom_resources import install_crds
-from tests.cluster.operator_process import grant_rights, spawn_operator
+from tests.cluster.operators.operator_process import grant_rights, spawn_operator
 from tests.cluster.simulated_nodes import add_nodes, gpu_node
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ import yaml
 
 from tests.argocd.customizations import ARGOCD_CM
 from tests.argocd.sync.redis import redis
-from tests.cluster.binaries import locate
 from tests.cluster.components import free_ports, healthy
 from tests.cluster.custom_resources import install_crds
-from tests.cluster.go_build import module_directory
-from tests.cluster.versions import ARGO_CD
+from tests.cluster.programs.binaries import locate
+from tests.cluster.programs.go_build import module_directory
+from tests.cluster.programs.versions import ARGO_CD
 
 if TYPE_CHECKING:
     from tests.cluster.control_plane import LocalCluster

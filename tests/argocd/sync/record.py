@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tests.argocd.sync.installation import NAMESPACE
-from tests.cluster.binaries import locate
+from tests.cluster.programs.binaries import locate
 
 if TYPE_CHECKING:
     from tests.cluster.control_plane import LocalCluster

@@ -8,9 +8,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.cluster.binaries import MissingBinariesError, cache_directory
-from tests.cluster.debian_packages import unpack
-from tests.cluster.versions import UnobtainableError
+from tests.cluster.programs.binaries import MissingBinariesError, cache_directory
+from tests.cluster.programs.debian_packages import unpack
+from tests.cluster.programs.versions import UnobtainableError
 
 PACKAGES = ("redis-server", "redis-tools", "libatomic1", "libjemalloc2", "liblzf1")
 """With the libraries that a minimal Debian lacks."""

@@ -15,7 +15,7 @@ from tests.argocd.sync.applications import (
     Diff,
     Example,
 )
-from tests.cluster.operator_process import resource
+from tests.cluster.operators.operator_process import resource
 from tests.cluster.waiting import apply, eventually, get
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pytest
 from tests.argocd.sync.activity import NAME, Model
 from tests.argocd.sync.applications import CLIENT_SIDE, MODELS, SECONDS, SERVER_SIDE, Applications, Example
 from tests.argocd.sync.installation import RESYNC_SECONDS
-from tests.cluster.operator_process import spawn_operator
+from tests.cluster.operators.operator_process import spawn_operator
 from tests.cluster.waiting import eventually, get, get_all
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ import pytest
 
 from tests.argocd.customizations import CUSTOMIZATIONS
 from tests.argocd.states import STATES
-from tests.cluster.go_build import module_directory
-from tests.cluster.versions import ARGO_CD
+from tests.cluster.programs.go_build import module_directory
+from tests.cluster.programs.versions import ARGO_CD
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from tests.cluster.api import Api
+from tests.cluster.apiserver.api import Api
 from tests.cluster.guardian import Guardian
 from tests.cluster.processes import Process
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from tests.cluster.binaries import locate
+from tests.cluster.programs.binaries import locate
 from tests.cluster.waiting import condition, eventually
 from tests.e2e.machine.shell import ROOT, CommandError, Shell
 

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tests.cluster.operator_process import resource
+from tests.cluster.operators.operator_process import resource
 from tests.cluster.waiting import eventually
 from tests.e2e.cluster.images import STUB
 from tests.e2e.machine.shell import ROOT

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.cluster.binaries import locate
+from tests.cluster.programs.binaries import locate
 from tests.e2e.machine.debian import root_file_system
 from tests.e2e.machine.shell import ROOT, CommandError, Shell, say
 

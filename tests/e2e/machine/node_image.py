@@ -11,10 +11,10 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.cluster.binaries import locate
-from tests.cluster.downloads import ARCHITECTURES
-from tests.cluster.go_build import PURE_GO, module_directory
-from tests.cluster.versions import KIND, KUBERNETES
+from tests.cluster.programs.binaries import locate
+from tests.cluster.programs.downloads import ARCHITECTURES
+from tests.cluster.programs.go_build import PURE_GO, module_directory
+from tests.cluster.programs.versions import KIND, KUBERNETES
 from tests.e2e.machine.archives import Image, write_archive
 from tests.e2e.machine.debian import root_file_system
 from tests.e2e.machine.images import FILES, build, has

@@ -11,7 +11,7 @@ from internvl_operator import __version__
 from internvl_operator.api.crd import custom_resource_definition
 from internvl_operator.cli.check.cluster_facts import ClusterFacts
 from internvl_operator.cli.check.fitness import Verdict, checked_parts
-from tests.cluster.platforms import PLATFORMS, Platform, platform_node
+from tests.cluster.nodes.platforms import PLATFORMS, Platform, platform_node
 from tests.cluster.simulated_nodes import gpu_node
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from tests.cluster.platforms import PLATFORMS, platform_node
+from tests.cluster.nodes.platforms import PLATFORMS, platform_node
 from tests.cluster.simulated_nodes import gpu_node
 from tests.cluster.specs.table import resource
 

@@ -14,9 +14,9 @@ from urllib.error import HTTPError, URLError
 
 import pytest
 
-from tests.cluster import go_build
-from tests.cluster.downloads import Downloads, open_url
-from tests.cluster.versions import ETCD, KUBERNETES, KWOK, Release, UnobtainableError
+from tests.cluster.programs import go_build
+from tests.cluster.programs.downloads import Downloads, open_url
+from tests.cluster.programs.versions import ETCD, KUBERNETES, KWOK, Release, UnobtainableError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cluster.go_build import go_mod_for
-from tests.cluster.versions import COREDNS, END_TO_END_PROGRAMS, KUBERNETES, RELEASE_OF
+from tests.cluster.programs.go_build import go_mod_for
+from tests.cluster.programs.versions import COREDNS, END_TO_END_PROGRAMS, KUBERNETES, RELEASE_OF
 from tests.e2e.cluster import images
 from tests.e2e.cluster.images import previous_release
 from tests.e2e.machine.archives import Image, write_archive

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.cluster.debian_packages import unpack
-from tests.cluster.versions import UnobtainableError
+from tests.cluster.programs.debian_packages import unpack
+from tests.cluster.programs.versions import UnobtainableError
 from tests.cluster.waiting import eventually
 from tests.node import pause
 from tests.node.network import BLOCKS, NETWORKS, Addresses

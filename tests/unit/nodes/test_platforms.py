@@ -10,7 +10,7 @@ from internvl_operator.api.parsing import parse
 from internvl_operator.planner.nodes.inventory import inventory_for
 from internvl_operator.planner.plan import make_plan
 from internvl_operator.planner.request import request_of
-from tests.cluster.platforms import PLATFORMS, Platform, platform_node
+from tests.cluster.nodes.platforms import PLATFORMS, Platform, platform_node
 from tests.cluster.specs.table import resource
 from tests.unit.nodes.test_pins import landing
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from images.stub.lmdeploy_stub.tiles import tile_count
+from images.stub.lmdeploy_stub.prompt.tiles import tile_count
 from internvl_operator.catalog.gpus import GPUS, find_gpu
 from internvl_operator.catalog.hardware.gpu_speeds import speed_of
 from internvl_operator.catalog.models import INTERNVL2, MODELS, Backend
