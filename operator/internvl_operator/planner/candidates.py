@@ -197,7 +197,7 @@ def _check_options(request: PlanRequest, release: Engine, backend: Backend) -> s
         *check_plain_flags(release, backend, request.plain_args),
         *check_extra_args(release, backend, request.extra_args),
     )
-    return " ".join(problems) or None
+    return " ".join(problems).removesuffix(".") or None
 
 
 def _quantizes_kv_in_vain(request: PlanRequest, backend: Backend) -> bool:

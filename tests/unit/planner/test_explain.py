@@ -139,3 +139,26 @@ def test_a_tp_above_max_count_is_refused_for_that(most: int, allowed: str) -> No
         f"rejected: tp 4 is more than the {allowed} that gpu.maxCount allows; use "
     )
     assert "and engine.tp 1 in place of 4" in refused.reason
+
+
+@pytest.mark.parametrize(
+    ("size", "backend", "quant_policy", "is_refused"),
+    [
+        ("1B", Backend.TURBOMIND, 8, True),
+        ("1B", Backend.TURBOMIND, 4, True),
+        ("1B", Backend.TURBOMIND, 0, False),
+        ("1B", Backend.PYTORCH, 8, False),
+        ("8B", Backend.TURBOMIND, 8, False),
+    ],
+)
+def test_a_quantized_kv_cache_of_narrow_heads_is_refused_on_turbomind_and_not_warned_of_too(
+    size: str, backend: Backend, quant_policy: int, is_refused: bool
+) -> None:
+    made = plan(size, ONE_L4, backend=backend, quant_policy=quant_policy)
+    assert made.reason.startswith("rejected: quantPolicy must be 0: ") is is_refused
+    assert [warning for warning in made.warnings if "quantPolicy" in warning] == []
+
+
+def test_a_refusal_that_is_a_sentence_of_its_own_is_continued_without_its_period() -> None:
+    refused = plan("8B", ONE_L4, extra_args=("--no-such-flag",))
+    assert "leave it out; engine.extraArgs --no-such-flag is given" in refused.reason
