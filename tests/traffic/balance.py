@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import time
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -81,10 +82,12 @@ def main(arguments: list[str]) -> int:
 
 
 async def _run(arm: Arm, seconds: float) -> Result:
+    disturbed: list[float] = []
     with stand(has_api_key=arm.has_api_key) as there:
 
         async def disturb() -> None:
             await asyncio.sleep(seconds / 3)
+            disturbed.append(time.monotonic())
             await (_kill_picker if arm.disturbance == "kill" else _roll_picker)(there)
             await asyncio.sleep(seconds / 6)
             await _roll_replica(there)
@@ -100,9 +103,26 @@ async def _run(arm: Arm, seconds: float) -> Result:
         per_replica = await asyncio.to_thread(there.replicas.answered)
     result = Result(arm, outcomes, tuple(sorted(per_replica.values(), reverse=True)))
     print(f"{arm.name}: {len(outcomes.done)} requests, {per_replica}", flush=True)
-    for failure, times in Counter(outcomes.failures).most_common(5):
-        print(f"  lost {times}: {failure}", flush=True)
+    print("\n".join(losses(outcomes, disturbed[0] if disturbed else 0)), flush=True)
     return result
+
+
+def losses(outcomes: Outcomes, disturbed: float) -> list[str]:
+    """Say why requests were lost, and whether they were on their way when the picker was disturbed.
+
+    Args:
+        outcomes: of the run.
+        disturbed: when, on the monotonic clock.
+    """
+    lost = [outcome for outcome in outcomes.done if outcome.failure]
+    was_on_its_way = {
+        True: "on their way then",
+        False: "asked before or after",
+    }
+    groups = Counter(
+        (outcome.failure, was_on_its_way[outcome.asked < disturbed < outcome.ended]) for outcome in lost
+    )
+    return [f"  lost {times} {when}: {failure}" for (failure, when), times in groups.most_common()]
 
 
 async def _kill_picker(there: Stand) -> None:

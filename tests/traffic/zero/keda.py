@@ -135,6 +135,8 @@ def start(cluster: LocalCluster, ports: Ports, *, address: str, hosts: Path) -> 
             "POD_NAMESPACE": _NAMESPACE,
             "KEDA_CLUSTER_OBJECT_NAMESPACE": _NAMESPACE,
             "WATCH_NAMESPACE": "",
+            # KEDA gives its own requests the polling interval and this: in all the 15 s of the product.
+            "KEDA_KUBERNETES_API_TIMEOUT": "14s",
         },
         lambda: answers(f"http://127.0.0.1:{ports.keda_health}/readyz"),
     )

@@ -10,6 +10,8 @@ from tests.cluster.programs.go_build import mended_sources
 from tests.cluster.programs.release import Release
 from tests.cluster.programs.traffic_releases import KEDA
 from tests.cluster.programs.versions import RELEASE_OF, UnobtainableError
+from tests.traffic.balance import losses
+from tests.traffic.clients import Outcome, Outcomes
 from tests.traffic.zero.asking import Answer, lost
 from tests.traffic.zero.keda import Ports
 from tests.traffic.zero.stand import HURRY, NEWER
@@ -74,6 +76,15 @@ def test_the_operator_under_test_differs_in_its_times_alone() -> None:
         "manifests/objects/keda/wake.py",
     }
     assert [patch.file for patch in NEWER] == ["__init__.py"]
+
+
+def test_a_lost_request_is_told_with_whether_it_was_on_its_way_when_the_picker_was_killed() -> None:
+    spans = [(1.0, 3.0), (1.5, 3.0), (3.0, 4.0)]
+    failed = [Outcome(None, failure="status 500", asked=asked, ended=ended) for asked, ended in spans]
+    assert losses(Outcomes([*failed, Outcome(0.1, asked=1.0, ended=3.0)]), disturbed=2.0) == [
+        "  lost 2 on their way then: status 500",
+        "  lost 1 asked before or after: status 500",
+    ]
 
 
 def test_each_part_has_a_port_of_its_own() -> None:
