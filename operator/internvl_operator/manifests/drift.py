@@ -10,6 +10,7 @@ from typing import Any
 from internvl_operator.manifests.labels import MANIFEST_ANNOTATION
 from internvl_operator.text.quantity import parse_quantity
 
+_SCALARS = frozenset({str, bool, int})
 _QUANTITY_FIELDS = frozenset({"requests", "limits", "sizeLimit", "divisor", "averageValue"})
 _THOUSANDTH = Decimal("0.001")
 _KEPT_FIELDS = frozenset(
@@ -66,6 +67,8 @@ def _same(desired: Any, live: Any, quantities: bool = False, is_merged: bool = F
     if desired is None:
         # The operator does not own this field: the live value is the API server's default, or someone else's.
         return True
+    if type(desired) in _SCALARS and desired == live:
+        return True  # nearly every value is one of these
     if live is None:
         return _is_zero(desired)
     if isinstance(desired, Mapping):

@@ -6,6 +6,7 @@ API key where there is one.
 Why: docs/design/011-endpoint-picker.md
 """
 
+from functools import cache
 from typing import Any
 
 import yaml
@@ -110,6 +111,7 @@ def caches_prefixes(resource: InternVLDeployment) -> bool:
     return engine.prefix_caching == "Enabled" or _PREFIX_CACHING_FLAG in engine.extra_args
 
 
+@cache
 def picker_config(*, has_affinity: bool) -> str:
     """Return an EndpointPickerConfig: the replica with the fewest tokens in flight.
 
