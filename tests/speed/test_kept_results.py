@@ -13,6 +13,7 @@ from tests.speed.report import plain_rate, table
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "tests/measurements/h100-serving-speed-lmdeploy-0.18.0.csv"
 ON_H200 = ROOT / "tests/measurements/h200-serving-speed-lmdeploy-0.18.0.csv"
+LARGE = ROOT / "tests/measurements/h200-serving-speed-lmdeploy-0.18.0-large.csv"
 ROWS = read(RESULTS)
 FIRST, SECOND = dict.fromkeys(row["machine"] for row in ROWS)
 
@@ -28,7 +29,7 @@ def rate(server: str, column: str = "requests_per_s", machine: str = FIRST) -> f
 
 def test_the_kept_file_has_todays_columns_and_no_failed_request() -> None:
     assert list(ROWS[0]) == COLUMNS
-    assert {row["errors"] for row in (*ROWS, *read(ON_H200))} == {"0"}
+    assert {row["errors"] for row in (*ROWS, *read(ON_H200), *read(LARGE))} == {"0"}
 
 
 @pytest.mark.parametrize(
@@ -59,7 +60,13 @@ def test_spinning_threads_need_the_cores_that_are_requested() -> None:
 
 
 @pytest.mark.parametrize(
-    ("results", "machine"), [(RESULTS, FIRST), (RESULTS, SECOND), (ON_H200, read(ON_H200)[0]["machine"])]
+    ("results", "machine"),
+    [
+        (RESULTS, FIRST),
+        (RESULTS, SECOND),
+        (ON_H200, read(ON_H200)[0]["machine"]),
+        *((LARGE, machine) for machine in dict.fromkeys(row["machine"] for row in read(LARGE))),
+    ],
 )
 def test_the_page_shows_the_kept_results(results: Path, machine: str) -> None:
     assert table(results, machine) in (ROOT / "docs/serving-speed.md").read_text()

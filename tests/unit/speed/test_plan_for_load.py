@@ -89,9 +89,7 @@ def test_a_first_token_that_no_gpu_here_is_fast_enough_for_is_refused_with_what_
     plan = planned("8B", Load(requests_per_second=4, ttft_seconds=0.3), replace(L4, count=1))
     assert plan.outcome is Outcome.LOAD_NOT_CARRIED
     assert not plan.is_ok
-    assert plan.reason.startswith(
-        "no number of replicas is fast enough: with full precision on 1 x NVIDIA-L4 "
-    )
+    assert plan.reason.startswith("no number of replicas is fast enough: with AWQ on 1 x NVIDIA-L4 ")
     assert "the limit is the prefill" in plan.reason
     assert "; use " in plan.reason
     assert " or ask for the first token within " in plan.reason

@@ -10,7 +10,7 @@ import pytest
 
 from internvl_operator.planner.speed.speed_constants import MEASURED, MEASURED_LANGUAGES, SpeedConstants
 from internvl_operator.planner.speed.speed_estimate import Limit
-from tests.speed_accuracy.cells import TABLES, Cell, read_cells
+from tests.speed_accuracy.cells import LARGE, TABLES, Cell, read_cells
 from tests.speed_accuracy.comparison import compare, leave_out, limit, load_of, size_of
 from tests.speed_accuracy.fit import FAMILIES, TURBOMIND, Family, fit, scopes
 
@@ -61,6 +61,19 @@ def test_runs_that_the_fit_has_not_seen_are_predicted() -> None:
     assert found.rate.mean <= 0.15
     assert found.ttft.mean <= 0.25
     assert found.per_token.mean <= 0.25
+
+
+def test_large_models_and_awq_are_predicted() -> None:
+    found = compare([cell for cell in read_cells(LARGE) if cell.replica.language.experts is None])
+    assert found.rate.mean <= 0.06
+    assert found.rate.worst <= 0.20
+    assert found.per_token.mean <= 0.10
+
+
+def test_experts_answer_no_fewer_requests_than_predicted() -> None:
+    experts = [cell for cell in read_cells(LARGE) if cell.replica.language.experts is not None]
+    assert experts
+    assert all(error <= 0 for error in compare(experts).rate.values)
 
 
 @pytest.mark.parametrize("group", [load_of, size_of])

@@ -7,8 +7,11 @@ from internvl_operator.planner.speed.load import Load
 from internvl_operator.planner.speed.replica import Replica
 from internvl_operator.planner.speed.speed_constants import (
     AWQ_PREFILL_EFFICIENCY,
+    AWQ_READING_GB,
     EVENT_LOOP_TOKENS_PER_SECOND,
     REDUCTION_MS,
+    WIDE_VISION_EFFICIENCY,
+    WIDE_VISION_HIDDEN_SIZE,
     SpeedConstants,
 )
 from internvl_operator.planner.speed.work import (
@@ -51,6 +54,9 @@ class ServiceTimes:
         language, tp, gpu = replica.language, replica.tp, replica.gpu
         peak = tp * gpu.teraflops * 1e12
         reading = gpu.memory_gb * 1e9 * constants.memory_efficiency
+        reading_weights = min(reading, AWQ_READING_GB * 1e9) if replica.awq else reading
+        is_wide = replica.vision.hidden_size >= WIDE_VISION_HIDDEN_SIZE
+        vision_peak = peak * constants.vision_efficiency * (WIDE_VISION_EFFICIENCY if is_wide else 1)
         sending = gpu.link_gb * 1e9
         tiles = load.images * load.tiles
         prefill_peak = peak * constants.prefill_efficiency * (AWQ_PREFILL_EFFICIENCY if replica.awq else 1)
@@ -60,12 +66,14 @@ class ServiceTimes:
         context = context_bytes(language, tp, replica.options, load.input_tokens + load.output_tokens / 2)
         return cls(
             preprocessing=load.images * (constants.image_ms + constants.tile_ms * load.tiles) / 1e3,
-            vision=tiles * vision_flops(replica.vision, language) / (peak * constants.vision_efficiency),
+            vision=tiles * vision_flops(replica.vision, language) / vision_peak,
             prefill=prefill_flops(language, load.input_tokens) / prefill_peak
             + constants.prompt_ms / 1e3
             + waits
             + sent,
-            step=step_bytes(language, awq=replica.awq, tp=tp) / reading + constants.step_ms / 1e3 + waits,
+            step=step_bytes(language, awq=replica.awq, tp=tp) / reading_weights
+            + constants.step_ms / 1e3
+            + waits,
             context=context / reading + sent_per_token,
             tokens=load.output_tokens,
             room=max(1, min(replica.kv_tokens // load.tokens, replica.options.max_batch_size)),

@@ -64,9 +64,22 @@ CONSTANTS: Mapping[Backend, SpeedConstants] = {Backend.TURBOMIND: _TURBOMIND, Ba
 EVENT_LOOP_TOKENS_PER_SECOND = 12_500
 """Tokens that one server streams. Not fitted: 12,508 a second were seen (1B, text), where nothing else is the limit."""
 
-AWQ_PREFILL_EFFICIENCY = 0.7
-"""Of the prefill's efficiency in full precision. Assumed, not measured: TurboMind's 4-bit kernels expand the weights
-again for each tile of a matrix product, and use the tensor core instructions of Ampere on every later GPU."""
+AWQ_PREFILL_EFFICIENCY = 0.9
+"""Of the prefill's efficiency in full precision: 26B and 8B on an H200, read off the cells of
+tests/measurements/h200-serving-speed-lmdeploy-0.18.0-large.csv. TurboMind's 4-bit kernels expand the weights again for
+each tile of a matrix product, and use the tensor core instructions of Ampere on every later GPU."""
+
+AWQ_READING_GB = 860
+"""GB per second at most at which a step of decoding reads 4-bit weights: the same cells, where the memory has 4,800. A
+step of one request takes 14.2 ms on 26B and 7.7 ms on 8B, more than with 16-bit weights: the kernels that expand the
+weights are the limit, unless the memory is slower."""
+
+WIDE_VISION_EFFICIENCY = 1.4
+"""Of the vision encoder's efficiency, for InternViT-6B in place of InternViT-300M: the same cells. Its layers are three
+times as wide, and larger matrices use more of the GPU's peak."""
+
+WIDE_VISION_HIDDEN_SIZE = 2048
+"""Of encoders from this width on: between the 1,024 and 3,200 that there are."""
 
 REDUCTION_MS = 0.015
 """Latency of one all-reduce. Assumed, not measured: what NCCL takes for small messages among GPUs of one node."""
