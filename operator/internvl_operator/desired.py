@@ -2,7 +2,7 @@
 
 from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -15,7 +15,7 @@ from internvl_operator.diagnosis.surge import blocked_surge
 from internvl_operator.kube.nesting import too_deep
 from internvl_operator.manifests.children import EVERY_KIND, Children, render_children
 from internvl_operator.manifests.objects.gateway.inferencepool import unmet_gateway
-from internvl_operator.manifests.objects.persistentvolumeclaim import unmet_claim
+from internvl_operator.manifests.objects.persistentvolumeclaim import size_of, unmet_claim
 from internvl_operator.manifests.record import (
     MOST_ANNOTATION_BYTES,
     Record,
@@ -116,11 +116,16 @@ async def desired_state(
         return Desired(problem=Problem(Reason.INVALID_SPEC, str(error)))
     resource = platform.applied_to(given)
     try:
-        stored = trusted_record(observed.deployment, observed.body.get("status") or {})
+        stored = trusted_record(
+            observed.deployment, observed.body.get("status") or {}, observed.written_record
+        )
     except UnreadableRecordError as error:
         problem = Problem(Reason.NEWER_OPERATOR, _NEWER_OPERATOR.format(error))
         return Desired(resource=resource, problem=problem)
     inputs = inputs_of(given.spec)
+    if stored is not None and stored.inputs == inputs_of(given.spec, size_of(observed.claim)):
+        # A claim that grows is no reason for a new plan: what runs stays as it is.
+        stored = replace(stored, inputs=inputs)
     request = request_of(resource.spec)
     try:
         plan = await _plan(request, inputs, stored, inventory, is_suspended=resource.spec.suspend)
@@ -206,9 +211,9 @@ def _unmet(
     resource: InternVLDeployment, claim: Mapping[str, Any] | None, served: Container[str]
 ) -> Problem | None:
     if message := unmet_claim(resource, claim):
-        return Problem(Reason.CACHE_CLAIM_IMMUTABLE, message)
+        return Problem(Reason.CACHE_CLAIM_IMMUTABLE, message, holds_up_others=False)
     if message := unmet_gateway(resource, served):
-        return Problem(Reason.GATEWAY_UNAVAILABLE, message)
+        return Problem(Reason.GATEWAY_UNAVAILABLE, message, holds_up_others=False)
     return None
 
 

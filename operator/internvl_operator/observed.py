@@ -30,6 +30,7 @@ class Observed:
         pool: its InferencePool, if there is one.
         picker: the Deployment of its endpoint picker, if there is one.
         pods: all pods that carry the resource's label, whoever made them.
+        written_record: hash of the record that this process wrote into the Deployment last; empty: none.
     """
 
     body: Mapping[str, Any]
@@ -40,6 +41,7 @@ class Observed:
     pool: KubernetesObject | None = None
     picker: KubernetesObject | None = None
     pods: Sequence[KubernetesObject] = ()
+    written_record: str = ""
 
     @property
     def generation(self) -> int:

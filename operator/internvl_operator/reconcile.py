@@ -8,9 +8,11 @@ from datetime import datetime
 from typing import Any
 
 from internvl_operator.api.platform_defaults import NO_DEFAULTS, PlatformDefaults
-from internvl_operator.api.reasons import Reason
 from internvl_operator.api.v1alpha1 import API_VERSION, KIND
 from internvl_operator.apply.child_writer import ChildWriter
+from internvl_operator.apply.unlabelled import with_unlabelled
+from internvl_operator.apply.warnings import Warnings
+from internvl_operator.conditions import internal_error_status, write_failed_status
 from internvl_operator.desired import Desired, InventorySource, desired_state
 from internvl_operator.diagnosis.hostnames import Hostnames
 from internvl_operator.events import events_between, log_lines_between
@@ -19,7 +21,7 @@ from internvl_operator.kube.kinds import RESOURCE
 from internvl_operator.kube.objects import condition_of, key_of
 from internvl_operator.kube.port import (
     Cluster,
-    ClusterEvent,
+    ClusterError,
     InvalidError,
     Key,
     Kind,
@@ -29,24 +31,11 @@ from internvl_operator.kube.port import (
 from internvl_operator.manifests.child_kind import Wave
 from internvl_operator.manifests.children import Children
 from internvl_operator.observed import Observed, observe
-from internvl_operator.problem import Problem
-from internvl_operator.status import Status, internal_error_status, status_of
+from internvl_operator.problem import Problem, blocking
+from internvl_operator.status import Status, status_of
 from internvl_operator.text.log_limit import LimitedLog
 
 _log = logging.getLogger(__name__)
-
-_RECORD_DISTRUSTED = ClusterEvent(
-    "Warning",
-    Reason.RECORD_IGNORED,
-    "the annotations internvl.dev/* of the Deployment are not what the operator wrote, and nothing of them is applied: "
-    "it makes a new plan from the spec, and writes them again",
-)
-
-
-_STATUS_REFUSED = (
-    "the API server refuses to store the new status of this resource, so the status that it shows is an older one: {}; "
-    "see whether the CRD and the operator are of the same release, and if they are, report this as a bug"
-)
 
 
 class _NewerSpecError(Exception):
@@ -64,6 +53,7 @@ class Reconciler:
         inventory: reads the GPUs of the cluster.
         now: returns the time, with its zone.
         platform: the installation's defaults.
+        requeue: has another resource reconciled, of which something changes in this one.
     """
 
     cluster: Cluster
@@ -72,13 +62,18 @@ class Reconciler:
     inventory: InventorySource
     now: Callable[[], datetime]
     platform: PlatformDefaults = NO_DEFAULTS
+    requeue: Callable[[Key], None] = lambda _: None
     reasons: dict[Key, str] = field(default_factory=dict, init=False)
     """The reason of the Ready condition of every resource that was reconciled and is not being deleted."""
 
     def __post_init__(self) -> None:
         self._writer = ChildWriter(self.cluster, self.cache, self.children, self.now)
+        self._written_records: dict[Key, str] = {}
+        self._warnings = Warnings(self.cluster)
         self._log = LimitedLog(_log, lambda: self.now().timestamp())
-        self._hostnames = Hostnames()
+        self._hostnames = Hostnames(
+            resources=lambda: self.cache.objects(RESOURCE), requeue=lambda key: self.requeue(key)
+        )
 
     async def reconcile(self, key: Key) -> float | None:
         """Reconcile a resource; return the seconds after which to requeue it, or None.
@@ -90,20 +85,21 @@ class Reconciler:
         if body is None or body["metadata"].get("deletionTimestamp"):
             if self.reasons.pop(key, None) is not None:
                 self._say(key, "deleted")
-            self._writer.forget(key)
-            self._hostnames.forget(key)
+            self._forget(key)
             return None
         body = {"apiVersion": API_VERSION, "kind": KIND, **body}
-        observed = observe(self.cache, body)
+        observed = await with_unlabelled(
+            self.cluster,
+            replace(observe(self.cache, body), written_record=self._written_records.get(key, "")),
+        )
         desired = await desired_state(
             observed, self.inventory, self.now(), self.platform, self.children.keys()
         )
-        if desired.resource is not None:
-            desired = replace(desired, shared_hostnames=self._hostnames.claim(desired.resource))
+        desired = replace(desired, shared_hostnames=self._hostnames.shared(body))
         problem = desired.problem
         try:
             if desired.is_record_distrusted and problem is None:
-                await self.cluster.record_event(body, _RECORD_DISTRUSTED)
+                await self._warnings.record_ignored(body)
             if desired.children is not None:
                 problem = await self._make_children(observed, desired, desired.children) or desired.unmet
             await self._write_status(body, desired, problem)
@@ -114,7 +110,14 @@ class Reconciler:
             return None
         if problem and problem.refusal:
             raise problem.refusal
-        return problem.retry_after if problem else desired.look_again_after
+        waits = (problem.retry_after if problem else None, desired.look_again_after)
+        return min((wait for wait in waits if wait is not None), default=None)
+
+    def _forget(self, key: Key) -> None:
+        self._writer.forget(key)
+        self._hostnames.forget(key)
+        self._written_records.pop(key, None)
+        self._warnings.forget(key)
 
     async def _make_children(
         self, observed: Observed, desired: Desired, children: Children
@@ -140,12 +143,13 @@ class Reconciler:
             # are pods.
             writes.insert(0, self._write_status(body, desired, None))
         problems = await _all_of(writes)
-        if (problem := _blocking(problems)) is None:
+        if (problem := blocking(problems)) is None:
             await self._writer.delete_replaced(children.manifests, body)
             writes = [self._writer.apply(child, body) for child in children.in_wave(Wave.WITH_PODS)]
             problems += await _all_of(writes)
-            problem = _blocking(problems)
+            problem = blocking(problems)
         if problem is None:
+            self._written_records[key_of(body)] = children.record_hash
             await self._writer.delete_unwanted(children.manifests, body)
             problem = next(iter(problems), None)
         return problem
@@ -162,7 +166,7 @@ class Reconciler:
             raise NotFoundError(f"{key_of(body)} is gone")
 
     async def report(self, key: Key, error: Exception) -> None:
-        """Say in a resource's status that the operator itself failed on it.
+        """Say in a resource's status that the API server fails at its writes, or the operator itself at the resource.
 
         Raises:
             ClusterError: the API failed.
@@ -171,7 +175,8 @@ class Reconciler:
         if body is None:
             return
         previous = body.get("status", {})
-        status = internal_error_status(previous, _generation(body), error, self._time())
+        failed = write_failed_status if isinstance(error, ClusterError) else internal_error_status
+        status = failed(previous, _generation(body), error, self._time())
         self.reasons[key] = _reason(status)
         if status != previous:
             await self._put_status(body, previous, status)
@@ -210,10 +215,9 @@ class Reconciler:
             written = await self.cluster.patch_status(manifest)
         except InvalidError as error:
             # The stored status stays that of an older state. An Event is the only way left to say so.
-            await self.cluster.record_event(
-                body, ClusterEvent("Warning", Reason.STATUS_REFUSED, _STATUS_REFUSED.format(error))
-            )
+            await self._warnings.status_refused(body, error)
             raise
+        self._warnings.status_written(key_of(body))
         self.cache.put(RESOURCE, written)
         for line in log_lines_between(previous, status):
             self._say(key_of(body), line, reason=_reason(status), revision=status.get("revision", ""))
@@ -242,8 +246,3 @@ async def _all_of(writes: Iterable[Awaitable[Problem | None]]) -> list[Problem]:
         if isinstance(outcome, BaseException):
             raise outcome
     return [outcome for outcome in outcomes if isinstance(outcome, Problem)]
-
-
-def _blocking(problems: Iterable[Problem]) -> Problem | None:
-    """Return the first problem for which the later writes have to wait."""
-    return next((problem for problem in problems if problem.holds_up_others), None)

@@ -11,7 +11,7 @@ from typing import Any
 
 from internvl_operator.api.reasons import FROM_PODS, Reason
 from internvl_operator.api.v1alpha1 import InternVLDeployment
-from internvl_operator.conditions import Condition, at_zero, update_available, waking
+from internvl_operator.conditions import Condition, at_zero, update_available, waking, with_times
 from internvl_operator.desired import Desired
 from internvl_operator.diagnosis.diagnose import diagnose
 from internvl_operator.diagnosis.finding import Finding
@@ -38,9 +38,6 @@ _PAUSED = (
 _ON_THE_WAY = {*FROM_PODS, Reason.DEPLOYING}
 """The reasons for which the first replica of a resource does not answer yet."""
 
-LONGEST_MESSAGE = 32768
-"""Characters that a condition's message may have (``metav1.Condition``)."""
-
 
 def status_of(
     desired: Desired, observed: Observed, problem: Problem | None, previous: Mapping[str, Any], now: str
@@ -63,7 +60,7 @@ def status_of(
     counts = (observed.deployment or {}).get("status", {})
     status: Status = {
         "observedGeneration": observed.generation,
-        "conditions": [_with_times(item, observed.generation, previous, now) for item in conditions],
+        "conditions": [with_times(item, observed.generation, previous, now) for item in conditions],
         "replicas": counts.get("replicas", 0),
         "readyReplicas": counts.get("readyReplicas", 0),
     }
@@ -76,8 +73,8 @@ def status_of(
         status["plan"] = plan_document(plan)
     if plan is not None and resource is not None:
         status["modelName"] = resource.spec.server.model_name or served_name(plan)
+    status |= _confirmed(children, observed, previous)
     if children is not None:
-        status |= _applied(children, observed, previous)
         status["rolloutStrategy"] = children.strategy.value
         if children.wake is not None:
             status["wake"] = _wake(children.wake)
@@ -87,33 +84,18 @@ def status_of(
     return status
 
 
-def internal_error_status(previous: Mapping[str, Any], generation: int, error: Exception, now: str) -> Status:
-    """Return the status of a resource on which the operator itself failed, with all else as it was."""
-    message = (
-        f"the operator failed: {type(error).__name__}: {error}; what runs was left as it is, and it is tried "
-        "again; report it with the operator's log"
-    )
-    failed = [
-        Condition("Ready", False, Reason.INTERNAL_ERROR, message),
-        Condition("Reconciling", False, Reason.INTERNAL_ERROR, ""),
-        Condition("Stalled", True, Reason.INTERNAL_ERROR, message),
-    ]
-    kept = [
-        item for item in previous.get("conditions", ()) if item["type"] not in {new.type for new in failed}
-    ]
-    times = [_with_times(item, generation, previous, now) for item in failed]
-    return {**previous, "observedGeneration": generation, "conditions": times + kept}
-
-
-def _applied(children: Children, observed: Observed, previous: Mapping[str, Any]) -> Status:
+def _confirmed(children: Children | None, observed: Observed, previous: Mapping[str, Any]) -> Status:
     """Return what confirms the record of the Deployment, which may not have been written yet.
 
-    Until it has been, the status confirms the record that is there; before there is a Deployment, the one to come.
+    Until it has been, the status confirms the record that was there; before there was a Deployment, the one to come.
+    Whatever is wrong with the spec, what runs stays confirmed.
     """
+    known = {name: previous[name] for name in ("revision", RECORD_HASH) if name in previous}
+    if children is None:
+        return known
     wanted = {"revision": children.revision, RECORD_HASH: children.record_hash}
-    if observed.deployment is None or _is_written(children, observed.deployment):
-        return wanted
-    return {name: previous[name] for name in wanted if name in previous}
+    is_first = observed.deployment is None and not known
+    return wanted if is_first or record_hash(observed.deployment) == children.record_hash else known
 
 
 def _is_written(children: Children | None, deployment: Mapping[str, Any] | None) -> bool:
@@ -123,7 +105,10 @@ def _is_written(children: Children | None, deployment: Mapping[str, Any] | None)
 
 def _conditions(desired: Desired, observed: Observed, problem: Problem | None) -> list[Condition]:
     deployment = observed.deployment
-    found = None if problem else _finding(desired, observed)
+    found = _finding(desired, observed) if problem is None or not problem.holds_up_others else None
+    if found is not None and (found.is_stalled or problem is desired.unmet):
+        # What keeps the pods from being ready comes before what the spec asks for beside them.
+        problem = None
     ready = _with_gateways(_ready(desired, observed, problem, found), desired, observed)
     is_paused = ready.reason == Reason.DEPLOYMENT_PAUSED
     must_act = problem.is_stalled if problem else is_paused or (found is not None and found.is_stalled)
@@ -226,17 +211,3 @@ def _available(deployment: Mapping[str, Any] | None) -> Condition:
     if _ready_replicas(deployment):
         return Condition("Available", True, Reason.SERVING, "at least one replica answers")
     return Condition("Available", False, Reason.NOT_SERVING, "no replica answers")
-
-
-def _with_times(item: Condition, generation: int, previous: Mapping[str, Any], now: str) -> Status:
-    before = condition_of(previous, item.type)
-    status = "True" if item.is_true else "False"
-    unchanged = before is not None and before["status"] == status
-    return {
-        "type": item.type,
-        "status": status,
-        "reason": str(item.reason),
-        "message": item.message[:LONGEST_MESSAGE],
-        "observedGeneration": generation,
-        "lastTransitionTime": before["lastTransitionTime"] if before and unchanged else now,
-    }

@@ -8,10 +8,12 @@ from __future__ import annotations
 import sys
 
 from tests.traffic import affinity, balance
+from tests.traffic.zero import command as zero
 
 COMMANDS = {
     "balance": balance.main,
     "affinity": affinity.main,
+    "zero": zero.main,
 }
 """Name -> what runs it with the arguments behind the name, and returns the exit code."""
 

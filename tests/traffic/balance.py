@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import time
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tests.cluster.components import free_ports
 from tests.traffic.clients import Outcomes, crowd
 from tests.traffic.stand import REPLICAS, Stand, stand
 
@@ -27,24 +29,27 @@ class Arm:
     """One way of balancing under the same requests.
 
     Attributes:
+        key: for ``--only``.
         name: for the table.
         way: of Envoy's listeners.
         has_api_key: whether the replicas ask for a key.
-        is_disturbed: whether the picker is killed and a replica is replaced meanwhile.
+        disturbance: what is done to the picker meanwhile, before a replica is replaced: ``roll`` or ``kill``.
     """
 
+    key: str
     name: str
     way: str
     has_api_key: bool = False
-    is_disturbed: bool = False
+    disturbance: str = ""
 
 
 ARMS = (
-    Arm("endpoint picker", "picker"),
-    Arm("endpoint picker, API key", "picker", has_api_key=True),
-    Arm("endpoint picker killed, replica rolled", "picker", has_api_key=True, is_disturbed=True),
-    Arm("Envoy LEAST_REQUEST", "least-request"),
-    Arm("plain Service", "service"),
+    Arm("picker", "endpoint picker", "picker"),
+    Arm("api-key", "endpoint picker, API key", "picker", has_api_key=True),
+    Arm("rolled", "endpoint picker and a replica rolled", "picker", has_api_key=True, disturbance="roll"),
+    Arm("killed", "endpoint picker killed, replica rolled", "picker", has_api_key=True, disturbance="kill"),
+    Arm("least-request", "Envoy LEAST_REQUEST", "least-request"),
+    Arm("service", "plain Service", "service"),
 )
 
 
@@ -63,21 +68,28 @@ class Result:
 
 
 def main(arguments: list[str]) -> int:
-    """Run all arms one after the other; the exit code is 1 if a request through the picker was lost."""
+    """Run all arms one after the other; return 1 if a request was lost through a picker that was not killed."""
     parser = argparse.ArgumentParser(prog="python -m tests.traffic balance", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=180.0, help="of each of the five runs (180)")
+    parser.add_argument("--seconds", type=float, default=180.0, help="of each of the six runs (180)")
+    keys = [arm.key for arm in ARMS]
+    parser.add_argument("--only", choices=keys, action="append", help="one of the runs; again for another")
     options = parser.parse_args(arguments)
-    results = [asyncio.run(_run(arm, options.seconds)) for arm in ARMS]
+    wanted = options.only or keys
+    results = [asyncio.run(_run(arm, options.seconds)) for arm in ARMS if arm.key in wanted]
     print("\n".join(_table(results)))
     print("\n".join(_metrics(results)))
     return 1 if _lost(results) else 0
 
 
 async def _run(arm: Arm, seconds: float) -> Result:
+    disturbed: list[float] = []
     with stand(has_api_key=arm.has_api_key) as there:
 
         async def disturb() -> None:
-            await _kill_picker(there, seconds / 3)
+            await asyncio.sleep(seconds / 3)
+            disturbed.append(time.monotonic())
+            await (_kill_picker if arm.disturbance == "kill" else _roll_picker)(there)
+            await asyncio.sleep(seconds / 6)
             await _roll_replica(there)
 
         outcomes = await crowd(
@@ -86,23 +98,47 @@ async def _run(arm: Arm, seconds: float) -> Result:
             seconds=seconds,
             thinking=THINKING_SECONDS,
             has_api_key=arm.has_api_key,
-            beside=disturb if arm.is_disturbed else None,
+            beside=disturb if arm.disturbance else None,
         )
         per_replica = await asyncio.to_thread(there.replicas.answered)
     result = Result(arm, outcomes, tuple(sorted(per_replica.values(), reverse=True)))
     print(f"{arm.name}: {len(outcomes.done)} requests, {per_replica}", flush=True)
-    for failure, times in Counter(outcomes.failures).most_common(5):
-        print(f"  lost {times}: {failure}", flush=True)
+    print("\n".join(losses(outcomes, disturbed[0] if disturbed else 0)), flush=True)
     return result
 
 
-async def _kill_picker(there: Stand, after: float) -> None:
+def losses(outcomes: Outcomes, disturbed: float) -> list[str]:
+    """Say why requests were lost, and whether they were on their way when the picker was disturbed.
+
+    Args:
+        outcomes: of the run.
+        disturbed: when, on the monotonic clock.
+    """
+    lost = [outcome for outcome in outcomes.done if outcome.failure]
+    was_on_its_way = {
+        True: "on their way then",
+        False: "asked before or after",
+    }
+    groups = Counter(
+        (outcome.failure, was_on_its_way[outcome.asked < disturbed < outcome.ended]) for outcome in lost
+    )
+    return [f"  lost {times} {when}: {failure}" for (failure, when), times in groups.most_common()]
+
+
+async def _kill_picker(there: Stand) -> None:
     """Kill the picker, as when its node fails, and start it again 5 seconds later."""
-    await asyncio.sleep(after)
     await _in_thread(there.picker.kill)
     await asyncio.sleep(5)
     await _in_thread(there.picker.start)
-    await asyncio.sleep(after / 2)
+
+
+async def _roll_picker(there: Stand) -> None:
+    """Replace the picker as its Deployment does: the old one lives on behind its preStop hook, and ends with grace."""
+    (port,) = free_ports(1)
+    await asyncio.to_thread(there.start_picker, name="next-endpoint-picker", port=port)
+    there.envoy.ask_picker(port)
+    await asyncio.sleep(_ENDPOINTS_SECONDS)
+    await _in_thread(there.picker.stop)
 
 
 async def _roll_replica(there: Stand) -> None:
@@ -124,7 +160,9 @@ async def _in_thread(call: Callable[[], object]) -> None:
 
 
 def _lost(results: list[Result]) -> int:
-    return sum(len(result.outcomes.failures) for result in results if result.arm.way == "picker")
+    """Return what was lost through the picker, but for one that was killed: what passed through that is gone."""
+    arms = [result for result in results if result.arm.way == "picker" and result.arm.disturbance != "kill"]
+    return sum(len(result.outcomes.failures) for result in arms)
 
 
 def _table(results: list[Result]) -> list[str]:
@@ -139,17 +177,16 @@ def _table(results: list[Result]) -> list[str]:
 
 
 def _metrics(results: list[Result]) -> list[str]:
-    by_name = {result.arm.name: result for result in results}
-    picker, with_key, _, least, service = (by_name[arm.name] for arm in ARMS)
-    slowest = service.outcomes.ttft(0.95)
-    values = {
-        "balance_ratio": picker.ratio,
-        "balance_ratio_with_api_key": with_key.ratio,
-        "balance_ratio_least_request": least.ratio,
-        "balance_ratio_service": service.ratio,
-        "ttft_p95_ratio": picker.outcomes.ttft(0.95) / slowest,
-        "ttft_p95_ratio_with_api_key": with_key.outcomes.ttft(0.95) / slowest,
-        "ttft_p95_ratio_least_request": least.outcomes.ttft(0.95) / slowest,
-    }
-    lines = [f"METRIC {name}={value:.3f}" for name, value in values.items()]
+    """Return the lines of metrics: those of the runs that were done, and what they are beside the plain Service."""
+    lines = [f"METRIC balance_ratio{_suffix(result.arm)}={result.ratio:.3f}" for result in results]
+    services = [result.outcomes.ttft(0.95) for result in results if result.arm.key == "service"]
+    for result in results if services else ():
+        ratio = result.outcomes.ttft(0.95) / services[0]
+        lines.append(f"METRIC ttft_p95_ratio{_suffix(result.arm)}={ratio:.3f}")
+    killed = [result for result in results if result.arm.disturbance == "kill"]
+    lines += [f"METRIC lost_with_a_killed_picker={len(result.outcomes.failures)}" for result in killed]
     return [*lines, f"METRIC lost_requests={_lost(results)}"]
+
+
+def _suffix(arm: Arm) -> str:
+    return "" if arm.key == "picker" else f"_{arm.key.replace('-', '_')}"

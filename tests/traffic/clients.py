@@ -9,7 +9,7 @@ import struct
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import aiohttp
@@ -32,11 +32,15 @@ class Outcome:
         ttft: seconds to the first piece of text; None for a request that failed.
         replica: address of the replica, where the proxy says it.
         failure: why it failed.
+        asked: when it was sent, on the monotonic clock.
+        ended: when it was answered or failed.
     """
 
     ttft: float | None
     replica: str = ""
     failure: str = ""
+    asked: float = 0
+    ended: float = 0
 
 
 @dataclass(slots=True)
@@ -137,7 +141,9 @@ async def crowd(
             await asyncio.sleep(chance.uniform(0, thinking))
             while time.monotonic() < end:
                 image = pictures[chance.randrange(MOST_TILES)]
-                outcomes.done.append(await ask(session, url, question(image, "What is in the image?")))
+                asked = time.monotonic()
+                outcome = await ask(session, url, question(image, "What is in the image?"))
+                outcomes.done.append(replace(outcome, asked=asked, ended=time.monotonic()))
                 await asyncio.sleep(chance.expovariate(1 / thinking))
 
     async with asyncio.TaskGroup() as tasks:

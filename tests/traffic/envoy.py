@@ -25,6 +25,7 @@ SERVED_BY = "x-served-by"
 """Header of a response with the replica's address."""
 
 _HOSTS = "replicas"
+_PICKERS = "pickers"
 _DESTINATION = "x-gateway-destination-endpoint"
 _TYPE = "type.googleapis.com/envoy"
 _WAYS = ("picker", "least-request", "service")
@@ -37,13 +38,11 @@ class Envoy:
     Args:
         cluster: stops it in the end.
         directory: for its configuration.
-        picker_port: where the endpoint picker listens.
     """
 
-    def __init__(self, cluster: LocalCluster, directory: Path, picker_port: int) -> None:
+    def __init__(self, cluster: LocalCluster, directory: Path) -> None:
         self._cluster = cluster
         self._directory = directory
-        self._picker_port = picker_port
         admin, *ports = free_ports(1 + len(_WAYS))
         self._admin = admin
         self._ports = dict(zip(_WAYS, ports, strict=True))
@@ -53,9 +52,10 @@ class Envoy:
         """Return the base URL of a way of balancing: ``picker``, ``least-request`` or ``service``."""
         return f"http://127.0.0.1:{self._ports[way]}"
 
-    def start(self, addresses: Iterable[str]) -> None:
-        """Start it in front of some replicas."""
+    def start(self, addresses: Iterable[str], picker_port: int) -> None:
+        """Start it in front of some replicas, with an endpoint picker."""
         self.spread_over(addresses)
+        self.ask_picker(picker_port)
         file = self._directory / "envoy.json"
         file.write_text(json.dumps(self._configuration()))
         command = [str(_program()), "-c", str(file), "--use-dynamic-base-id", "--log-level", "warning"]
@@ -63,21 +63,35 @@ class Envoy:
 
     def spread_over(self, addresses: Iterable[str]) -> None:
         """Spread requests over these replicas from now on, as a gateway's controller says it."""
+        self._assign(_HOSTS, [_address(address, PORT) for address in addresses])
+
+    def ask_picker(self, port: int) -> None:
+        """Ask the endpoint picker at this port from now on, as when its Service has another pod."""
+        self._assign(_PICKERS, [_address("127.0.0.1", port)])
+
+    def _assign(self, name: str, addresses: Iterable[dict[str, Any]]) -> None:
         self._version += 1
-        hosts = [{"endpoint": {"address": _address(address, PORT)}} for address in addresses]
         assignment = {
             "@type": f"{_TYPE}.config.endpoint.v3.ClusterLoadAssignment",
-            "cluster_name": _HOSTS,
-            "endpoints": [{"lb_endpoints": hosts}],
+            "cluster_name": name,
+            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}} for address in addresses]}],
         }
         # Envoy notices that a file is moved to this name.
-        partial = self._directory / "hosts.partial"
+        partial = self._directory / f"{name}.partial"
         partial.write_text(json.dumps({"version_info": str(self._version), "resources": [assignment]}))
-        partial.replace(self._hosts)
+        partial.replace(self._endpoints(name))
 
-    @property
-    def _hosts(self) -> Path:
-        return self._directory / "hosts.json"
+    def _endpoints(self, name: str) -> Path:
+        return self._directory / f"{name}.json"
+
+    def _discovered(self, name: str) -> dict[str, Any]:
+        return {
+            "service_name": name,
+            "eds_config": {
+                "path_config_source": {"path": str(self._endpoints(name))},
+                "resource_api_version": "V3",
+            },
+        }
 
     def _is_up(self) -> bool:
         return answers(f"http://127.0.0.1:{self._admin}/ready")
@@ -121,27 +135,16 @@ class Envoy:
             "type": "EDS",
             "connect_timeout": "1s",
             "per_connection_buffer_limit_bytes": 32 * _MEBIBYTES,
-            "eds_cluster_config": {
-                "service_name": _HOSTS,
-                "eds_config": {
-                    "path_config_source": {"path": str(self._hosts)},
-                    "resource_api_version": "V3",
-                },
-            },
+            "eds_cluster_config": self._discovered(_HOSTS),
             "load_balancing_policy": policy,
         }
 
     def _picker(self) -> dict[str, Any]:
         return {
             "name": "endpoint-picker",
-            "type": "STATIC",
+            "type": "EDS",
             "connect_timeout": "1s",
-            "load_assignment": {
-                "cluster_name": "endpoint-picker",
-                "endpoints": [
-                    {"lb_endpoints": [{"endpoint": {"address": _address("127.0.0.1", self._picker_port)}}]}
-                ],
-            },
+            "eds_cluster_config": self._discovered(_PICKERS),
             # The picker makes a certificate for itself when it starts.
             "transport_socket": _named(
                 "envoy.transport_sockets.tls",

@@ -10,6 +10,7 @@ from internvl_operator.api.parsing import parse
 from internvl_operator.api.platform_defaults import NO_DEFAULTS
 from internvl_operator.manifests.objects.gateway.endpoint_picker import endpoint_picker
 from internvl_operator.manifests.objects.gateway.inferencepool import PICKER_PORT, inference_pool
+from tests.cluster.components import free_ports
 from tests.cluster.custom_resources import install_crds
 from tests.cluster.programs.binaries import locate
 from tests.cluster.programs.published_crds import INFERENCE_POOL, obtain
@@ -60,19 +61,25 @@ def grant(cluster: LocalCluster) -> None:
     )
 
 
-def start(cluster: LocalCluster, *, prefix_caching: str = "Auto") -> Process:
-    """Start the picker of a model.
+def start(
+    cluster: LocalCluster, *, prefix_caching: str = "Auto", name: str = _PROGRAM, port: int = PICKER_PORT
+) -> Process:
+    """Start a picker of a model.
 
     Args:
         cluster: has the pods, and ends the process.
         prefix_caching: ``engine.prefixCaching`` of the model.
+        name: of the process.
+        port: at which Gateways ask it; in a cluster each picker has an address of its own.
     """
     environment = {
         **os.environ,
         "KUBECONFIG": str(cluster.kubeconfig(USER)),
     }
-    command = [program(), *_arguments(prefix_caching), "--metrics-port=0"]
-    return cluster.spawn("endpoint-picker", command, environment, _is_open)
+    # What is said last holds.
+    apart = [f"--grpc-port={port}", f"--grpc-health-port={free_ports(1)[0]}", "--metrics-port=0"]
+    command = [program(), *_arguments(prefix_caching), *apart]
+    return cluster.spawn(name, command, environment, lambda: _is_open(port))
 
 
 def _resource(prefix_caching: str) -> InternVLDeployment:
@@ -91,6 +98,6 @@ def _arguments(prefix_caching: str) -> list[str]:
     return arguments
 
 
-def _is_open() -> bool:
+def _is_open(port: int) -> bool:
     with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", PICKER_PORT)) == 0
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from internvl_operator.manifests.objects.gateway.inferencepool import PICKER_PORT
@@ -20,11 +21,16 @@ REPLICAS = 4
 
 @dataclass(frozen=True, slots=True)
 class Stand:
-    """The parts between clients and replicas."""
+    """The parts between clients and replicas.
+
+    Attributes:
+        start_picker: starts another picker, under a name and at a port.
+    """
 
     replicas: Replicas
     envoy: Envoy
     picker: Process
+    start_picker: Callable[..., Process]
 
 
 @contextmanager
@@ -45,6 +51,6 @@ def stand(*, has_api_key: bool = False, prefix_caching: str = "Auto") -> Iterato
         process = picker.start(cluster, prefix_caching=prefix_caching)
         for number in range(1, REPLICAS + 1):
             replicas.start(number)
-        envoy = Envoy(cluster, Path(scratch), PICKER_PORT)
-        envoy.start(replicas.addresses)
-        yield Stand(replicas, envoy, process)
+        envoy = Envoy(cluster, Path(scratch))
+        envoy.start(replicas.addresses, PICKER_PORT)
+        yield Stand(replicas, envoy, process, partial(picker.start, cluster, prefix_caching=prefix_caching))

@@ -16,6 +16,12 @@ from internvl_operator.problem import Problem
 _MOST_NAMES = 3
 
 
+def _target(autoscaler: KubernetesObject) -> KubernetesObject:
+    """Return what is looked at of an autoscaler: a cluster may have many, with large statuses."""
+    names = {name: autoscaler["metadata"][name] for name in ("namespace", "name")}
+    return {"metadata": names, "spec": {"scaleTargetRef": autoscaler["spec"]["scaleTargetRef"]}}
+
+
 class Contest:
     """Writes children that are there already.
 
@@ -73,7 +79,7 @@ class Contest:
             live = await self._cluster.find(kind, key)
             names = other_managers(live) if live else []
             if kind == DEPLOYMENT and live and is_scaled(live):
-                listed = (await self._cluster.list(HORIZONTAL_POD_AUTOSCALER)).items
+                listed = (await self._cluster.list(HORIZONTAL_POD_AUTOSCALER, keep=_target)).items
                 names = [
                     f"the HorizontalPodAutoscaler {item['metadata']['name']}, which is to scale the resource instead"
                     for item in listed

@@ -1,59 +1,106 @@
 """Which resources ask one Gateway for one hostname: the older route gets all requests, and no Gateway says so."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
 
-from internvl_operator.api.v1alpha1 import InternVLDeployment
+from internvl_operator.kube.objects import key_of
 from internvl_operator.kube.port import Key
 
-_Claim = tuple[Key, str]
-"""A Gateway and a hostname; an empty hostname is every one that the listeners have."""
+
+class _Claim(NamedTuple):
+    """A hostname at a Gateway; an empty hostname is every one that the listeners have."""
+
+    gateway: Key
+    hostname: str
 
 
 class Hostnames:
-    """The hostnames that the reconciled resources ask for.
+    """The hostnames that the resources ask for.
+
+    Args:
+        resources: returns all resources that there are when the first one is looked at, so that a start of the
+            operator changes no status.
+        requeue: has a resource reconciled for which another one has changed what they share.
 
     Example:
-        >>> from internvl_operator import parse
-        >>> spec = {"size": "8B", "gateway": {"parentRefs": [{"name": "inference"}], "hostnames": ["a.example"]}}
-        >>> hostnames = Hostnames()
-        >>> hostnames.claim(parse({"metadata": {"name": "one", "namespace": "vision"}, "spec": spec}))
-        []
-        >>> (both,) = hostnames.claim(parse({"metadata": {"name": "two", "namespace": "vision"}, "spec": spec}))
+        >>> gateway = {"parentRefs": [{"name": "inference"}], "hostnames": ["a.example"]}
+        >>> one, two = (
+        ...     {"metadata": {"name": name, "namespace": "vision"}, "spec": {"gateway": gateway}}
+        ...     for name in ("one", "two")
+        ... )
+        >>> hostnames = Hostnames(resources=lambda: [one], requeue=lambda key: print("again:", key.name))
+        >>> (both,) = hostnames.shared(two)
+        again: one
         >>> both.partition(",")[0]
         'vision/one has hostname a.example at Gateway vision/inference too'
     """
 
-    def __init__(self) -> None:
-        self._claims: dict[_Claim, set[Key]] = {}
-        self._claimed: dict[Key, set[_Claim]] = {}
+    def __init__(
+        self, resources: Callable[[], Iterable[Mapping[str, Any]]], requeue: Callable[[Key], None]
+    ) -> None:
+        self._resources = resources
+        self._requeue = requeue
+        self._is_filled = False
+        self._claims: dict[_Claim, dict[Key, set[str]]] = {}
+        self._claimed: dict[Key, dict[_Claim, set[str]]] = {}
 
-    def claim(self, resource: InternVLDeployment) -> list[str]:
-        """Take in what a resource asks for, and return a sentence for each hostname that others ask for too."""
-        key = Key(resource.metadata.namespace, resource.metadata.name)
-        self.forget(key)
-        claims = set(_claims(resource))
-        if claims:
-            self._claimed[key] = claims
-        for claim in claims:
-            self._claims.setdefault(claim, set()).add(key)
+    def shared(self, body: Mapping[str, Any]) -> list[str]:
+        """Take in what a resource asks for; return a sentence for each hostname that others ask for too."""
+        if not self._is_filled:
+            self._is_filled = True
+            for known in self._resources():
+                self._take(key_of(known), _claims(known))
+        key, claims = key_of(body), _claims(body)
+        if claims != self._claimed.get(key, {}):
+            self.forget(key)
+            self._take(key, claims)
+            self._requeue_rivals(key)
         return [
-            f"{min(others)} has {f'hostname {hostname}' if hostname else 'every hostname'} at Gateway {gateway} too, "
-            "and one of the two gets all requests: write other gateway.hostnames"
-            for gateway, hostname in sorted(claims)
-            if (others := self._claims[gateway, hostname] - {key})
+            f"{min(others)} has {f'hostname {claim.hostname}' if claim.hostname else 'every hostname'} at Gateway "
+            f"{claim.gateway} too, and one of the two gets all requests: write other gateway.hostnames"
+            for claim in sorted(claims)
+            if (others := self._others(key, claim))
         ]
 
     def forget(self, key: Key) -> None:
         """Forget a resource that is gone, or asks for something else."""
+        self._requeue_rivals(key)
         for claim in self._claimed.pop(key, ()):
-            self._claims[claim].discard(key)
+            del self._claims[claim][key]
             if not self._claims[claim]:
                 del self._claims[claim]
 
+    def _take(self, key: Key, claims: dict[_Claim, set[str]]) -> None:
+        if claims:
+            self._claimed[key] = claims
+        for claim, listeners in claims.items():
+            self._claims.setdefault(claim, {})[key] = listeners
 
-def _claims(resource: InternVLDeployment) -> Iterator[_Claim]:
-    gateway = resource.spec.gateway
-    for parent in gateway.parent_refs:
-        key = Key(parent.namespace or resource.metadata.namespace, parent.name)
-        for hostname in gateway.hostnames or [""]:
-            yield key, hostname
+    def _requeue_rivals(self, key: Key) -> None:
+        for rival in {other for claim in self._claimed.get(key, ()) for other in self._others(key, claim)}:
+            self._requeue(rival)
+
+    def _others(self, key: Key, claim: _Claim) -> set[Key]:
+        claims = self._claims[claim]
+        return {
+            other for other, listeners in claims.items() if other != key and _meet(listeners, claims[key])
+        }
+
+
+def _meet(one: Iterable[str], other: Iterable[str]) -> bool:
+    """Return whether two sets have a listener of a Gateway in common; an empty name is all of them."""
+    return bool(set(one) & set(other)) or "" in one or "" in other
+
+
+def _claims(body: Mapping[str, Any]) -> dict[_Claim, set[str]]:
+    """Return what a resource asks for, with the listeners; one that cannot be read asks for nothing."""
+    claims: dict[_Claim, set[str]] = {}
+    try:
+        gateway = body["spec"].get("gateway") or {}
+        for parent in gateway.get("parentRefs") or ():
+            at = Key(parent.get("namespace") or key_of(body).namespace, parent["name"])
+            for hostname in gateway.get("hostnames") or [""]:
+                claims.setdefault(_Claim(at, hostname), set()).add(parent.get("sectionName") or "")
+    except (AttributeError, KeyError, TypeError):
+        return {}
+    return claims

@@ -7,7 +7,7 @@ Why: docs/design/010-full-lists.md
 """
 
 import zlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -84,6 +84,11 @@ class Cache:
         """Return a copy of an object, or None when there is none."""
         entry = self._objects.get(kind, {}).get(key)
         return None if entry is None else entry.object()
+
+    def objects(self, kind: Kind) -> Iterator[KubernetesObject]:
+        """Return copies of all objects of a kind, one after the other."""
+        for entry in list(self._objects.get(kind, {}).values()):
+            yield entry.object()
 
     def holds(self, kind: Kind, key: Key) -> bool:
         """Return whether there is an object, without unpacking it."""

@@ -12,8 +12,38 @@ from internvl_operator.text.quantity import parse_quantity
 
 _QUANTITY_FIELDS = frozenset({"requests", "limits", "sizeLimit", "divisor", "averageValue"})
 _THOUSANDTH = Decimal("0.001")
-_STRUCTURES = frozenset({"emptyDir", "podSelector"})
-"""Fields in which an empty object differs from no object. The API server keeps such an empty object."""
+_KEPT_FIELDS = frozenset(
+    {
+        "emptyDir",
+        "podSelector",
+        "allowPrivilegeEscalation",
+        "automountServiceAccountToken",
+        "blockOwnerDeletion",
+        "enableServiceLinks",
+        "hostUsers",
+        "privileged",
+        "readOnlyRootFilesystem",
+        "runAsNonRoot",
+        "shareProcessNamespace",
+    }
+)
+"""Fields in which an empty object or ``false`` differs from no value, and which the API server keeps: without
+``automountServiceAccountToken: false`` a pod has a token.
+"""
+
+_MERGED_BY_NAME = frozenset(
+    {
+        "containers",
+        "initContainers",
+        "env",
+        "ports",
+        "volumes",
+        "volumeMounts",
+        "imagePullSecrets",
+        "ownerReferences",
+    }
+)
+"""Lists to which others may add items of other names, as injectors of sidecars do. Other lists are one value."""
 
 _ATOMIC_FIELDS = frozenset({"selector", "podSelector", "nodeSelector"})
 """Maps that must be equal as a whole: an additional key selects other pods or nodes."""
@@ -32,7 +62,7 @@ def is_applied(desired: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
     )
 
 
-def _same(desired: Any, live: Any, quantities: bool = False) -> bool:
+def _same(desired: Any, live: Any, quantities: bool = False, is_merged: bool = False) -> bool:
     if desired is None:
         # The operator does not own this field: the live value is the API server's default, or someone else's.
         return True
@@ -40,13 +70,13 @@ def _same(desired: Any, live: Any, quantities: bool = False) -> bool:
         return _is_zero(desired)
     if isinstance(desired, Mapping):
         return isinstance(live, Mapping) and all(
-            _same(value, live.get(key), quantities or key in _QUANTITY_FIELDS)
-            and (key not in _STRUCTURES or key in live or value is None)
+            _same(value, live.get(key), quantities or key in _QUANTITY_FIELDS, key in _MERGED_BY_NAME)
+            and (key not in _KEPT_FIELDS or key in live or value is None)
             and (key not in _ATOMIC_FIELDS or _adds_nothing(value, live.get(key)))
             for key, value in desired.items()
         )
     if isinstance(desired, Sequence) and not isinstance(desired, str):
-        return isinstance(live, Sequence) and _same_list(desired, live)
+        return isinstance(live, Sequence) and _same_list(desired, live, is_merged)
     return bool(desired == live) or (quantities and _same_quantity(desired, live))
 
 
@@ -61,17 +91,17 @@ def _same_quantity(desired: Any, live: Any) -> bool:
     return wanted == stored
 
 
-def _same_list(desired: Sequence[Any], live: Sequence[Any]) -> bool:
-    """Compare the items by name where each has its own, as the API server merges such lists; else by position.
+def _same_list(desired: Sequence[Any], live: Sequence[Any], is_merged: bool) -> bool:
+    """Compare the items by name where the API server merges the list by name and each has its own; else by position.
 
-    Two parentRefs of a route may have one name: Gateways of two namespaces, or two listeners of one Gateway.
+    An item that has no name, such as a peer of a NetworkPolicy, may have no further fields either.
     """
     names = [_name(item) for item in desired]
-    if names and None not in names and len(set(names)) == len(names):
+    if is_merged and None not in names and len(set(names)) == len(names):
         by_name = {_name(item): item for item in live}
         return all(_same(item, by_name.get(_name(item))) for item in desired)
     return len(desired) == len(live) and all(
-        _same(wanted, item) and _adds_nothing(wanted, item)
+        _same(wanted, item) and (_name(wanted) is not None or _adds_nothing(wanted, item))
         for wanted, item in zip(desired, live, strict=True)
     )
 

@@ -126,8 +126,12 @@ def _short_hash(text: bytes) -> str:
     return hashlib.sha256(text).hexdigest()[:16]
 
 
-def inputs_of(spec: InternVLDeploymentSpec) -> str:
+def inputs_of(spec: InternVLDeploymentSpec, cache_size: str = "") -> str:
     """Return the hash of the fields of the spec on which plan and pod template depend.
+
+    Args:
+        spec: of a resource.
+        cache_size: what counts in place of ``model.cache.size`` where the spec has one; empty: the spec's own.
 
     Only fields that are given count, so that a field which a later version adds does not change the hash of a resource
     without it. An empty section, such as ``engine: {}``, counts as absent.
@@ -142,6 +146,8 @@ def inputs_of(spec: InternVLDeploymentSpec) -> str:
         True
     """
     given = spec.model_dump(mode="json", by_alias=True, include=_INPUT_FIELDS, exclude_unset=True)
+    if cache_size and spec.model.cache.size is not None:
+        given["model"]["cache"]["size"] = cache_size
     return digest({field: value for field, value in given.items() if value and value != _IMPLIED.get(field)})
 
 
@@ -191,7 +197,7 @@ def template_digest(template: Mapping[str, Any]) -> str:
 
 
 def record_bytes(manifests: Iterable[Mapping[str, Any]]) -> int:
-    """Return the bytes of all annotations of the Deployment among some manifests; 0 without a Deployment."""
+    """Return the bytes of all annotations of the Deployments among some manifests; 0 without one."""
     return sum(
         len(name.encode()) + len(value.encode())
         for manifest in manifests

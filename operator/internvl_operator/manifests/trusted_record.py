@@ -17,22 +17,26 @@ def record_hash(deployment: Mapping[str, Any] | None) -> str:
     return digest(record_annotations(deployment))
 
 
-def trusted_record(deployment: Mapping[str, Any] | None, status: Mapping[str, Any]) -> Record | None:
-    """Return what a Deployment was made from, as far as the resource's status confirms it.
+def trusted_record(
+    deployment: Mapping[str, Any] | None, status: Mapping[str, Any], written: str = ""
+) -> Record | None:
+    """Return what a Deployment was made from, as far as the resource's status confirms it, or this process wrote it.
 
-    The status may confirm another record because somebody else wrote this one; or because the operator ended before it
-    wrote the status, and then it makes the same plan again. It is written before a resource has a Deployment, so a
-    record beside an empty status is somebody else's.
+    The status may confirm another record because somebody else wrote this one; or because an operator ended between
+    the Deployment and the status, and then a plan is made from the spec. It is written before a resource has a
+    Deployment, so a record beside an empty status is somebody else's.
 
     Args:
         deployment: as the API server has it, if there is one.
         status: of the resource.
+        written: hash of the record that this process wrote last, whether or not the status could be written after it.
 
     Raises:
         UnreadableRecordError: a newer operator wrote the record, in a way that this one does not know.
     """
     if RECORD_HASH in status:
-        return record_of(deployment) if status[RECORD_HASH] == record_hash(deployment) else None
+        is_ours = record_hash(deployment) in (status[RECORD_HASH], written)
+        return record_of(deployment) if is_ours else None
     record = record_of(deployment)
     # The status of an operator that did not write the hash.
     return record if record is not None and record.revision == status.get("revision") else None

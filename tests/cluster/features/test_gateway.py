@@ -162,8 +162,6 @@ def test_two_resources_with_one_hostname_are_told_of_each_other(routed: LocalClu
     wait_ready(routed, "captions", namespace)
     apply(routed, resource("other", namespace, gateway=gateway))
     _says(routed, namespace, f"{namespace}/captions has hostname twice.example.com at Gateway", "other")
-    # The first one is told at its next reconcile.
-    routed.kubectl("label", "ivl/captions", "team=vision", "-n", namespace)
     _says(routed, namespace, f"{namespace}/other has hostname twice.example.com at Gateway")
 
 

@@ -38,16 +38,26 @@ def built(directory: Path, *patches: Patch) -> Path:
     """
     sources, wheels, installed = (directory / name for name in ("sources", "wheels", "installed"))
     sources.mkdir()
-    ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "operator", sources / "operator", ignore=ignored)
+    patched(sources, *patches)
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, sources)
-    for patch in patches:
-        _apply(sources / "operator" / "internvl_operator" / patch.file, patch)
     _pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(wheels), str(sources))
     (wheel,) = wheels.glob("*.whl")
     _pip("install", "--no-deps", "--no-index", "--target", str(installed), str(wheel))
     return installed
+
+
+def patched(directory: Path, *patches: Patch) -> Path:
+    """Copy and patch the operator's sources, and return their directory, for PYTHONPATH.
+
+    Raises:
+        ValueError: a patch does not fit the sources.
+    """
+    sources = directory / "operator"
+    shutil.copytree(ROOT / "operator", sources, ignore=shutil.ignore_patterns("__pycache__"))
+    for patch in patches:
+        _apply(sources / "internvl_operator" / patch.file, patch)
+    return sources
 
 
 def _apply(path: Path, patch: Patch) -> None:

@@ -21,7 +21,7 @@ from tests.cluster.programs.versions import CLUSTER_PROGRAMS, RELEASE_OF, Unobta
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from tests.cluster.programs.versions import Release
+    from tests.cluster.programs.release import Release
 
     Source = Callable[[Release, str, Path], Path]
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.cluster.programs.versions import Release
+    from tests.cluster.programs.release import Release
 
 PATIENCE_SECONDS = 5.0
 CHUNK_BYTES = 1 << 20

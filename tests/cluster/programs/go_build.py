@@ -17,7 +17,7 @@ from tests.cluster.programs.versions import UnobtainableError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tests.cluster.programs.versions import Release
+    from tests.cluster.programs.release import Release
 
 # Kubernetes requires its staging modules (k8s.io/api, ...) as exactly v0.0.0 and replaces them by folders
 # of its own repository. Outside of it they are published as v0.MINOR.PATCH.
@@ -42,8 +42,8 @@ def build(release: Release, name: str, directory: Path) -> Path:
     workspace.mkdir(exist_ok=True)
     module = _downloaded(release, workspace)
     go_mod = go_mod_for(release, Path(module["GoMod"]).read_text())
-    if release.mended:
-        go_mod += f"replace {release.module} => {_mended(release, Path(module['Dir']), directory)}\n"
+    if release.mended or release.left_out:
+        go_mod += f"replace {release.module} => {mended_sources(release, Path(module['Dir']), directory)}\n"
     (workspace / "go.mod").write_text(go_mod)
     if release.main:
         (workspace / "main.go").write_text(release.main)
@@ -58,19 +58,22 @@ def build(release: Release, name: str, directory: Path) -> Path:
     return program
 
 
-def _mended(release: Release, sources: Path, directory: Path) -> Path:
-    """Return a copy of a module's sources in which the faults that a release lists are mended."""
+def mended_sources(release: Release, sources: Path, directory: Path) -> Path:
+    """Return a copy of a module's sources, less what a release leaves out, and with the faults mended that it lists."""
     copy = directory / "mended"
     shutil.copytree(sources, copy, copy_function=shutil.copyfile, dirs_exist_ok=True)
     for folder in (copy, *filter(Path.is_dir, copy.rglob("*"))):
         folder.chmod(0o755)
-    for file, changes in release.mended.items():
-        text = (copy / file).read_text()
+    for file in {found for pattern in release.left_out for found in copy.glob(pattern)}:
+        if str(file.relative_to(copy)) not in release.mended:
+            file.unlink()
+    for name, changes in release.mended.items():
+        text = (copy / name).read_text()
         for wrong, right in changes.items():
             if wrong not in text:
-                raise UnobtainableError(f"{release.module} {release.version} has no {wrong!r} in {file}")
+                raise UnobtainableError(f"{release.module} {release.version} has no {wrong!r} in {name}")
             text = text.replace(wrong, right, 1)
-        (copy / file).write_text(text)
+        (copy / name).write_text(text)
     return copy
 
 

@@ -2,52 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from tests.cluster.programs.release import Release
+from tests.cluster.programs.traffic_releases import TRAFFIC
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-
-@dataclass(frozen=True, slots=True)
-class Release:
-    """Programs of one project that share a version, a Go module and a place of publication.
-
-    Attributes:
-        version: With the leading ``v``, as git tags have it.
-        module: Go module that holds the commands.
-        packages: Program name -> Go package of its command.
-        linker_flags: For ``go build -ldflags``: what the project's own build stamps into the version.
-        github: ``owner/name`` whose GitHub releases hold the programs; empty: they are at ``url``.
-        asset: File of the GitHub release, with ``{version}``, ``{number}``, ``{os}`` and ``{arch}`` to fill in.
-        url: Of a program, with the same and ``{name}`` to fill in; ``.sha256`` behind it gives its checksum. Empty,
-            and no ``github`` either: programs of this release are not published.
-        module_version: Version of the Go module, where it is not that of the tags.
-        build_tags: For ``go build -tags``.
-        c_libraries: C libraries that the commands need, by their pkg-config names; none: no C compiler either.
-        newer_modules: Modules, as ``path version``, that the build takes at a newer version than the release asks for.
-        main: Source of a command of this project's own, whose package is ``.``; empty: the commands are the release's.
-        mended: File of the module -> text of it that is wrong -> what is built in its place.
-    """
-
-    version: str
-    module: str
-    packages: Mapping[str, str]
-    linker_flags: str = "-s -w"
-    github: str = ""
-    asset: str = ""
-    url: str = "https://dl.k8s.io/release/{version}/bin/{os}/{arch}/{name}"
-    module_version: str = ""
-    build_tags: str = ""
-    c_libraries: tuple[str, ...] = ()
-    newer_modules: tuple[str, ...] = ()
-    main: str = ""
-    mended: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-
-    @property
-    def number(self) -> str:
-        """The version without its ``v``."""
-        return self.version.removeprefix("v")
 
 
 def _kubernetes(version: str) -> Release:
@@ -250,28 +212,10 @@ BUILDKIT = Release(
     packages={"dockerfile-frontend": "github.com/moby/buildkit/frontend/dockerfile/cmd/dockerfile-frontend"},
     url="",
 )
-# What `make traffic` runs beside the local cluster: the endpoint picker of the Gateway API's inference extension.
-INFERENCE_EXTENSION = Release(
-    version="v1.5.0",
-    module="sigs.k8s.io/gateway-api-inference-extension",
-    packages={"endpoint-picker": "sigs.k8s.io/gateway-api-inference-extension/cmd/epp"},
-    url="",
-    # The types of two plugins' data are compared by the addresses of two examples, which are never the same: what
-    # counts requests in flight and what reads the count cannot be configured together.
-    mended={
-        "pkg/epp/datalayer/data_graph.go": {
-            "import (": 'import (\n\t"reflect"',
-            "if producedData != consumedData {": (
-                "if reflect.TypeOf(producedData) != reflect.TypeOf(consumedData) {"
-            ),
-        }
-    },
-)
 CLUSTER = (ETCD, KUBERNETES, KWOK)
 NODE = (CONTAINERD, RUNC, CNI_PLUGINS)
 TOOLS = (ARGO_CD, HELM, HELM_DOCS, HELM_UNITTEST, KUBECONFORM, KUBE_SCORE, PROMETHEUS, ACTIONLINT)
 KIND_NODE = (KIND, KUBEADM, KIND_CNI_PLUGINS, NETWORK_POLICIES, COREDNS, LOCAL_PATH_PROVISIONER, BUILDKIT)
-TRAFFIC = (INFERENCE_EXTENSION,)
 NODE_PROGRAMS = ("kubelet", "kube-proxy", *(name for release in NODE for name in release.packages))
 """What a real node runs: on Linux, as root."""
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.cluster.programs.binaries import MissingBinariesError, cache_directory, locate
-from tests.cluster.programs.versions import KUBERNETES, KWOK, RELEASE_OF, Release, UnobtainableError
+from tests.cluster.programs.release import Release
+from tests.cluster.programs.versions import KUBERNETES, KWOK, RELEASE_OF, UnobtainableError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -16,7 +16,8 @@ import pytest
 
 from tests.cluster.programs import go_build
 from tests.cluster.programs.downloads import Downloads, open_url
-from tests.cluster.programs.versions import ETCD, KUBERNETES, KWOK, Release, UnobtainableError
+from tests.cluster.programs.release import Release
+from tests.cluster.programs.versions import ETCD, KUBERNETES, KWOK, UnobtainableError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

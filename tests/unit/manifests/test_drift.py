@@ -283,3 +283,46 @@ def test_a_field_without_a_value_is_applied_whatever_the_api_server_makes_of_it(
 ) -> None:
     manifest = with_manifest_hash({"metadata": {"name": "a"}, "spec": wanted})
     assert is_applied(manifest, {**manifest, "spec": stored})
+
+
+@pytest.mark.parametrize(
+    ("field", "is_of_the_pod"),
+    [
+        ("automountServiceAccountToken", True),
+        ("enableServiceLinks", True),
+        ("allowPrivilegeEscalation", False),
+    ],
+)
+def test_false_that_the_api_server_keeps_must_be_there(
+    field: str, is_of_the_pod: bool, live: dict[str, Any]
+) -> None:
+    desired = deepcopy(MANIFEST)
+    for body in (desired, live):
+        (_pod(body) if is_of_the_pod else _container(body).setdefault("securityContext", {}))[field] = False
+    assert is_applied(desired, live)
+    del (_pod(live) if is_of_the_pod else _container(live)["securityContext"])[field]
+    assert not is_applied(desired, live), "without it a pod has the right"
+
+
+@pytest.mark.parametrize(
+    ("path", "item"),
+    [
+        (("parentRefs",), {"name": "theirs", "namespace": "gateways"}),
+        (("rules", 0, "backendRefs"), {"name": "theirs", "port": 80, "weight": 1000}),
+        (("hostnames",), "theirs.example.com"),
+    ],
+)
+def test_nobody_adds_to_a_list_that_is_one_value(path: tuple[str | int, ...], item: object) -> None:
+    gateway = {"parentRefs": [{"name": "inference"}], "hostnames": ["captions.example.com"]}
+    desired = next(
+        child for child in children_of({"size": "8B", "gateway": gateway}) if child["kind"] == "HTTPRoute"
+    )
+    live = deepcopy(desired)
+    live["spec"]["parentRefs"][0] |= {"group": "gateway.networking.k8s.io", "kind": "Gateway"}
+    live["spec"]["rules"][0]["backendRefs"][0] |= {"group": "", "kind": "Service", "weight": 1}
+    assert is_applied(desired, live), "defaults of the API server are no drift"
+    added: Any = live["spec"]
+    for step in path:
+        added = added[step]
+    added.append(item)
+    assert not is_applied(desired, live)

@@ -145,6 +145,21 @@ def test_the_picker_meets_the_restricted_standard_and_takes_the_installations_im
     assert picker["serviceAccountName"] == "internvl-endpoint-picker"
 
 
+@pytest.mark.parametrize(
+    ("rollout", "seconds"), [({}, 70), ({"drainSeconds": 600}, 610), ({"drainSeconds": 0}, 10)]
+)
+def test_a_picker_that_is_replaced_lives_as_long_as_a_server_that_answers_and_30_s_more_to_end(
+    rollout: dict[str, Any], seconds: int
+) -> None:
+    """Requests and answers pass through it to their last byte."""
+    model, picker = (
+        manifest["spec"]["template"]["spec"] for manifest in _of_kind("Deployment", rollout=rollout)
+    )
+    assert model["terminationGracePeriodSeconds"] == seconds
+    assert picker["containers"][0]["lifecycle"] == {"preStop": {"sleep": {"seconds": seconds}}}
+    assert picker["terminationGracePeriodSeconds"] == seconds + 30
+
+
 async def test_a_picker_that_does_not_run_is_told_with_what_to_do() -> None:
     world = World(CHILDREN)
     world.create(**ROUTED)

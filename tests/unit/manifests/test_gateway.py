@@ -7,15 +7,16 @@ from typing import Any
 import pytest
 
 from internvl_operator.api.gateway import GatewayReference
-from internvl_operator.api.parsing import parse
 from internvl_operator.diagnosis.hostnames import Hostnames
 from internvl_operator.diagnosis.routes import refusals
 from internvl_operator.kube.kinds import BUILT_IN_CHILDREN, CHILDREN, HTTP_ROUTE
 from internvl_operator.kube.objects import condition_of
 from internvl_operator.kube.port import Key, KubernetesObject
 from internvl_operator.manifests.drift import is_applied
+from internvl_operator.manifests.labels import REVISION_LABEL
 from internvl_operator.manifests.objects.gateway.httproute import request_timeout
 from tests.rendering import children_of, plan_of
+from tests.unit.pods import serving, unscheduled
 from tests.unit.world import KEY, KNOWN, World
 
 PARENT = {"name": "inference", "namespace": "gateways"}
@@ -132,27 +133,73 @@ def test_before_there_is_a_route_nothing_is_missed() -> None:
     assert refusals(None, [GatewayReference(name="inference")]) == []
 
 
-def test_a_hostname_that_two_resources_ask_for_is_told_until_one_lets_it_go() -> None:
-    hostnames = Hostnames()
+class TestSharedHostnames:
+    @pytest.fixture
+    def told(self) -> list[str]:
+        """The names of the resources that are to be reconciled again."""
+        return []
 
-    def claim(name: str, *asked: str, namespace: str = "vision") -> list[str]:
-        spec = {"size": "8B", "gateway": {"parentRefs": [PARENT], "hostnames": [*asked]}}
-        return hostnames.claim(parse({"metadata": {"name": name, "namespace": namespace}, "spec": spec}))
+    @pytest.fixture
+    def hostnames(self, told: list[str]) -> Hostnames:
+        return Hostnames(resources=list, requeue=lambda key: told.append(key.name))
 
-    assert claim("one", "a.example", "b.example") == []
-    assert claim("one", "a.example", "b.example") == [], "it is not in its own way"
-    (said,) = claim("two", "b.example", namespace="other")
-    assert said == (
-        "vision/one has hostname b.example at Gateway gateways/inference too, and one of the two gets all requests: "
-        "write other gateway.hostnames"
+    def test_both_resources_are_told_until_one_lets_the_hostname_go(
+        self, hostnames: Hostnames, told: list[str]
+    ) -> None:
+        assert hostnames.shared(asking("one", "a.example", "b.example")) == []
+        assert hostnames.shared(asking("one", "a.example", "b.example")) == [], "it is not in its own way"
+        (said,) = hostnames.shared(asking("two", "b.example", namespace="other"))
+        assert said == (
+            "vision/one has hostname b.example at Gateway gateways/inference too, and one of the two gets all "
+            "requests: write other gateway.hostnames"
+        )
+        assert told == ["one"]
+        assert len(hostnames.shared(asking("one", "a.example", "b.example"))) == 1
+        assert told == ["one"], "what has not changed is no news"
+        assert hostnames.shared(asking("one", "a.example")) == []
+        assert told == ["one", "two"]
+        assert hostnames.shared(asking("two", "b.example", namespace="other")) == []
+
+    def test_every_hostname_is_shared_with_who_asks_for_every_hostname(
+        self, hostnames: Hostnames, told: list[str]
+    ) -> None:
+        hostnames.shared(asking("all"))
+        assert "vision/all has every hostname" in hostnames.shared(asking("too"))[0]
+        hostnames.forget(Key("vision", "all"))
+        assert told == ["all", "too"]
+        assert hostnames.shared(asking("too")) == []
+
+    @pytest.mark.parametrize(
+        ("one", "other", "is_shared"),
+        [("public", "internal", False), ("public", "public", True), ("public", "", True), ("", "", True)],
     )
-    assert len(claim("one", "b.example")) == 1
-    assert claim("one", "a.example") == []
-    assert claim("two", "b.example", namespace="other") == []
-    assert claim("all") == []
-    assert "vision/all has every hostname" in claim("too")[0]
-    hostnames.forget(Key("vision", "all"))
-    assert claim("too") == []
+    def test_two_listeners_share_nothing(
+        self, hostnames: Hostnames, one: str, other: str, is_shared: bool
+    ) -> None:
+        hostnames.shared(asking("one", "a.example", listener=one))
+        assert bool(hostnames.shared(asking("two", "a.example", listener=other))) is is_shared
+
+    def test_a_start_knows_what_the_others_ask_for_before_it_looks_at_the_first(
+        self, told: list[str]
+    ) -> None:
+        both = [asking("one", "a.example"), asking("two", "a.example")]
+        hostnames = Hostnames(resources=lambda: both, requeue=lambda key: told.append(key.name))
+        assert len(hostnames.shared(both[0])) == 1
+        assert told == []
+
+    def test_a_resource_that_cannot_be_read_asks_for_nothing(self, hostnames: Hostnames) -> None:
+        broken = {
+            "metadata": {"name": "one", "namespace": "vision"},
+            "spec": {"gateway": {"parentRefs": ["x"]}},
+        }
+        assert hostnames.shared(broken) == []
+
+
+def asking(name: str, *hostnames: str, namespace: str = "vision", listener: str = "") -> dict[str, Any]:
+    """Return a resource that asks for hostnames at a Gateway."""
+    parent = {**PARENT, "sectionName": listener} if listener else PARENT
+    gateway = {"parentRefs": [parent], "hostnames": [*hostnames]}
+    return {"metadata": {"name": name, "namespace": namespace}, "spec": {"gateway": gateway}}
 
 
 async def test_without_the_kind_everything_else_is_made_and_the_status_names_what_to_install() -> None:
@@ -198,3 +245,30 @@ def _message(world: World) -> str:
     found = condition_of(world.status, "Ready")
     assert found is not None
     return str(found["message"])
+
+
+class TestAGatewayThatTheClusterLacks:
+    """It holds up nothing else, and hides nothing."""
+
+    @pytest.fixture
+    async def world(self) -> World:
+        world = World()
+        world.create(**ROUTED)
+        await world.reconcile()
+        return world
+
+    async def test_what_keeps_the_pods_from_being_ready_is_said_first(self, world: World) -> None:
+        world.observe(unscheduled("0/1 nodes are available: 1 Insufficient nvidia.com/gpu."))
+        await world.reconcile()
+        assert world.condition("Ready") == ("False", "WaitingForGPU")
+        assert world.condition("Stalled")[0] == "False"
+
+    async def test_a_rollout_without_free_gpus_is_looked_at_again(self, world: World) -> None:
+        world.serve()
+        world.edit(**ROUTED, engine={"env": [{"name": "A", "value": "1"}]})
+        await world.reconcile()
+        template = world.cluster.objects["Deployment", KEY]["spec"]["template"]
+        new = unscheduled("0/1 nodes are available: 1 Insufficient nvidia.com/gpu.", name="new")
+        new["metadata"]["labels"][REVISION_LABEL] = template["metadata"]["labels"][REVISION_LABEL]
+        world.observe(serving("old"), new)
+        assert await world.reconcile() == 300.0

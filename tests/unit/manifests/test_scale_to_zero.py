@@ -46,6 +46,13 @@ def asleep(world: World, **keda: Any) -> None:
         world.cache.put(SCALED_OBJECT, world.cluster.edit("ScaledObject", KEY, status=status))
 
 
+def test_the_server_keeps_an_idle_connection_longer_than_the_interceptor_does() -> None:
+    """Who closes first may close while the other sends: the interceptor, as what is written in Go, does after 90 s."""
+    (container,) = manifests()["Deployment"]["spec"]["template"]["spec"]["containers"]
+    (seconds,) = [item["value"] for item in container["env"] if item["name"] == "UVICORN_TIMEOUT_KEEP_ALIVE"]
+    assert int(seconds) > 90
+
+
 @pytest.mark.parametrize("size", ["1B", "8B", "76B"])
 @pytest.mark.parametrize("model", [{}, FROM_CLAIM, CACHED], ids=["hub", "claim", "cache"])
 def test_a_request_is_held_for_the_download_and_twice_the_start_and_no_replica_that_loads_is_stopped(
@@ -115,17 +122,17 @@ def test_a_gateway_leads_to_the_interceptor_and_waits_until_the_model_is_awake()
     (backend,) = rule["backendRefs"]
     assert (backend["name"], backend["namespace"]) == ("keda-add-ons-http-interceptor-proxy", "keda")
     assert backend["port"] == 8080
-    assert "filters" not in rule, "the interceptor knows the hostname"
-    assert "captions.example.com" in rendered["InterceptorRoute"]["spec"]["rules"][0]["hosts"]
+    assert rule["filters"] == [{"type": "URLRewrite", "urlRewrite": {"hostname": "captions.default"}}]
     assert "InferencePool" not in rendered, "which would lead past the interceptor"
     awake = manifests(gateway={"parentRefs": parents}, autoscaling={"maxReplicas": 4})["HTTPRoute"]
     waits = [each["timeouts"]["request"] for each in (rule, awake["spec"]["rules"][0])]
     assert waits == ["61m", "45m"]
 
 
-def test_a_gateway_without_hostnames_sends_the_host_that_the_interceptor_knows() -> None:
-    (rule,) = manifests(gateway={"parentRefs": [{"name": "inference"}]})["HTTPRoute"]["spec"]["rules"]
-    assert rule["filters"] == [{"type": "URLRewrite", "urlRewrite": {"hostname": "captions.default"}}]
+def test_the_interceptor_that_all_namespaces_share_knows_a_resource_by_names_of_its_namespace_alone() -> None:
+    gateway = {"parentRefs": [{"name": "no-such"}], "hostnames": ["captions.theirs", "*.svc.cluster.local"]}
+    (rule,) = manifests(gateway=gateway)["InterceptorRoute"]["spec"]["rules"]
+    assert rule["hosts"] == ["captions.default", "captions.default.svc", "captions.default.svc.cluster.local"]
 
 
 def test_sleeping_is_no_reason_to_restart_pods() -> None:
@@ -249,6 +256,25 @@ async def test_without_keda_the_autoscaler_that_is_there_stays_and_everything_el
     assert "HTTP add-on 0.15" in message(world)
     assert ("HorizontalPodAutoscaler", KEY) in world.cluster.objects
     assert world.condition("Available")[0] == "True"
+
+
+@pytest.mark.parametrize("lacking", ["InterceptorRoute", "ScaledObject"])
+async def test_half_of_keda_is_none(lacking: str) -> None:
+    """A ScaledObject without the add-on's scaler would stop the autoscaler and scale nothing."""
+    world = World({name: kind for name, kind in CHILDREN.items() if name != lacking})
+    world.create(autoscaling={"maxReplicas": 4})
+    await world.reconcile()
+    gateway = {"parentRefs": [{"name": "inference"}], "balancing": "Service"}
+    world.edit(autoscaling=ASLEEP, gateway=gateway)
+    await world.reconcile()
+
+    assert world.condition("Stalled") == ("True", "ScaleToZeroUnavailable")
+    assert "wake" not in world.status
+    made = {kind for kind, _ in world.cluster.objects}
+    assert "HorizontalPodAutoscaler" in made
+    assert not {"InterceptorRoute", "ScaledObject"} & made
+    (rule,) = world.cluster.objects["HTTPRoute", KEY]["spec"]["rules"]
+    assert [backend["name"] for backend in rule["backendRefs"]] == ["captions"]
 
 
 def test_when_a_request_came_last_is_not_kept_of_a_scaled_object() -> None:

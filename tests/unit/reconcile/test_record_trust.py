@@ -11,9 +11,10 @@ import pytest
 from internvl_operator.api.parsing import parse
 from internvl_operator.kube.kinds import DEPLOYMENT, RESOURCE
 from internvl_operator.kube.objects import condition_of
-from internvl_operator.kube.port import ClusterEvent, ForbiddenError, KubernetesObject
+from internvl_operator.kube.port import ClusterEvent, ForbiddenError, InvalidError, KubernetesObject
 from internvl_operator.manifests.labels import (
     INPUTS_ANNOTATION,
+    NAME_LABEL,
     PLAN_ANNOTATION,
     RECORD_VERSION_ANNOTATION,
     REVISION_LABEL,
@@ -220,3 +221,104 @@ async def test_a_deployment_that_cannot_be_written_leaves_the_record_of_what_run
 
     assert template(served) == before
     assert told(served) == []
+
+
+class TestARecordStaysTrusted:
+    """Whatever happens beside it, what runs is planned anew only for a new spec."""
+
+    @pytest.fixture
+    def other_gpus(self, served: World) -> World:
+        """The cluster has other GPUs than when the plan was made: a new plan would restart the pods."""
+        served.pools = [GpuPool("NVIDIA-L4", 23034, 8, compute_capability=(8, 9))]
+        return served
+
+    async def test_after_a_spec_that_fits_nowhere_is_taken_back(self, other_gpus: World) -> None:
+        before = template(other_gpus)
+        other_gpus.edit(gpu={"maxCount": 1}, engine={"sessionLen": 1048576})
+        await other_gpus.reconcile()
+        assert other_gpus.condition("Stalled")[0] == "True"
+        other_gpus.edit()
+        await other_gpus.reconcile()
+        assert template(other_gpus) == before
+        assert told(other_gpus) == []
+
+    async def test_when_a_spec_that_fits_nowhere_is_suspended(self, other_gpus: World) -> None:
+        bad: dict[str, Any] = {"gpu": {"maxCount": 1}, "engine": {"sessionLen": 1048576}}
+        other_gpus.edit(**bad)
+        await other_gpus.reconcile()
+        other_gpus.edit(**bad, suspend=True)
+        await other_gpus.reconcile()
+        assert other_gpus.cluster.objects["Deployment", KEY]["spec"]["replicas"] == 0
+
+    async def test_after_a_downgrade_and_an_upgrade(
+        self, other_gpus: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        before = template(other_gpus)
+        annotate(other_gpus, **{RECORD_VERSION_ANNOTATION: str(RECORD_VERSION + 1)})
+        other_gpus.confirm_record()
+        with monkeypatch.context() as earlier_operator:
+            earlier_operator.setattr("internvl_operator.manifests.record.plan_from_document", dict)
+            earlier_operator.setattr("internvl_operator.manifests.record.template_digest", {}.__getitem__)
+            await other_gpus.reconcile()
+        assert other_gpus.condition("Ready")[1] == "NewerOperator"
+        await other_gpus.reconcile()
+        assert other_gpus.condition("Ready")[1] != "NewerOperator"
+        assert template(other_gpus) == before
+        assert told(other_gpus) == []
+
+    async def test_while_the_status_is_refused_and_the_refusal_is_told_once(
+        self, other_gpus: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def refuse(_: object) -> KubernetesObject:
+            raise InvalidError("unknown field")
+
+        monkeypatch.setattr(other_gpus.cluster, "patch_status", refuse)
+        other_gpus.edit(engine={"env": [{"name": "A", "value": "1"}]})
+        for _ in range(3):
+            with pytest.raises(InvalidError):
+                await other_gpus.reconcile()
+        written = template(other_gpus)
+        other_gpus.pools = [GpuPool("NVIDIA-H200", 143771, 8, compute_capability=(9, 0))]
+        with pytest.raises(InvalidError):
+            await other_gpus.reconcile()
+        assert template(other_gpus) == written
+        assert [event.reason for event in other_gpus.cluster.events].count("StatusRefused") == 1
+        assert told(other_gpus) == []
+
+    async def test_without_the_label_by_which_the_watches_select(self, other_gpus: World) -> None:
+        before = template(other_gpus)
+        live = other_gpus.cluster.objects["Deployment", KEY]
+        labels = {name: value for name, value in live["metadata"]["labels"].items() if name != NAME_LABEL}
+        hidden = other_gpus.cluster.edit("Deployment", KEY, metadata={**live["metadata"], "labels": labels})
+        other_gpus.cache.drop(DEPLOYMENT, hidden)
+        await other_gpus.reconcile()
+        live = other_gpus.cluster.objects["Deployment", KEY]
+        assert live["metadata"]["labels"][NAME_LABEL] == KEY.name, "the label is put back"
+        assert template(other_gpus) == before
+
+    async def test_when_the_owner_reference_is_lost_and_put_back(self, other_gpus: World) -> None:
+        before = template(other_gpus)
+        metadata = dict(other_gpus.cluster.objects["Deployment", KEY]["metadata"])
+        references = metadata.pop("ownerReferences")
+        nobody: list[object] = []
+        for owners in (nobody, references):
+            written = {**other_gpus.cluster.objects["Deployment", KEY]["metadata"], "ownerReferences": owners}
+            other_gpus.cache.put(DEPLOYMENT, other_gpus.cluster.edit("Deployment", KEY, metadata=written))
+            await other_gpus.reconcile()
+        assert template(other_gpus) == before
+        assert told(other_gpus) == []
+
+
+async def test_a_claim_that_grows_restarts_nothing_though_the_gpus_are_others(world: World) -> None:
+    world.create(model={"cache": {"size": "100Gi"}})
+    await world.reconcile()
+    world.serve()
+    await world.reconcile()
+    before = template(world)
+    world.pools = [GpuPool("NVIDIA-L4", 23034, 8, compute_capability=(8, 9))]
+    for size in ("150Gi", "200Gi"):
+        world.edit(model={"cache": {"size": size}})
+        await world.reconcile()
+        claim = world.cluster.objects["PersistentVolumeClaim", KEY]
+        assert claim["spec"]["resources"]["requests"]["storage"] == size
+        assert template(world) == before

@@ -183,8 +183,9 @@ def _environment(
         "HF_HOME": f"{_SCRATCH}/huggingface",
         "HF_HUB_OFFLINE": "1",
         "TRANSFORMERS_OFFLINE": "1",
-        # Longer than load balancers keep idle connections, so that they never use a connection that is closed.
-        "UVICORN_TIMEOUT_KEEP_ALIVE": "75",
+        # Longer than proxies keep idle connections, so that none sends a request into one that is just being closed:
+        # ALB and nginx 60 s, what is written in Go, such as KEDA's interceptor, 90 s, Google's load balancer 600 s.
+        "UVICORN_TIMEOUT_KEEP_ALIVE": "620",
         **thread_variables(_requests(resource, plan)["cpu"], plan.gpus),
     }
     if plan.backend is Backend.PYTORCH and plan.tp > 1:

@@ -18,6 +18,14 @@ def owns_claim(resource: InternVLDeployment) -> bool:
     return resource.spec.model.cache.size is not None
 
 
+def asks_for_claim(body: Mapping[str, Any]) -> bool:
+    """Return whether a claim is made for a resource that may be one that cannot be parsed."""
+    size = body
+    for field in ("spec", "model", "cache", "size"):
+        size = size.get(field) if isinstance(size, Mapping) else None  # type: ignore[assignment]
+    return size is not None
+
+
 def persistent_volume_claim(
     resource: InternVLDeployment, live: Mapping[str, Any] | None = None
 ) -> KubernetesObject:
@@ -44,6 +52,11 @@ def persistent_volume_claim(
             "size": _size(resource, live),
         },
     )
+
+
+def size_of(live: Mapping[str, Any] | None) -> str:
+    """Return the size that a live claim asks for; empty without a claim."""
+    return str(live["spec"]["resources"]["requests"]["storage"]) if live else ""
 
 
 def unmet_claim(resource: InternVLDeployment, live: Mapping[str, Any] | None) -> str | None:

@@ -14,6 +14,7 @@ from internvl_operator.api.platform_defaults import PlatformDefaults
 from internvl_operator.api.pod_template import PodTemplate
 from internvl_operator.api.v1alpha1 import InternVLDeployment
 from internvl_operator.manifests.labels import child_labels, picker_name, picker_selector
+from internvl_operator.manifests.objects.deployment import PRE_STOP_SECONDS
 from internvl_operator.manifests.objects.gateway.inferencepool import PICKER_PORT
 from internvl_operator.manifests.objects.networkpolicy import gateway_peers
 from internvl_operator.manifests.objects.security_context import (
@@ -44,9 +45,15 @@ _LIMITS = {"memory": "2Gi"}
 768 MB."""
 
 
+_SHUTDOWN_SECONDS = 30
+"""How long the picker itself waits, after SIGTERM, for the requests that pass through it. Requests and answers do so to
+their last byte: a picker that is replaced has to live until they end, as a server has, while the next one takes those
+that are new. Its preStop hook holds SIGTERM back for the server's own drain time."""
+
+
 def endpoint_picker(resource: InternVLDeployment, platform: PlatformDefaults) -> KubernetesObject:
     """Return the Deployment of the endpoint picker of a resource."""
-    template = resource.spec.pod_template
+    template, drain_seconds = resource.spec.pod_template, resource.spec.rollout.drain_seconds
     return render(
         "gateway/pickerdeployment",
         {
@@ -57,6 +64,8 @@ def endpoint_picker(resource: InternVLDeployment, platform: PlatformDefaults) ->
             "args": picker_arguments(resource),
             "grpc_port": PICKER_PORT,
             "health_port": HEALTH_PORT,
+            "pre_stop_seconds": PRE_STOP_SECONDS + drain_seconds,
+            "termination_grace_period_seconds": PRE_STOP_SECONDS + drain_seconds + _SHUTDOWN_SECONDS,
             "requests": _REQUESTS,
             "limits": _LIMITS,
             "pod_security_context": pod_security_context(PodTemplate(identity=template.identity)),
