@@ -48,6 +48,7 @@ EXTRA = ("openai", "tqdm")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a verb and return its exit code: 0 done, 1 not so, 2 wrong usage, 3 there is no plan, 130 interrupted."""
+    _stand_in_for_closed_streams()
     given = list(sys.argv[1:] if arguments is None else arguments)
     _print_what_the_encoding_has()
     parser = argparse.ArgumentParser(
@@ -82,6 +83,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"internvl {verb}: the output cannot be written: {error.strerror}\n")
         return 2
     return code
+
+
+def _stand_in_for_closed_streams() -> None:
+    """Let a standard stream that the caller has closed, as ``>&-`` does, take all and say nothing."""
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - open until the end
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
 
 
 def _print_what_the_encoding_has() -> None:

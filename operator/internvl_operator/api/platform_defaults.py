@@ -4,7 +4,6 @@ A field of the resource wins over a default. A change of the defaults restarts n
 next change of the model's spec, or when a user accepts the model's update.
 """
 
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationError, field_validator
@@ -27,6 +26,7 @@ from internvl_operator.api.rules import spellings
 from internvl_operator.api.source import HuggingFaceSource, ModelSpec
 from internvl_operator.api.spec import Engine, Gpu, MaxCount
 from internvl_operator.api.v1alpha1 import InternVLDeployment, InternVLDeploymentSpec
+from internvl_operator.text.text_files import read_text
 from internvl_operator.text.yaml_documents import read_document
 
 _ONE_VALUE = ("identity", "runtime_class_name", "scheduler_name", "priority_class_name")
@@ -201,7 +201,7 @@ def read_platform_defaults(path: str | None) -> PlatformDefaults:
         OSError: the file cannot be read.
         ValueError: the file is no YAML, or has wrong fields; the message names the file and the fields.
     """
-    return NO_DEFAULTS if path is None else parse_platform_defaults(Path(path).read_text("utf-8"), path)
+    return NO_DEFAULTS if path is None else parse_platform_defaults(read_text(path), path)
 
 
 def parse_platform_defaults(text: str, name: str) -> PlatformDefaults:

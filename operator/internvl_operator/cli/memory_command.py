@@ -42,6 +42,7 @@ from internvl_operator.measurement.in_cluster import (
 from internvl_operator.measurement.measurement import Journal, Measurement
 from internvl_operator.measurement.report import report_csv, report_rows
 from internvl_operator.text.printable import printable
+from internvl_operator.text.text_files import read_text
 from internvl_operator.text.yaml_documents import read_document
 
 
@@ -205,7 +206,7 @@ def _base(path: Path | None) -> Mapping[str, Any]:
     """
     if path is None:
         return {}
-    document = read_document(path.read_text(encoding="utf-8"), str(path))
+    document = read_document(read_text(path), str(path))
     if not isinstance(document, dict) or document.get("kind") != KIND:
         raise ValueError(f"{path} holds no {KIND}")
     return document

@@ -18,6 +18,8 @@ from internvl_operator.runtime.leadership import LeaseLostError
 from internvl_operator.settings import Settings
 from internvl_operator.text.json_log import JsonFormatter
 
+_LOG_FORMATS = ("text", "json")
+
 _LEAVE_SECONDS = 5.0
 """How long cancelled tasks may take to end; nothing that must not be lost is left to do by then."""
 
@@ -32,24 +34,18 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"])
     parser.add_argument(
         "--log-format",
-        default=os.environ.get("INTERNVL_LOG_FORMAT") or "text",
-        type=_log_format,
-        metavar="{text,json}",
+        choices=_LOG_FORMATS,
         help="text, or one JSON object a line ($INTERNVL_LOG_FORMAT, or text)",
     )
     parser.add_argument(
         "--check", action="store_true", help="check the settings and the platform defaults, and end"
     )
     options = parser.parse_args(arguments)
-    _log_to_stderr(options.log_level, options.log_format)
+    log_format = options.log_format or os.environ.get("INTERNVL_LOG_FORMAT") or "text"
+    if log_format not in _LOG_FORMATS:
+        parser.error(f"INTERNVL_LOG_FORMAT: {log_format!r} is neither text nor json")
+    _log_to_stderr(options.log_level, log_format)
     return exit_code_of("run", lambda: _run(is_check=options.check), (LeaseLostError, WatchEndedError))
-
-
-def _log_format(name: str) -> str:
-    # As a type, for argparse checks no default against choices.
-    if name not in ("text", "json"):
-        raise argparse.ArgumentTypeError(f"{name!r} is neither text nor json")
-    return name
 
 
 def _log_to_stderr(level: str, form: str) -> None:

@@ -182,6 +182,27 @@ def test_the_sizes_that_an_error_names_are_served(tmp_path: Path, internvl: Inte
     assert set(names.split(", ")) == {size for _, size in MODELS}
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("plan", "-f"),
+        ("plan", "8B", "--nodes"),
+        ("plan", "-f", "-", "--platform-defaults"),
+        ("render", "-f"),
+        ("chat", "http://127.0.0.1:9/v1", "--batch"),
+    ],
+    ids=" ".join,
+)
+def test_a_file_that_is_no_text_is_named(
+    arguments: tuple[str, ...], tmp_path: Path, internvl: Internvl
+) -> None:
+    file = tmp_path / "picture.yaml"
+    file.write_bytes(b"ok \xff\xfe")
+    code, _, errors = internvl(*arguments, str(file))
+    assert code == 2
+    assert errors.endswith(f"{file} is not UTF-8: byte 3 is 0xff\n")
+
+
 def test_an_unknown_gpu_is_refused_with_what_to_give(internvl: Internvl) -> None:
     code, _, errors = internvl("plan", "8B", "--gpu", "RTX4090")
     assert code == 2

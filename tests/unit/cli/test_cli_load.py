@@ -119,6 +119,21 @@ def test_options_win_over_the_load_of_a_file(file: Path, plan: Plan) -> None:
     assert document["speed"]["concurrency"] == 5
 
 
+def test_an_answer_of_one_token_has_no_time_between_tokens(internvl: Internvl) -> None:
+    _, output, _ = internvl("plan", "8B", "--gpu", "L40S", "--output-tokens", "1")
+    assert re.search(r"^  latency +\S+ s to first token +\S+ s a request$", output, re.MULTILINE)
+
+
+def test_a_long_time_between_tokens_is_no_power_of_ten(internvl: Internvl) -> None:
+    _, output, _ = internvl("plan", "8B", "--gpu", "L4", "--concurrency", "128", "--output-tokens", "3")
+    assert re.search(r" \d{4,} ms a token", output)
+
+
+def test_requests_in_flight_are_not_carried_by_replicas(internvl: Internvl) -> None:
+    _, output, _ = internvl("plan", "8B", "--gpu", "L40S", "--ttft", "3")
+    assert "1 x NVIDIA-L40S: the first token within 3 s with 32 requests in flight, 1 GPU in all" in output
+
+
 def test_other_gpus_than_a_slice_are_whole_ones(internvl: Internvl) -> None:
     _, output, _ = internvl("plan", "8B", "--gpu", "mig-3g.40gb", "--requests-per-second", "2")
     _, others = output.split("  Other GPUs that carry the load\n")

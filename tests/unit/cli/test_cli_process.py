@@ -56,6 +56,13 @@ def test_a_plan_loads_nothing_that_is_slow_to_load(output: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_a_stream_that_the_caller_has_closed_is_no_error(closed: str) -> None:
+    command = f'"{sys.executable}" -m internvl_operator plan 8B --gpu L40S {closed}'
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("arguments", [("crd",), ("table", "--gpu", "A100-80GB")], ids=lambda given: given[0])
 def test_a_reader_that_closes_the_pipe_ends_a_verb_without_an_error(arguments: tuple[str, ...]) -> None:
     command = [sys.executable, "-m", "internvl_operator", *arguments]

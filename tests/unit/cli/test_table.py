@@ -121,6 +121,11 @@ def test_a_plan_for_a_load_has_its_replicas(table: Table) -> None:
     assert "| 4 x 1 GPU, full precision, 50 sessions, 10 images/s |" in line
 
 
+def test_the_replicas_of_a_load_are_in_the_csv(table: Table) -> None:
+    load = ("--sizes", "8B", "--gpu", "H100", "--requests-per-second", "40")
+    assert [row["replicas"] for row in rows(table("--plans", *load, "-o", "csv"))] == ["4", "4", "6"]
+
+
 def test_what_was_measured_has_no_star(table: Table) -> None:
     planned = rows(table("--plans", "-o", "csv", "--sizes", "8B"))
     assert {row["gpu"] for row in planned if row["calibrated"] == "true"} == {"H100-NVL", "H200"}

@@ -49,4 +49,4 @@ def test_an_unknown_format_of_the_environment_is_named(
     monkeypatch.setenv("INTERNVL_LOG_FORMAT", "xml")
     with pytest.raises(SystemExit):
         main(["run", "--check"])
-    assert "'xml' is neither text nor json" in capsys.readouterr().err
+    assert "error: INTERNVL_LOG_FORMAT: 'xml' is neither text nor json" in capsys.readouterr().err

@@ -71,6 +71,25 @@ def test_a_slice_of_a_gpu_has_a_part_of_its_rates(slice_: str) -> None:
     assert part.memory_gb == pytest.approx(whole.memory_gb / 2)
 
 
+@pytest.mark.parametrize(
+    ("whole", "slice_", "compute", "memory"),
+    [
+        ("NVIDIA-H100-80GB-HBM3", "NVIDIA-H100-80GB-HBM3-MIG-3g.40gb", 3 / 7, 1 / 2),
+        ("NVIDIA-A100-SXM4-40GB", "NVIDIA-A100-SXM4-40GB-MIG-7g.40gb", 1, 1),
+        ("NVIDIA-A30", "NVIDIA-A30-MIG-2g.12gb", 2 / 4, 1 / 2),
+        ("NVIDIA-A100-SXM4-80GB", "Something-New-MIG-3g.40gb", 3 / 7, 1 / 2),
+    ],
+)
+def test_a_slice_has_a_part_of_the_gpu_that_its_name_begins_with(
+    whole: str, slice_: str, compute: float, memory: float
+) -> None:
+    of_whole, part = speed_of(whole), speed_of(slice_)
+    assert of_whole is not None
+    assert part is not None
+    assert part.teraflops == pytest.approx(compute * of_whole.teraflops)
+    assert part.memory_gb == pytest.approx(memory * of_whole.memory_gb)
+
+
 def test_the_operations_are_two_for_each_weight_and_token() -> None:
     model = MODELS[INTERNVL2, "8B"]
     # InternLM2-7B has 7.0e9 weights but for embeddings and logits, InternViT-300M 0.3e9.

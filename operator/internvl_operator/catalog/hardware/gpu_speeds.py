@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from internvl_operator.catalog.gpus import UnknownGpuError, find_gpu
+from internvl_operator.catalog.gpus import Gpu, UnknownGpuError, find_gpu
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +82,23 @@ _SPEEDS: Mapping[str, GpuSpeed] = {
     "NVIDIA-GeForce-RTX-5090": GpuSpeed(210, 1792, _PCIE_5),
 }
 
-_MIG_COMPUTE_SLICES = 7
-_MIG_WHOLE, _MIG_WHOLE_GB = _SPEEDS["NVIDIA-A100-SXM4-80GB"], 80
-_MIG_SLICE = re.compile(r"\bMIG-(\d)g\.(\d+)gb", re.IGNORECASE)
+_COMPUTE_SLICES = {
+    "NVIDIA-A30": 4,
+    "NVIDIA-RTX-PRO-6000-Blackwell-Server-Edition": 4,
+    "NVIDIA-RTX-PRO-6000-Blackwell-Workstation-Edition": 4,
+    "NVIDIA-RTX-PRO-6000-Blackwell-Max-Q-Workstation-Edition": 4,
+}
+"""Parts into which MIG cuts the multiprocessors of a GPU, where these are not 7."""
+
+_SLOWEST_SLICED = "NVIDIA-A100-SXM4-80GB"
+_MIG_SLICE = re.compile(r"(?:(.+)-)?\bMIG-(\d)g\.(\d+)gb", re.IGNORECASE)
 
 
 def speed_of(product: str) -> GpuSpeed | None:
     """Return the peak rates of a GPU, or None where the catalogue does not know it.
 
-    A MIG slice has its share of an A100 80 GB: the name of a slice leaves open which GPU is sliced, and that is the
-    slowest with most of the profiles.
+    A MIG slice has its share of the GPU that its name begins with. A profile alone leaves open which GPU is sliced: it
+    has its share of an A100 80 GB, the slowest with most of the profiles.
 
     Args:
         product: as the node label names it, or a MIG profile.
@@ -103,13 +110,22 @@ def speed_of(product: str) -> GpuSpeed | None:
         True
     """
     if mig := _MIG_SLICE.search(product):
-        slices, gigabytes = map(int, mig.groups())
-        return GpuSpeed(
-            teraflops=_MIG_WHOLE.teraflops * min(1.0, slices / _MIG_COMPUTE_SLICES),
-            memory_gb=_MIG_WHOLE.memory_gb * min(1.0, gigabytes / _MIG_WHOLE_GB),
-            link_gb=0.0,
-        )
+        return _speed_of_slice(_known(mig[1]) or find_gpu(_SLOWEST_SLICED), int(mig[2]), int(mig[3]))
+    gpu = _known(product)
+    return _SPEEDS.get(gpu.product) if gpu else None
+
+
+def _known(name: str | None) -> Gpu | None:
     try:
-        return _SPEEDS.get(find_gpu(product).product)
+        return find_gpu(name) if name else None
     except UnknownGpuError:
         return None
+
+
+def _speed_of_slice(gpu: Gpu, slices: int, gigabytes: int) -> GpuSpeed:
+    whole, whole_gb = _SPEEDS[gpu.product], round(gpu.memory_mib / 1024)
+    return GpuSpeed(
+        teraflops=whole.teraflops * min(1.0, slices / _COMPUTE_SLICES.get(gpu.product, 7)),
+        memory_gb=whole.memory_gb * min(1.0, gigabytes / whole_gb),
+        link_gb=0.0,
+    )

@@ -3,10 +3,8 @@
 import argparse
 import asyncio
 import json
-import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import Any
 
 from internvl_operator.chat.batch import Question, answers, read_questions
@@ -17,6 +15,7 @@ from internvl_operator.cli.chat.served_model import FAILURES, reached
 from internvl_operator.cli.chat.target import add_target_options
 from internvl_operator.cli.exit_codes import NOT_READY, exit_code_of, failed
 from internvl_operator.cli.inputs.number_types import positive, share, temperature
+from internvl_operator.text.text_files import read_text
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -75,7 +74,7 @@ def _sampling(options: argparse.Namespace) -> dict[str, Any]:
 
 
 async def _ask_once(options: argparse.Namespace) -> int:
-    text = sys.stdin.read() if options.question == "-" else options.question
+    text = read_text("-") if options.question == "-" else options.question
     messages = Question(text, tuple(options.image)).messages(options.system)
     async with reached(options, _sampling(options)) as model:
         if options.output == "json":
@@ -87,8 +86,7 @@ async def _ask_once(options: argparse.Namespace) -> int:
 
 
 def _lines(path: str) -> list[str]:
-    text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
-    return text.splitlines()
+    return read_text(path).splitlines()
 
 
 async def _ask_batch(options: argparse.Namespace, questions: Sequence[Question]) -> int:

@@ -1,11 +1,11 @@
 """Reads the nodes of a cluster from a file, as kubectl prints them."""
 
 import json
-import sys
 from collections.abc import Iterator, Mapping
 from math import inf
-from pathlib import Path
 from typing import Any
+
+from internvl_operator.text.text_files import read_text
 
 Node = Mapping[str, Any]
 
@@ -17,7 +17,7 @@ def read_nodes(path: str) -> list[Node]:
         OSError: the file cannot be read.
         ValueError: it is neither JSON nor YAML, or holds no node.
     """
-    text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
+    text = read_text(path)
     nodes = [each for document in _documents(text, path) for each in _nodes_in(document)]
     if not nodes:
         raise ValueError(f"{path} holds no Node: write there what kubectl get nodes --output json prints")

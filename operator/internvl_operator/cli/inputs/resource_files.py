@@ -1,9 +1,10 @@
 """Reads InternVLDeployments from files and folders."""
 
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from internvl_operator.text.text_files import read_text
 
 if TYPE_CHECKING:
     from internvl_operator.api.v1alpha1 import InternVLDeployment
@@ -54,11 +55,11 @@ def _bodies_of(path: str) -> list[dict[str, Any]]:
 def _texts(path: str) -> Iterator[tuple[str, str]]:
     """Yield each file's text and name."""
     if path == "-":
-        yield sys.stdin.read(), path
+        yield read_text(path), path
         return
     given = Path(path)
     files = (
         sorted(each for each in given.iterdir() if each.suffix in _SUFFIXES) if given.is_dir() else [given]
     )
     for file in files:
-        yield file.read_text(encoding="utf-8"), str(file)
+        yield read_text(file), str(file)

@@ -70,7 +70,8 @@ def _rows(speed: Speed, request: PlanRequest) -> Iterator[tuple[str, str, str]]:
 
 
 def _latency(speed: Speed) -> str:
-    return f"{1000 * speed.seconds_per_token:.3g} ms a token, {speed.request_seconds:g} s a request"
+    per_token = f"{1000 * speed.seconds_per_token:g} ms a token, " if speed.output_tokens > 1 else ""
+    return f"{per_token}{speed.request_seconds:g} s a request"
 
 
 def _used(speed: Speed) -> Iterator[tuple[Limit, float]]:

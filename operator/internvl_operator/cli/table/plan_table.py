@@ -46,12 +46,16 @@ def plan_rows(cells: Sequence[PlanCell]) -> list[list[str]]:
 def plan_csv(cells: Sequence[PlanCell]) -> list[list[str]]:
     """Return a table for programs: a row for each plan."""
     rows = [["size", "gpu", "gpu_memory_mib", "asked", "outcome", "gpus", "quantization", "sessions"]]
-    rows[0] += ["images_per_second", "calibrated"]
+    rows[0] += ["images_per_second", "calibrated", "replicas"]
     for cell in cells:
         plan = cell.plan
         derived = [str(plan.gpus), plan.quantization.lower(), str(plan.concurrent_sessions)]
         speed = plan.speed
-        derived += [f"{speed.images_per_second:g}", str(speed.calibrated).lower()] if speed else ["", ""]
+        derived += (
+            [f"{speed.images_per_second:g}", str(speed.calibrated).lower(), str(speed.replicas)]
+            if speed
+            else ["", "", ""]
+        )
         asked = cell.asked.lower()
         rows.append(
             [plan.model.short_name, cell.gpu, str(plan.gpu_memory_mib), asked, str(plan.outcome), *derived]

@@ -10,7 +10,7 @@ from internvl_operator.planner.speed.words import LIMITS, carried_by
 def reason_for_load(chosen: Serving, speed: Speed, load: Load) -> str:
     """Return why a configuration was chosen for a load."""
     where = f"{precision_of(chosen.candidate)} on {gpus(chosen.candidate)}"
-    carried = f"{carried_by(speed.replicas)} {_asked(load)}, {_gpu_count(chosen.gpus)} in all, the fewest"
+    carried = f"{_carried(speed, load)}, {_gpu_count(chosen.gpus)} in all, the fewest"
     return f"{where}: {carried}; {_ceiling(speed)}"
 
 
@@ -64,13 +64,12 @@ def problem_of_load(nearest: Serving, load: Load) -> str:
     )
 
 
-def _asked(load: Load) -> str:
-    parts = []
-    if load.requests_per_second is not None:
-        parts.append(f"{load.requests_per_second:g} requests per second")
-    if load.ttft_seconds is not None:
-        parts.append(f"the first token within {load.ttft_seconds:g} s")
-    return " with ".join(parts)
+def _carried(speed: Speed, load: Load) -> str:
+    within = "" if load.ttft_seconds is None else f"the first token within {load.ttft_seconds:g} s"
+    if load.requests_per_second is None:
+        return f"{within} with {speed.concurrency} requests in flight"
+    rate = f"{carried_by(speed.replicas)} {load.requests_per_second:g} requests per second"
+    return f"{rate} with {within}" if within else rate
 
 
 def _gpu_count(count: int) -> str:
