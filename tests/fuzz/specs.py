@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from internvl_operator.api.crd import custom_resource_definition
 from internvl_operator.catalog.models import MODELS
 from tests.cluster.specs.schema import spec_schema, spelling
+from tests.cluster.specs.table import is_taken
 from tests.hostile import HOSTILE_TEXTS
 
 if TYPE_CHECKING:
@@ -57,9 +58,12 @@ _QUANTITIES = (
 )
 _VARIABLES = ("HTTP_PROXY", "HF_HUB_X", "HOME", "LD_PRELOAD", "A", "NO_PROXY", "CUDA_VISIBLE_DEVICES", "ß")
 _INTEGERS = (0, 1, 2, 3, 4, 8, 16, 128, 512, 8192, -1, 2**31 - 1, 2**63 - 1, 2**63)
+_FILLS = (0.7, 0.5, 0.3, 0.7, 0.5, 0.3)
+"""Shares of a section's fields at which it is drawn again."""
 _MANY = 100
 """Items of what has no bound."""
 
+_KEYS = dict.fromkeys(("requests", "limits"), ("cpu", "memory", "ephemeral-storage"))
 _NAMES = ("models", "a", "team-a", "x" * 253, "UPPER", "8b")
 _WRONG: tuple[Any, ...] = (None, True, 5, 1.5, "text", [], {}, [None], {"a": {"a": {}}})
 
@@ -84,20 +88,15 @@ def random_value(schema: Schema, random: Random) -> Any:
 
 
 def _plausible(spec: dict[str, Any], random: Random) -> dict[str, Any]:
-    """The spec with a load, or none, and without the sections in which most values break a rule over several fields."""
-    for section in ("autoscaling", "gateway", "load", "model", "gpu", "service", "networkPolicy"):
-        spec.pop(section, None)
-    spec.setdefault("engine", {}).pop("tp", None)
-    for field in ("extraArgs", "backend", "sessionLen", "cacheMaxEntryCount"):
-        spec["engine"].pop(field, None)
-    spec["quantization"] = "Auto"
-    if random.random() < 0.4:
-        spec["load"] = {
-            "requestsPerSecond": random.choice((0.01, 0.5, 5, 500)),
-            "images": random.choice((0, 1, 4)),
-        }
-    spec.get("podTemplate", {}).pop("resources", None)
-    return spec
+    """The spec with some of its sections, each of several draws so that the rules take it beside the others."""
+    taken: dict[str, Any] = {name: spec.pop(name) for name in ("series", "size")}
+    for name, value in random.sample([*spec.items()], random.randint(0, len(spec))):
+        draws = [value, *(_value(SCHEMA["properties"][name], name, random, each) for each in _FILLS)]
+        taken |= next(({name: draw} for draw in draws if is_taken({**taken, name: draw})), {})
+    if random.random() < 0.75:
+        # Most GPUs that a spec may name are in no cluster.
+        taken.pop("gpu", None)
+    return taken
 
 
 def _value(schema: Schema, name: str, random: Random, fill: float) -> Any:
@@ -107,7 +106,7 @@ def _value(schema: Schema, name: str, random: Random, fill: float) -> Any:
         case "object" if "additionalProperties" in schema:
             most = random.choice((0, 1, 2, schema.get("maxProperties", _MANY)))
             keys = [
-                random.choice(("team", "example.com/a", "zone", "cpu", "memory")),
+                random.choice(_KEYS.get(name, ("team", "example.com/a", "zone", "cpu", "memory"))),
                 *map("k{}".format, range(most)),
             ]
             values = schema["additionalProperties"]
@@ -139,6 +138,8 @@ def _text(schema: Schema, name: str, random: Random) -> str:
         "size": _QUANTITIES,
         "repository": ("a/b", "OpenGVLab/InternVL2-8B"),
         "imageSize": ("1344x896", "448x448"),
+        "endpoint": ("https://hub.example.com", "http://[::1]:8080/hub"),
+        "cidr": ("10.0.0.0/8", "fd00::/8"),
     }
     choices = listed.get(name) or own.get(name) or _TEXTS
     for _ in range(8):

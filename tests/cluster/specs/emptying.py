@@ -6,11 +6,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from internvl_operator.api.crd import custom_resource_definition
-from internvl_operator.api.parsing import InvalidSpecError, parse
+from internvl_operator.api.parsing import parse
 from tests.cluster.specs.kubernetes import KUBERNETES_PATHS, least, placed, steps_of
 from tests.cluster.specs.right import RICH
 from tests.cluster.specs.schema import nodes, spec_schema
-from tests.cluster.specs.table import Spec, at, resource
+from tests.cluster.specs.table import Spec, at, is_taken
 
 if TYPE_CHECKING:
     from tests.cluster.specs.schema import Schema
@@ -126,17 +126,9 @@ def filled(path: str) -> Spec:
 def removable(path: str) -> Spec:
     """A spec that has a field, which may be removed from it, if it may be removed at all."""
     for spec in FILLED:
-        if _get(spec, path) is not None and _is_right(removed(spec, path)):
+        if _get(spec, path) is not None and is_taken(removed(spec, path)):
             return spec
     return filled(path)
-
-
-def _is_right(spec: Spec) -> bool:
-    try:
-        parse(resource(spec))
-    except InvalidSpecError:
-        return False
-    return True
 
 
 def _something(schema: Schema) -> Any:

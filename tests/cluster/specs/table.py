@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from internvl_operator.api.parsing import InvalidSpecError, parse
 from internvl_operator.api.v1alpha1 import API_VERSION, KIND
 
 Spec = dict[str, Any]
@@ -87,6 +88,15 @@ def resource(spec: Spec, name: str = "captions", namespace: str = "default") -> 
         "metadata": {"name": name, "namespace": namespace},
         "spec": spec,
     }
+
+
+def is_taken(spec: Spec) -> bool:
+    """Whether the schema and the rules take a spec."""
+    try:
+        parse(resource(spec))
+    except InvalidSpecError:
+        return False
+    return True
 
 
 def at(path: str, value: object, /, **beside: object) -> Spec:
