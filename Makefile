@@ -6,9 +6,13 @@ BIN := $(VENV)/bin
 .PHONY: help install lock fmt lint types check test test-node binaries demo cluster cluster-down crds reference golden customizations argocd accuracy speed-accuracy speed bench chaos soak lease e2e rbac dist images planner-page planner-page-test traffic kubernetes-types fuzz clean
 
 CRD := crds/internvl.dev_internvldeployments.yaml
-# Modules side by side, in the order of tests/lanes.py. Unit tests compute and share nothing. Each lane of the other
-# tests has control planes of its own, which takes more than two cores.
+# Modules side by side, as tests/lanes.py gives them to the processes. Unit tests compute and share nothing. Each
+# process of the other tests has control planes of its own: two of them are what two cores can carry.
 SIDE_BY_SIDE = --dist loadfile --no-loadscope-reorder
+LANES ?= 2
+
+# Tests start the operator and the command some hundred times: each would compile every module again.
+unexport PYTHONDONTWRITEBYTECODE
 
 CHART := charts/internvl-operator
 
@@ -54,8 +58,8 @@ types: install ## Check types
 check: lint types ## Run what a change is checked with all day: lint, types, unit tests and golden files
 	$(BIN)/python -m pytest -n 3 $(SIDE_BY_SIDE) tests/unit tests/golden
 
-test: install ## Run every test but those on kind (LANES=4: so many modules at a time); what the tests need is downloaded or built
-	$(BIN)/python -m pytest $(if $(LANES),-n $(LANES) $(SIDE_BY_SIDE)) --durations=40
+test: install ## Run every test but those on kind (LANES=1: so many modules at a time); what the tests need is downloaded or built
+	$(BIN)/python -m pytest -n $(LANES) $(SIDE_BY_SIDE) --durations=40
 
 test-node: install ## Run the tests on real nodes, with the pods of a stub; as root on Linux
 	$(BIN)/python -m pytest tests/node

@@ -1,6 +1,9 @@
 """Tests side by side: which of them one process runs after each other, in which order, and which run alone.
 
-`make test` starts several processes (pytest-xdist), each of which runs whole modules in the order that is made here.
+`make test` starts several processes (pytest-xdist), each of which runs whole modules. The first process begins with
+what needs a control plane, which keeps a core busy: two cores can carry one such process. The others begin with the
+real nodes, which mostly wait, and with what computes. Whoever has none of these left takes the next modules in order.
+
 Modules with the mark ``undisturbed`` hold what they measure against bounds in seconds: they come last, and no other
 test runs meanwhile.
 """
@@ -13,15 +16,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
+    from xdist.remote import Producer
+    from xdist.workermanage import WorkerController
+
 UNDISTURBED = "undisturbed"
 
-# What waits longest, from its start to its end: it begins first, and what computes fills the time beside it.
-FIRST = (
-    "tests/node/",
+# What takes longest, from its start to its end, begins first.
+CONTROL_PLANES = (
     "tests/cluster/nodes/test_failures.py",
     "tests/cluster/lifecycle/test_rollout.py",
     "tests/cluster/lifecycle/test_crashes.py",
@@ -29,7 +35,10 @@ FIRST = (
     "tests/chart/test_install.py",
     "tests/cluster/",
     "tests/chart/",
+    "tests/release/test_install_manifest.py",
 )
+REAL_NODES = "tests/node/"
+ORDER = (*CONTROL_PLANES, REAL_NODES)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -43,8 +52,30 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _place(item: pytest.Item) -> int:
     if item.get_closest_marker(UNDISTURBED):
-        return len(FIRST) + 1
-    return next((place for place, prefix in enumerate(FIRST) if item.nodeid.startswith(prefix)), len(FIRST))
+        return len(ORDER) + 1
+    return next((place for place, prefix in enumerate(ORDER) if item.nodeid.startswith(prefix)), len(ORDER))
+
+
+class Lanes(LoadFileScheduling):  # type: ignore[misc]
+    """Gives the first process the modules in their order, and the others those without a control plane first."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        """Return what one process runs as a whole: a module, or all tests on the real nodes, which they share."""
+        scope: str = super()._split_scope(nodeid)
+        return REAL_NODES if scope.startswith(REAL_NODES) else scope
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        """Give a process what it runs next."""
+        if node is not self.nodes[0]:
+            others = (scope for scope in self.workqueue if not scope.startswith(CONTROL_PLANES))
+            self.workqueue.move_to_end(next(others, next(iter(self.workqueue))), last=False)
+        super()._assign_work_unit(node)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Lanes | None:
+    """Replace the scheduler of ``--dist loadfile``."""
+    return Lanes(config, log) if config.option.dist == "loadfile" else None
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

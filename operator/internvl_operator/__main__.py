@@ -47,7 +47,7 @@ EXTRA = ("openai", "tqdm")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a verb and return its exit code: 0 done, 2 wrong usage, 3 there is no plan."""
+    """Run a verb and return its exit code: 0 done, 1 not so, 2 wrong usage, 3 there is no plan, 130 interrupted."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     _print_what_the_encoding_has()
     parser = argparse.ArgumentParser(

@@ -1,15 +1,18 @@
-"""A condition of the status, how UpdateAvailable is computed, and what Ready says around 0 replicas."""
+"""A condition of the status: UpdateAvailable, Ready around 0 replicas, and all of them after a failure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from internvl_operator.api.reasons import Reason
 from internvl_operator.api.v1alpha1 import InternVLDeployment
-from internvl_operator.kube.objects import condition_of
+from internvl_operator.kube.objects import condition_of, is_true
 from internvl_operator.manifests.labels import RECORD_VERSION_ANNOTATION
 from internvl_operator.manifests.objects.keda.wake import Wake
 from internvl_operator.manifests.revision import Update
+
+LONGEST_MESSAGE = 32768
+"""Characters that a condition's message may have (``metav1.Condition``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,3 +83,57 @@ def waking(ready: Condition, wake: Wake) -> Condition:
     """Return the condition Ready of a resource whose first replica is on its way, and for which requests may wait."""
     message = f"waking, requests are held for up to {wake.hold_seconds} s: {ready.message}"
     return Condition(ready.type, ready.is_true, ready.reason, message)
+
+
+def with_times(item: Condition, generation: int, previous: Mapping[str, Any], now: str) -> dict[str, Any]:
+    """Return a condition as the status has it; its time is that of its last change of ``status``."""
+    before = condition_of(previous, item.type)
+    status = "True" if item.is_true else "False"
+    unchanged = before is not None and before["status"] == status
+    return {
+        "type": item.type,
+        "status": status,
+        "reason": str(item.reason),
+        "message": item.message[:LONGEST_MESSAGE],
+        "observedGeneration": generation,
+        "lastTransitionTime": before["lastTransitionTime"] if before and unchanged else now,
+    }
+
+
+def internal_error_status(
+    previous: Mapping[str, Any], generation: int, error: Exception, now: str
+) -> dict[str, Any]:
+    """Return the status of a resource on which the operator itself failed, with all else as it was."""
+    message = (
+        f"the operator failed: {type(error).__name__}: {error}; what runs was left as it is, and it is tried "
+        "again; report it with the operator's log"
+    )
+    failed = [
+        Condition("Ready", False, Reason.INTERNAL_ERROR, message),
+        Condition("Reconciling", False, Reason.INTERNAL_ERROR, ""),
+        Condition("Stalled", True, Reason.INTERNAL_ERROR, message),
+    ]
+    return _with_conditions(previous, generation, failed, now)
+
+
+def write_failed_status(
+    previous: Mapping[str, Any], generation: int, error: Exception, now: str
+) -> dict[str, Any]:
+    """Return the status of a resource of which a write fails again and again; a model that serves stays ready."""
+    message = f"the API server fails: {error}; what runs was left as it is, and it is tried again"
+    failed = [
+        Condition("Reconciling", True, Reason.WRITE_FAILED, message),
+        Condition("Stalled", False, Reason.NOT_STALLED, ""),
+    ]
+    if not is_true(previous, "Ready"):
+        failed.insert(0, Condition("Ready", False, Reason.WRITE_FAILED, message))
+    return _with_conditions(previous, generation, failed, now)
+
+
+def _with_conditions(
+    previous: Mapping[str, Any], generation: int, new: Sequence[Condition], now: str
+) -> dict[str, Any]:
+    types = {item.type for item in new}
+    kept = [item for item in previous.get("conditions", ()) if item["type"] not in types]
+    times = [with_times(item, generation, previous, now) for item in new]
+    return {**previous, "observedGeneration": generation, "conditions": times + kept}

@@ -1,20 +1,28 @@
 """The planner and the renderer as functions, for notebooks and other controllers."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from internvl_operator.catalog.engine_options import DEFAULT_OPTIONS, EngineOptions
+from internvl_operator.catalog.engine_options import COMMAND_LINE_OPTIONS, DEFAULT_OPTIONS, EngineOptions
 from internvl_operator.catalog.engines import DEFAULT_VERSION, engine
-from internvl_operator.catalog.gpus import find_gpu
+from internvl_operator.catalog.hardware.gpu_names import gpu_called
 from internvl_operator.catalog.models import INTERNVL2, find_model
-from internvl_operator.planner.load.speed_of_plan import with_speed
 from internvl_operator.planner.nodes.inventory import Inventory, given_gpu, inventory_for
 from internvl_operator.planner.plan import Plan, make_plan
-from internvl_operator.planner.request import GpuRequest, PlanRequest, quantized, request_of
+from internvl_operator.planner.remarks.completed_plan import completed, without_remarks
+from internvl_operator.planner.request import (
+    BACKENDS,
+    QUANTIZATIONS,
+    GpuRequest,
+    PlanRequest,
+    quantized,
+    request_of,
+)
 from internvl_operator.planner.request import backend as backend_of
 from internvl_operator.planner.speed.load import Load
 from internvl_operator.text.quantity import memory_mib
+from internvl_operator.text.sentences import in_words
 
 if TYPE_CHECKING:
     from internvl_operator.api.v1alpha1 import InternVLDeployment
@@ -48,7 +56,7 @@ def plan(
     Args:
         size: one that the series has in MODELS, such as ``"8B"``.
         series: one of SERIES.
-        gpu: product, by the node label nvidia.com/gpu.product or short: ``"A100-80GB"``.
+        gpu: product, by the node label nvidia.com/gpu.product or short: ``"A100-80GB"``; or a MIG profile.
         gpu_memory: memory of one GPU as a Kubernetes quantity: ``"80Gi"``.
         max_gpus: most GPUs for one replica.
         nodes: Nodes as the Kubernetes API returns them; the plan chooses among their GPUs. Without nodes, name the
@@ -72,7 +80,7 @@ def plan(
         NoGpuKnownError: neither arguments nor nodes name a GPU.
         UnknownGpuError, UnknownEngineError: there is no such product or release.
         UnknownModelError: the series has no such size.
-        ValueError: ``gpu_memory`` is no quantity.
+        ValueError: ``gpu_memory`` is no quantity, or another value is not one of those that it may have.
 
     Example:
         >>> chosen = plan("26B", gpu="A100-80GB", sessions=2)
@@ -81,6 +89,15 @@ def plan(
         >>> plan("8B", gpu="H100", load=Load(requests_per_second=40)).speed.replicas
         4
     """
+    numbers = {"max_gpus": max_gpus, "tp": tp, "session_len": session_len, "sessions": sessions}
+    for name, number in {**numbers, "max_batch_size": max_batch_size}.items():
+        if number is not None and number < 1:
+            raise ValueError(f"{name} is {number}: write a whole number above zero")
+    if cache_max_entry_count is not None and not 0 < cache_max_entry_count < 1:
+        raise ValueError(f"cache_max_entry_count is {cache_max_entry_count}: write a number between 0 and 1")
+    _check_choice("quantization", quantization, QUANTIZATIONS)
+    _check_choice("backend", backend, BACKENDS)
+    _check_choice("quant_policy", quant_policy, COMMAND_LINE_OPTIONS["quant_policy"]["choices"])
     model = find_model(series, size)
     request = PlanRequest(
         size=model.size,
@@ -99,7 +116,7 @@ def plan(
         gpu=_with_gpu(GpuRequest(max_count=max_gpus), gpu, gpu_memory),
         load=load,
     )
-    return with_speed(make_plan(request, _inventory(request.gpu, nodes)), request)
+    return _planned(request, gpu, nodes)
 
 
 def plan_resource(
@@ -113,7 +130,7 @@ def plan_resource(
 
     Args:
         resource: as ``parse`` returns it.
-        gpu: product in place of the resource's own.
+        gpu: product or MIG profile in place of the resource's own.
         gpu_memory: memory of one GPU in place of the resource's own.
         nodes: Nodes as the Kubernetes API returns them; the plan chooses among their GPUs.
 
@@ -130,7 +147,7 @@ def plan_resource(
     """
     request = request_of(resource.spec)
     request = replace(request, gpu=_with_gpu(request.gpu, gpu, gpu_memory))
-    return with_speed(make_plan(request, _inventory(request.gpu, nodes)), request)
+    return _planned(request, gpu, nodes)
 
 
 def render(resource: "InternVLDeployment", plan: Plan) -> tuple[dict[str, Any], ...]:
@@ -155,17 +172,32 @@ def render(resource: "InternVLDeployment", plan: Plan) -> tuple[dict[str, Any], 
 
     if not plan.is_ok:
         raise ValueError(f"there is nothing to render: {plan.reason}")
-    return render_children(resource, plan, inputs_of(resource.spec)).manifests
+    stored = without_remarks(plan, request_of(resource.spec))
+    return render_children(resource, stored, inputs_of(resource.spec)).manifests
+
+
+def _check_choice(name: str, value: object, choices: Sequence[object]) -> None:
+    if value not in choices:
+        raise ValueError(f"{name} is {value!r}: write {in_words(map(repr, choices), 'or')}")
 
 
 def _with_gpu(request: GpuRequest, gpu: str | None, gpu_memory: str | None) -> GpuRequest:
-    if gpu is None and gpu_memory is None:
-        return request
+    memory = memory_mib(gpu_memory) if gpu_memory else None
+    if gpu is None:
+        return request if memory is None else replace(request, product=None, memory_mib=memory)
+    called = gpu_called(gpu)
     return replace(
         request,
-        product=find_gpu(gpu).product if gpu else None,
-        memory_mib=memory_mib(gpu_memory) if gpu_memory else None,
+        resource=called.resource,
+        product=called.product,
+        memory_mib=memory or called.memory_mib,
     )
+
+
+def _planned(request: PlanRequest, gpu: str | None, nodes: Nodes | None) -> Plan:
+    plan = make_plan(request, _inventory(request.gpu, nodes))
+    note = gpu_called(gpu).note if gpu else None
+    return completed(replace(plan, notes=(*plan.notes, note)) if note else plan, request)
 
 
 def _inventory(request: GpuRequest, nodes: Nodes | None) -> Inventory:

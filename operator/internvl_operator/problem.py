@@ -1,5 +1,6 @@
 """Why a resource is not as its spec says."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from internvl_operator.api.reasons import Outlook, outlook_of
@@ -33,3 +34,8 @@ class Problem:
     def is_stalled(self) -> bool:
         """Whether a person must act."""
         return outlook_of(self.reason) is Outlook.STALLED
+
+
+def blocking(problems: Iterable[Problem]) -> Problem | None:
+    """Return the first problem for which the later writes have to wait."""
+    return next((problem for problem in problems if problem.holds_up_others), None)

@@ -12,6 +12,7 @@ from internvl_operator.api.v1alpha1 import API_VERSION, KIND
 from internvl_operator.apply.child_writer import ChildWriter
 from internvl_operator.apply.unlabelled import with_unlabelled
 from internvl_operator.apply.warnings import Warnings
+from internvl_operator.conditions import internal_error_status, write_failed_status
 from internvl_operator.desired import Desired, InventorySource, desired_state
 from internvl_operator.diagnosis.hostnames import Hostnames
 from internvl_operator.events import events_between, log_lines_between
@@ -20,6 +21,7 @@ from internvl_operator.kube.kinds import RESOURCE
 from internvl_operator.kube.objects import condition_of, key_of
 from internvl_operator.kube.port import (
     Cluster,
+    ClusterError,
     InvalidError,
     Key,
     Kind,
@@ -29,8 +31,8 @@ from internvl_operator.kube.port import (
 from internvl_operator.manifests.child_kind import Wave
 from internvl_operator.manifests.children import Children
 from internvl_operator.observed import Observed, observe
-from internvl_operator.problem import Problem
-from internvl_operator.status import Status, internal_error_status, status_of
+from internvl_operator.problem import Problem, blocking
+from internvl_operator.status import Status, status_of
 from internvl_operator.text.log_limit import LimitedLog
 
 _log = logging.getLogger(__name__)
@@ -141,11 +143,11 @@ class Reconciler:
             # are pods.
             writes.insert(0, self._write_status(body, desired, None))
         problems = await _all_of(writes)
-        if (problem := _blocking(problems)) is None:
+        if (problem := blocking(problems)) is None:
             await self._writer.delete_replaced(children.manifests, body)
             writes = [self._writer.apply(child, body) for child in children.in_wave(Wave.WITH_PODS)]
             problems += await _all_of(writes)
-            problem = _blocking(problems)
+            problem = blocking(problems)
         if problem is None:
             self._written_records[key_of(body)] = children.record_hash
             await self._writer.delete_unwanted(children.manifests, body)
@@ -164,7 +166,7 @@ class Reconciler:
             raise NotFoundError(f"{key_of(body)} is gone")
 
     async def report(self, key: Key, error: Exception) -> None:
-        """Say in a resource's status that the operator itself failed on it.
+        """Say in a resource's status that the API server fails at its writes, or the operator itself at the resource.
 
         Raises:
             ClusterError: the API failed.
@@ -173,7 +175,8 @@ class Reconciler:
         if body is None:
             return
         previous = body.get("status", {})
-        status = internal_error_status(previous, _generation(body), error, self._time())
+        failed = write_failed_status if isinstance(error, ClusterError) else internal_error_status
+        status = failed(previous, _generation(body), error, self._time())
         self.reasons[key] = _reason(status)
         if status != previous:
             await self._put_status(body, previous, status)
@@ -243,8 +246,3 @@ async def _all_of(writes: Iterable[Awaitable[Problem | None]]) -> list[Problem]:
         if isinstance(outcome, BaseException):
             raise outcome
     return [outcome for outcome in outcomes if isinstance(outcome, Problem)]
-
-
-def _blocking(problems: Iterable[Problem]) -> Problem | None:
-    """Return the first problem for which the later writes have to wait."""
-    return next((problem for problem in problems if problem.holds_up_others), None)

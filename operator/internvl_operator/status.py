@@ -11,7 +11,7 @@ from typing import Any
 
 from internvl_operator.api.reasons import FROM_PODS, Reason
 from internvl_operator.api.v1alpha1 import InternVLDeployment
-from internvl_operator.conditions import Condition, at_zero, update_available, waking
+from internvl_operator.conditions import Condition, at_zero, update_available, waking, with_times
 from internvl_operator.desired import Desired
 from internvl_operator.diagnosis.diagnose import diagnose
 from internvl_operator.diagnosis.finding import Finding
@@ -38,9 +38,6 @@ _PAUSED = (
 _ON_THE_WAY = {*FROM_PODS, Reason.DEPLOYING}
 """The reasons for which the first replica of a resource does not answer yet."""
 
-LONGEST_MESSAGE = 32768
-"""Characters that a condition's message may have (``metav1.Condition``)."""
-
 
 def status_of(
     desired: Desired, observed: Observed, problem: Problem | None, previous: Mapping[str, Any], now: str
@@ -63,7 +60,7 @@ def status_of(
     counts = (observed.deployment or {}).get("status", {})
     status: Status = {
         "observedGeneration": observed.generation,
-        "conditions": [_with_times(item, observed.generation, previous, now) for item in conditions],
+        "conditions": [with_times(item, observed.generation, previous, now) for item in conditions],
         "replicas": counts.get("replicas", 0),
         "readyReplicas": counts.get("readyReplicas", 0),
     }
@@ -85,24 +82,6 @@ def status_of(
         status["updateRevision"] = update.revision
         status["updateChanges"] = list(update.changes)
     return status
-
-
-def internal_error_status(previous: Mapping[str, Any], generation: int, error: Exception, now: str) -> Status:
-    """Return the status of a resource on which the operator itself failed, with all else as it was."""
-    message = (
-        f"the operator failed: {type(error).__name__}: {error}; what runs was left as it is, and it is tried "
-        "again; report it with the operator's log"
-    )
-    failed = [
-        Condition("Ready", False, Reason.INTERNAL_ERROR, message),
-        Condition("Reconciling", False, Reason.INTERNAL_ERROR, ""),
-        Condition("Stalled", True, Reason.INTERNAL_ERROR, message),
-    ]
-    kept = [
-        item for item in previous.get("conditions", ()) if item["type"] not in {new.type for new in failed}
-    ]
-    times = [_with_times(item, generation, previous, now) for item in failed]
-    return {**previous, "observedGeneration": generation, "conditions": times + kept}
 
 
 def _confirmed(children: Children | None, observed: Observed, previous: Mapping[str, Any]) -> Status:
@@ -232,17 +211,3 @@ def _available(deployment: Mapping[str, Any] | None) -> Condition:
     if _ready_replicas(deployment):
         return Condition("Available", True, Reason.SERVING, "at least one replica answers")
     return Condition("Available", False, Reason.NOT_SERVING, "no replica answers")
-
-
-def _with_times(item: Condition, generation: int, previous: Mapping[str, Any], now: str) -> Status:
-    before = condition_of(previous, item.type)
-    status = "True" if item.is_true else "False"
-    unchanged = before is not None and before["status"] == status
-    return {
-        "type": item.type,
-        "status": status,
-        "reason": str(item.reason),
-        "message": item.message[:LONGEST_MESSAGE],
-        "observedGeneration": generation,
-        "lastTransitionTime": before["lastTransitionTime"] if before and unchanged else now,
-    }

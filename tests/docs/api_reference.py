@@ -51,7 +51,7 @@ def _sections(path: str, schema: Schema) -> Iterator[str]:
     for name, field in fields.items():
         limits = ["required"] if name in schema.get("required", ()) else []
         limits += _limits(field)
-        cells = (f"`{name}`", _type(field), "; ".join(limits), field.get("description", ""))
+        cells = (f"`{name}`", _type(field), "; ".join(limits), " ".join(field.get("description", "").split()))
         yield f"| {' | '.join(map(_escaped, cells))} |"
     yield from _rules(schema)
     for name, field in fields.items():
@@ -66,10 +66,24 @@ def _escaped(cell: str) -> str:
 
 
 def _rules(schema: Schema) -> list[str]:
-    """The messages of an object's rules and of those of its lists' items."""
-    schemas = [schema, *(field.get("items", {}) for field in schema["properties"].values())]
-    own = [rule["message"] for part in schemas for rule in part.get("x-kubernetes-validations", ())]
+    """The messages of an object's rules and of those of its lists' objects."""
+    items = [field.get("items", {}) for field in schema["properties"].values()]
+    own = [
+        message
+        for part in (schema, *(each for each in items if "properties" in each))
+        for message in _own_rules(part)
+    ]
     return ["", "Refused with:", "", *(f"- {message}" for message in own)] if own else []
+
+
+def _own_rules(schema: Schema) -> list[str]:
+    return [rule["message"] for rule in schema.get("x-kubernetes-validations", ())]
+
+
+def _one_of(schema: Schema) -> Schema:
+    """The schema of a text, or of each text in a list or a map; empty of an object, whose rules have their place."""
+    one: Schema = schema.get("items") or schema.get("additionalProperties") or schema
+    return {} if "properties" in one else one
 
 
 def _type(schema: Schema) -> str:
@@ -99,8 +113,7 @@ def _limits(schema: Schema) -> Iterator[str]:
             yield _range(schema, lowest, highest) + unit
     if "default" in schema:
         yield f"default `{schema['default']}`"
-    if "pattern" in schema:
-        yield f"`{schema['pattern']}`"
+    yield from _own_rules(_one_of(schema))
 
 
 def _range(schema: Schema, lowest: str, highest: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from internvl_operator.api.crd import custom_resource_definition
 from internvl_operator.catalog.models import MODELS
-from tests.cluster.specs.schema import spec_schema
+from tests.cluster.specs.schema import spec_schema, spelling
 from tests.hostile import HOSTILE_TEXTS
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def _text(schema: Schema, name: str, random: Random) -> str:
         text = random.choice(random.choice((choices, choices, _NAMES, HOSTILE_TEXTS)))[
             : schema.get("maxLength")
         ]
-        if len(text) >= schema.get("minLength", 0) and re.search(schema.get("pattern", ""), text):
+        if len(text) >= schema.get("minLength", 0) and re.search(spelling(schema), text):
             return text
     return "a"
 

@@ -24,7 +24,6 @@ class Case:
         cache_max_entry_count: Forced on the engine in place of the plan's; None: the Deployment as rendered.
         outcome: Of the plan, the forced one where there is one.
         gpus: That the Deployment takes.
-        pending: No machine has run it yet; ``results`` lacks it.
     """
 
     name: str
@@ -33,16 +32,11 @@ class Case:
     cache_max_entry_count: float | None = None
     outcome: str = "ok"
     gpus: int = 1
-    pending: bool = False
 
     @property
     def is_of_further_series(self) -> bool:
         """Whether the model is of a series after InternVL2; those were run on a day of their own."""
         return "series" in self.spec
-
-
-def _pending(name: str, card_mib: int | None = None, **spec: Any) -> Case:
-    return Case(name, spec, card_mib, pending=True)
 
 
 _SMALL = {"size": "2B", "quantization": "None", "engine": {"sessions": 1}}
@@ -64,11 +58,11 @@ CASES: dict[str, Case] = {
         Case("8B-2GPUs", {"size": "8B", "quantization": "None", "engine": {"tp": 2}}, gpus=2),
         Case("40B-2GPUs", {"size": "40B", "quantization": "None"}, gpus=2),
         Case("3.5-8B", {"series": "InternVL3.5", "size": "8B"}),
-        _pending("3.5-8B-24GB", 23034, series="InternVL3.5", size="8B", engine={"sessions": 1}),
-        _pending("3.5-4B", series="InternVL3.5", size="4B"),
+        Case("3.5-8B-24GB", {"series": "InternVL3.5", "size": "8B", "engine": {"sessions": 1}}, 23034),
+        Case("3.5-4B", {"series": "InternVL3.5", "size": "4B"}),
         Case("3.5-30B-A3B", {"series": "InternVL3.5", "size": "30B-A3B"}),
         Case("3-8B", {"series": "InternVL3", "size": "8B", "quantization": "None"}),
-        _pending("3-14B-AWQ", series="InternVL3", size="14B", quantization="AWQ"),
+        Case("3-14B-AWQ", {"series": "InternVL3", "size": "14B", "quantization": "AWQ"}),
         Case("2.5-4B", {"series": "InternVL2.5", "size": "4B", "quantization": "None"}),
     )
 }

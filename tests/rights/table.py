@@ -17,21 +17,23 @@ PAGE = ROOT / "docs" / "administrator.md"
 OPENING = "<!-- the rights, written by make rbac -->\n"
 CLOSING = "<!-- end of the rights -->\n"
 
-_READY = "test_reconcile.py::test_a_resource_becomes_ready_with_plan_endpoint_and_conditions"
+_READY = "lifecycle/test_reconcile.py::test_a_resource_becomes_ready_with_plan_endpoint_and_conditions"
 _LIFE = (
-    "test_life.py::test_only_the_steps_that_must_restart_pods_do_and_each_object_is_written_once_in_a_step"
+    "lifecycle/test_life.py::"
+    "test_only_the_steps_that_must_restart_pods_do_and_each_object_is_written_once_in_a_step"
 )
-_MONITORED = "test_pod_monitor.py::test_the_pods_are_scraped_with_the_key_that_clients_use"
-_ROUTED = "test_gateway.py::test_a_route_is_made_put_back_and_removed_with_its_section"
-_POOLED = "test_gateway.py::test_a_pool_and_its_picker_are_made_and_removed_again"
-_LED = "test_lease.py::test_a_leader_that_is_told_to_stop_hands_over_at_once"
-_BACK = "test_repair.py::test_what_someone_deletes_is_back_at_once[{}]"
-_TOLD = "test_failures.py::test_each_reason_is_one_event_however_often_a_pod_crashes"
+_MONITORED = "features/test_pod_monitor.py::test_the_pods_are_scraped_with_the_key_that_clients_use"
+_ROUTED = "features/test_gateway.py::test_a_route_is_made_put_back_and_removed_with_its_section"
+_POOLED = "features/test_gateway.py::test_a_pool_and_its_picker_are_made_and_removed_again"
+_LED = "lifecycle/test_lease.py::test_a_leader_that_is_told_to_stop_hands_over_at_once"
+_BACK = "lifecycle/test_repair.py::test_what_someone_deletes_is_back_at_once[{}]"
+_TOLD = "nodes/test_failures.py::test_each_reason_is_one_event_however_often_a_pod_crashes"
 _CACHED = (
-    "test_model_cache.py::test_a_claim_is_made_grows_without_a_restart_and_goes_when_it_is_no_longer_wanted"
+    "features/test_model_cache.py::"
+    "test_a_claim_is_made_grows_without_a_restart_and_goes_when_it_is_no_longer_wanted"
 )
-_SLEEPS = "test_scale_to_zero.py::test_a_model_that_may_sleep_gets_both_objects_and_gives_them_back"
-_UNWANTED_POLICY = "test_reconcile.py::test_a_network_policy_that_is_no_longer_wanted_is_deleted"
+_SLEEPS = "features/test_scale_to_zero.py::test_a_model_that_may_sleep_gets_both_objects_and_gives_them_back"
+_UNWANTED_POLICY = "lifecycle/test_reconcile.py::test_a_network_policy_that_is_no_longer_wanted_is_deleted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,17 +113,17 @@ RIGHTS = (
         "create",
         "events",
         "tell people what happened",
-        "test_writes.py::test_events_tell_of_the_plan_and_of_ready",
+        "cost/test_writes.py::test_events_tell_of_the_plan_and_of_ready",
     ),
     Right("list", "nodes", "know the GPUs; not needed where gpu.inventory or spec.gpu says them", _READY),
     Right(
         "get",
         "leases",
-        "see who leads; with leaderElection.enabled, in the operator's own namespace",
+        "see who leads; with leaderElection.enabled, the operator's own Lease alone",
         _LED,
     ),
     Right("create", "leases", "the first time", _LED),
-    Right("patch", "leases", "lead, and go on leading", _LED),
+    Right("patch", "leases", "lead, and go on leading; this Lease alone", _LED),
 )
 
 

@@ -42,8 +42,21 @@ THREE_IMAGES = Workload(images=3, in_flight=16)
 TEXT = Workload(images=0, words=1000, output_tokens=256, in_flight=128)
 """Words of three letters that the tokenizer of random weights does not know: 3,999 tokens."""
 
+SHORT_TEXT = Workload(images=0, words=16, output_tokens=256)
+"""Next to no prompt: nearly all of the time is decoding."""
+
 FORMS = (SEVEN_TILES, ONE_TILE, THIRTEEN_TILES, TEXT)
 """One load of each form: what a model of an architecture needs to be known by."""
+
+LARGE_FORMS = (
+    SEVEN_TILES,
+    ONE_TILE,
+    SHORT_TEXT,
+    replace(TEXT, in_flight=16),
+    replace(THIRTEEN_TILES, in_flight=8),
+    replace(SHORT_TEXT, in_flight=1),
+)
+"""The same for models that would not answer as many requests at once within the time that is measured."""
 
 LOADS = (
     *(replace(SEVEN_TILES, in_flight=clients) for clients in (1, 8, 32, 96)),
@@ -147,11 +160,9 @@ GROUPS: dict[str, tuple[Server, ...]] = {
         Server("8B plain", _8B),
     ),
     "large": (
-        Server("26B rendered", _26B, None, workloads=FORMS),
+        Server("26B rendered", _26B, None, workloads=LARGE_FORMS),
         Server("26B plain", _26B),
-        Server(
-            "26B-AWQ rendered", {"size": "26B", "quantization": "AWQ"}, None, workloads=(SEVEN_TILES, TEXT)
-        ),
+        Server("26B-AWQ rendered", {"size": "26B", "quantization": "AWQ"}, None, workloads=LARGE_FORMS),
     ),
     "backend": (
         Server("8B PyTorch rendered", _PYTORCH, None, workloads=(SEVEN_TILES, ONE_TILE, TEXT)),
@@ -160,13 +171,11 @@ GROUPS: dict[str, tuple[Server, ...]] = {
     ),
     "sizes": (
         Server("2B rendered", _2B, None, workloads=FORMS),
-        Server("8B-AWQ rendered", {"size": "8B", "quantization": "AWQ"}, None, workloads=FORMS),
+        Server("8B-AWQ rendered", {"size": "8B", "quantization": "AWQ"}, None, workloads=LARGE_FORMS),
     ),
     "series": (
         Server("InternVL3.5-8B rendered", {**_3_5, "size": "8B"}, None, workloads=FORMS),
-        Server(
-            "InternVL3.5-30B-A3B rendered", {**_3_5, "size": "30B-A3B"}, None, workloads=(SEVEN_TILES, TEXT)
-        ),
+        Server("InternVL3.5-30B-A3B rendered", {**_3_5, "size": "30B-A3B"}, None, workloads=LARGE_FORMS),
     ),
 }
 """The servers by group. A comparison is made within one group, and so on one machine."""

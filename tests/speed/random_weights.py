@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -41,18 +43,24 @@ def complete_vocabulary(vocabulary: dict[str, int], size: int) -> None:
 
 
 def fill_tensors(path: Path) -> None:
-    """Write random numbers over every tensor of a safetensors file."""
+    """Write random numbers over every tensor of a safetensors file, several tensors at once."""
     blocks = _blocks()
-    with path.open("r+b") as file:
+    with path.open("r+b") as file, ThreadPoolExecutor() as pool:
         (length,) = struct.unpack("<Q", file.read(8))
         header: dict[str, Any] = json.loads(file.read(length))
         header.pop("__metadata__", None)
-        for tensor in header.values():
+
+        def write(tensor: dict[str, Any]) -> None:
             begin, end = tensor["data_offsets"]
-            file.seek(8 + length + begin)
             block = blocks[tensor["dtype"]]
-            for left in range(end - begin, 0, -len(block)):
-                file.write(block[:left])
+            done = 0
+            while begin + done < end:
+                # Wherever the last write has stopped: numbers keep their places.
+                rest = block[done % len(block) : end - begin - done]
+                done += os.pwrite(file.fileno(), rest, 8 + length + begin + done)
+
+        # Read to the end, or an error would be lost.
+        list(pool.map(write, header.values()))
 
 
 def _blocks() -> dict[str, memoryview]:

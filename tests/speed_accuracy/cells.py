@@ -13,10 +13,10 @@ from internvl_operator.catalog.engine_options import EngineOptions
 from internvl_operator.catalog.gpus import find_gpu
 from internvl_operator.catalog.hardware.gpu_speeds import speed_of
 from internvl_operator.catalog.models import MODELS, Backend, Model
+from internvl_operator.catalog.tiling import tile_count
 from internvl_operator.library import plan
 from internvl_operator.planner.speed.load import Load
 from internvl_operator.planner.speed.replica import Replica
-from internvl_operator.planner.speed.tiles import tiles_of
 
 MEASUREMENTS = Path(__file__).parent.parent / "measurements"
 TABLES = (
@@ -173,7 +173,7 @@ def _cell(
     (model, awq), gpu = _REPOSITORIES[repository], find_gpu(row["gpu"])
     speed = speed_of(gpu.product)
     assert speed is not None
-    tiles = tiles_of(*map(int, pixels.split("x"))) if images else 1
+    tiles = tile_count(*map(int, pixels.split("x"))) if images else 1
     without_text = Load(images=images, tiles=tiles, prompt_tokens=0)
     planned = plan(
         model.size,

@@ -194,7 +194,7 @@ def _structural(node: JsonObject, definitions: JsonObject) -> JsonObject:
 
 _KEYWORDS = frozenset(
     {
-        *("type", "description", "enum", "format", "pattern", "required"),
+        *("type", "description", "enum", "format", "required"),
         *("minimum", "minLength", "minItems", "minProperties"),
         *("maximum", "maxLength", "maxItems", "maxProperties"),
     }

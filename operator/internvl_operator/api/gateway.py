@@ -5,21 +5,19 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from internvl_operator.api.base import ApiModel, Rule
+from internvl_operator.api.rules import spellings
 
-_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
-_HOSTNAME = rf"^(\*\.)?{_LABEL}(\.{_LABEL})*$"
-
-Hostname = Annotated[str, Field(max_length=253, pattern=_HOSTNAME)]
+Hostname = Annotated[str, Field(max_length=253), spellings.HOSTNAME]
 
 
 class GatewayReference(ApiModel):
     """A Gateway, or one of its listeners."""
 
-    name: Annotated[str, Field(max_length=253, pattern=rf"^{_LABEL}(\.{_LABEL})*$")]
+    name: Annotated[str, Field(max_length=253), spellings.DNS_NAME]
     """Name of the Gateway."""
-    namespace: Annotated[str, Field(max_length=63, pattern=rf"^{_LABEL}$")] | None = None
+    namespace: Annotated[str, Field(max_length=63), spellings.DNS_LABEL] | None = None
     """Namespace of the Gateway. Default: that of the resource."""
-    section_name: Annotated[str, Field(max_length=253, pattern=rf"^{_LABEL}(\.{_LABEL})*$")] | None = None
+    section_name: Annotated[str, Field(max_length=253), spellings.DNS_NAME] | None = None
     """Name of the listener. Default: every listener that admits the route."""
 
 
@@ -51,7 +49,5 @@ class Gateway(ApiModel):
 class EndpointPickerDefaults(ApiModel):
     """The endpoint pickers of models behind a Gateway."""
 
-    image: Annotated[str, Field(pattern=r"^[a-z0-9][-a-zA-Z0-9._/:@]*$")] = (
-        "registry.k8s.io/gateway-api-inference-extension/epp:v1.5.0"
-    )
+    image: Annotated[str, spellings.IMAGE] = "registry.k8s.io/gateway-api-inference-extension/epp:v1.5.0"
     """Image of the endpoint picker."""

@@ -5,11 +5,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from internvl_operator.api.base import ApiModel, Rule
+from internvl_operator.api.rules import spellings
 from internvl_operator.api.rules.field_rules import spelled
 
-Address = Annotated[
-    str, Field(max_length=259, pattern=r"^[A-Za-z0-9]([-.A-Za-z0-9]*[A-Za-z0-9])?:[0-9]{1,5}$")
-]
+Address = Annotated[str, Field(max_length=259), spellings.ADDRESS]
 """A host and a port."""
 
 
@@ -69,9 +68,9 @@ class Rollout(ApiModel):
     operator_updates: Literal["Manual", "Automatic"] = "Manual"
     """Whether pods are restarted when a newer operator would run them in another way: Manual waits until
     acceptedRevision names the new revision, or until the spec changes what runs. Default: Manual."""
-    accepted_revision: Annotated[str, Field(max_length=64, pattern=r"^([a-z0-9]+)?$")] | None = None
+    accepted_revision: Annotated[str, Field(max_length=64), spellings.ACCEPTED_REVISION] | None = None
     """Revision of status.updateRevision that may be rolled out."""
-    restarted_at: Annotated[str, Field(max_length=64, pattern=r"^[-+:.A-Za-z0-9]*$")] | None = None
+    restarted_at: Annotated[str, Field(max_length=64), spellings.RESTART_TIME] | None = None
     """A time, or any other text; the pods are restarted, one after the other, when it changes."""
 
 
@@ -108,7 +107,7 @@ class Autoscaling(ApiModel):
 class KedaHttp(ApiModel):
     """Where KEDA's HTTP add-on runs, which wakes models that have 0 replicas."""
 
-    namespace: Annotated[str, Field(max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")] = "keda"
+    namespace: Annotated[str, Field(max_length=63), spellings.DNS_LABEL] = "keda"
     """Namespace of its interceptor and scaler."""
     interceptor: Address | None = None
     """Host and port to which clients send requests. Default: keda-add-ons-http-interceptor-proxy.NAMESPACE:8080."""

@@ -23,6 +23,7 @@ from internvl_operator.api.pod_template import (
     StringMap,
     own_keys_only,
 )
+from internvl_operator.api.rules import spellings
 from internvl_operator.api.source import HuggingFaceSource, ModelSpec
 from internvl_operator.api.spec import Engine, Gpu, MaxCount
 from internvl_operator.api.v1alpha1 import InternVLDeployment, InternVLDeploymentSpec
@@ -42,7 +43,7 @@ class GpuDefaults(ApiModel):
 class HuggingFaceDefaults(ApiModel):
     """Where models are downloaded from."""
 
-    endpoint: Annotated[str, Field(pattern=r"^https?://[^ /?#]+[^ ?#]*$")] | None = None
+    endpoint: Annotated[str, spellings.HUB_URL] | None = None
     """Address of the hub, or of a mirror."""
 
 

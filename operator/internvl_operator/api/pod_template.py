@@ -11,8 +11,8 @@ from internvl_operator.api.kubernetes.kubernetes_types import (
     Toleration,
     TopologySpreadConstraint,
 )
+from internvl_operator.api.rules import spellings
 from internvl_operator.catalog.nvidia import PRODUCT_LABEL
-from internvl_operator.text.quantity import PATTERN
 
 StringMap = Annotated[
     dict[str, Annotated[str, Field(max_length=4096)]], Field(max_length=64, json_schema_extra=ATOMIC)
@@ -22,9 +22,9 @@ LabelMap = Annotated[
 ]
 Bytes = Annotated[str, Field(max_length=32)]
 """A quantity whose rule says what to write."""
-Quantity = Annotated[str, Field(pattern=PATTERN, max_length=32)]
+Quantity = Annotated[str, Field(max_length=32), spellings.QUANTITY]
 Amounts = Annotated[dict[str, Quantity], Field(max_length=8, json_schema_extra=ATOMIC)]
-Name = Annotated[str, Field(max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
+Name = Annotated[str, Field(max_length=253), spellings.OBJECT_NAME]
 
 Identity = Literal["Fixed", "ClusterAssigned"]
 

@@ -141,6 +141,9 @@ class Reason(StrEnum):
     applied."""
     FORBIDDEN = "Forbidden", SPEC, STALLED
     """The API server forbids a write: a quota, an admission policy, or missing rights of the operator."""
+    WRITE_FAILED = "WriteFailed", SPEC, WAITING
+    """The API server fails at a write again and again, such as where an admission webhook does not answer; it is tried
+    again, and what runs is left as it is."""
     INTERNAL_ERROR = "InternalError", SPEC, STALLED
     """The operator failed on this resource; what runs was left as it is, and it is tried again."""
 

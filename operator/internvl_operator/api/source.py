@@ -7,6 +7,7 @@ from pydantic import Field
 
 from internvl_operator.api.base import ApiModel, Rule
 from internvl_operator.api.pod_template import Bytes, Name
+from internvl_operator.api.rules import spellings
 from internvl_operator.api.rules.field_rules import more_than_1_gib, spelled
 
 RelativePath = Annotated[str, Field(max_length=512)]
@@ -17,7 +18,7 @@ class SecretKeyReference(ApiModel):
 
     name: Name
     """Name of the Secret."""
-    key: Annotated[str, Field(max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
+    key: Annotated[str, Field(max_length=253), spellings.SECRET_KEY]
     """Key in the Secret."""
 
 
@@ -60,7 +61,7 @@ class PersistentVolumeClaimSource(ApiModel):
 class ImageSource(ApiModel):
     """An OCI image whose files are the model, mounted as an image volume (Kubernetes 1.35 or the feature gate)."""
 
-    reference: Annotated[str, Field(max_length=512, pattern=r"^[a-z0-9][-a-zA-Z0-9._/:@]*$")]
+    reference: Annotated[str, Field(max_length=512), spellings.IMAGE]
     """Reference of the image, for example registry.example.com/internvl2-8b:1."""
     pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
     """When the image is pulled. Default: Kubernetes's, which is Always for the tag latest, else IfNotPresent."""
@@ -141,7 +142,7 @@ class ModelSpec(ApiModel):
     repository: Annotated[str, Field(max_length=192)] | None = None
     """Repository of the model on the hub, OWNER/NAME: for example a fine-tune of the same series and size. Default: the
     repository of OpenGVLab for the series, size and quantization."""
-    revision: Annotated[str, Field(max_length=128, pattern=r"^[A-Za-z0-9][-A-Za-z0-9_./]*$")] | None = None
+    revision: Annotated[str, Field(max_length=128), spellings.REVISION] | None = None
     """Branch, tag or commit of the repository. Default: main."""
     source: ModelSource = ModelSource()
     """Where the files come from. Default: Hugging Face's public hub."""

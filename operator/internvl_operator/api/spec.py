@@ -13,11 +13,12 @@ from pydantic import AfterValidator, Field, model_validator
 from internvl_operator.api.base import ApiModel, Rule
 from internvl_operator.api.kubernetes.kubernetes_types import checked, schema_of
 from internvl_operator.api.pod_template import Bytes
+from internvl_operator.api.rules import spellings
 from internvl_operator.api.rules.field_rules import more_than_1_gib, spelled
 from internvl_operator.catalog.engine_options import DEFAULT_OPTIONS, TENSOR_PARALLELISM
 from internvl_operator.catalog.engines import DEFAULT_VERSION, SUPPORTED_VERSIONS, engine
 from internvl_operator.catalog.flags import flag_of
-from internvl_operator.catalog.models import SERIES
+from internvl_operator.catalog.models import MODELS, SERIES
 from internvl_operator.catalog.nvidia import GPU_RESOURCE, SHARED_SUFFIX
 from internvl_operator.catalog.series.model_limits import SIZES
 from internvl_operator.catalog.spec_flags import OPERATOR_FLAGS
@@ -34,9 +35,12 @@ def _known_series(series: str) -> str:
     return series
 
 
+_SERVED = [size for size in SIZES if any((series, size) in MODELS for series in SERIES)]
+
+
 def _known_size(size: str) -> str:
     if size not in SIZES:
-        raise ValueError(f"{size!r} is not a size of any series: write one of {', '.join(SIZES)}")
+        raise ValueError(f"{size!r} is not a size of any series: write one of {', '.join(_SERVED)}")
     return size
 
 
@@ -84,9 +88,7 @@ class Gpu(ApiModel):
 
     resource: Annotated[str, Field(max_length=63)] = GPU_RESOURCE
     """Extended resource to request: nvidia.com/gpu or a MIG profile such as nvidia.com/mig-3g.40gb."""
-    product: (
-        Annotated[str, Field(max_length=63, pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$")] | None
-    ) = None
+    product: Annotated[str, Field(max_length=63), spellings.PRODUCT] | None = None
     """GPU product: the value of the node label nvidia.com/gpu.product. Default: chosen among the nodes' GPUs."""
     memory: Bytes | None = None
     """Total memory of one GPU, as nvidia-smi shows it. Default: from the product or the nodes' labels."""
@@ -152,7 +154,7 @@ class Engine(ApiModel):
 
     version: EngineVersion = DEFAULT_VERSION
     """LMDeploy release. Default: 0.18.0."""
-    image: Annotated[str, Field(max_length=512, pattern=r"^[a-z0-9][-a-zA-Z0-9._/:@]*$")] | None = None
+    image: Annotated[str, Field(max_length=512), spellings.IMAGE] | None = None
     """Image to run. Default: the release's own image."""
     backend: Literal["Auto", "TurboMind", "PyTorch"] = "Auto"
     """Inference backend. Default: TurboMind where it runs the model, else PyTorch (InternVL2-4B)."""

@@ -14,6 +14,7 @@ from internvl_operator.api.pod_template import (
     PodTemplate,
     StringMap,
 )
+from internvl_operator.api.rules import spellings
 from internvl_operator.api.rules.model_rules import MODEL_RULES
 from internvl_operator.api.source import ModelSpec, SecretKeyReference
 from internvl_operator.api.spec import Engine, Gpu, Series, Size
@@ -32,7 +33,7 @@ class Server(ApiModel):
 
     port: Annotated[int, Field(ge=1024, le=65535)] = 23333
     """Port of the server and of the Service. Default: 23333."""
-    model_name: Annotated[str, Field(max_length=128, pattern=r"^[A-Za-z0-9][-A-Za-z0-9_./:]*$")] | None = None
+    model_name: Annotated[str, Field(max_length=128), spellings.MODEL_NAME] | None = None
     """Name under which clients ask for the model. Default: the repository's name, without -AWQ."""
     api_key_secret_ref: SecretKeyReference | None = None
     """Key that clients must send as their bearer token. Without it the server and its management paths are open

@@ -21,7 +21,7 @@ from internvl_operator.kube.port import (
     Kind,
     KubernetesObject,
 )
-from internvl_operator.manifests.children import ABSENCES, REPLACES
+from internvl_operator.manifests.children import ABSENCES, NEEDS, REPLACES
 from internvl_operator.manifests.drift import is_applied
 from internvl_operator.problem import Problem
 
@@ -44,7 +44,8 @@ class ChildWriter:
     ) -> None:
         self._cluster = cluster
         self._cache = cache
-        self._kinds = kinds
+        self._known = kinds
+        self._kinds = {name: kind for name, kind in kinds.items() if NEEDS.get(name, name) in kinds}
         self._contest = Contest(cluster, cache, now)
 
     def lacks(self, children: Iterable[KubernetesObject]) -> bool:
@@ -108,7 +109,7 @@ class ChildWriter:
         Raises:
             ClusterError: the API failed in a way that a later try may mend.
         """
-        kind = self._kinds.get(name)
+        kind = self._known.get(name)
         if kind is None:
             return
         live = self._cache.get(kind, suffixed(key_of(owner), suffix))

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from internvl_operator.catalog.tiling import image_size, tile_count
+from internvl_operator.planner.speed.load import DEFAULT_LOAD
 
-DEFAULT_TILES = 7
-"""An image of 1344x896, about a photograph."""
+_WIDTH, _HEIGHT = image_size(DEFAULT_LOAD.tiles)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,11 +28,11 @@ class OfferedLoad:
         '32 in flight: 1 image of 1344x896 (7 tiles), 64 prompt tokens, 128 output tokens'
     """
 
-    images: int = 1
-    width: int | None = image_size(DEFAULT_TILES)[0]
-    height: int | None = image_size(DEFAULT_TILES)[1]
-    prompt_tokens: int = 64
-    output_tokens: int = 128
+    images: int = DEFAULT_LOAD.images
+    width: int | None = _WIDTH
+    height: int | None = _HEIGHT
+    prompt_tokens: int = DEFAULT_LOAD.prompt_tokens
+    output_tokens: int = DEFAULT_LOAD.output_tokens
     requests_per_second: float | None = None
     concurrency: int | None = None
 

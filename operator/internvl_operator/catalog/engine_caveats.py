@@ -29,11 +29,6 @@ def _sharded_qk_normalization(model: Model, backend: Backend, tp: int, _options:
     return backend is Backend.PYTORCH and tp > 1 and _internvit_6b(model)
 
 
-def _quantized_kv_of_narrow_heads(model: Model, backend: Backend, _tp: int, options: EngineOptions) -> bool:
-    quantized = options.quant_policy != 0
-    return backend is Backend.TURBOMIND and quantized and not model.language.has_quantized_kv_on_turbomind
-
-
 def _of_series_3_5(model: Model, *_: object) -> bool:
     return model.series == INTERNVL3_5
 
@@ -74,10 +69,6 @@ _CAVEATS = (
         "use engine 0.7.3 or later, or TurboMind.",
         _sharded_qk_normalization,
         before=(0, 7),
-    ),
-    Caveat(  # docs/en/supported_models/supported_models.md
-        "TurboMind quantizes the KV cache of heads of dimension 128 alone: set spec.engine.quantPolicy to 0.",
-        _quantized_kv_of_narrow_heads,
     ),
     Caveat(  # vl/media/connection.py, 4447
         "Image URLs may lead to private addresses, such as a Service of this cluster or a cloud's metadata: limit "

@@ -122,6 +122,12 @@ def find_model(series: str, size: str) -> Model:
     raise UnknownModelError(held_back_advice() if (series, size) in HELD_BACK else size_advice(series))
 
 
+def model_called(name: str) -> Model | None:
+    """Return the model, also one that is held back, whose repository has a name: ``InternVL3_5-8B``."""
+    published = name if "/" in name else f"OpenGVLab/{name}"
+    return next((model for model in _ALL if model.repository == published), None)
+
+
 def sizes_of(series: str) -> tuple[str, ...]:
     """Return the sizes of a series that are served, the smallest first."""
     return tuple(size for other, size in MODELS if other == series)

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from internvl_operator.catalog.models import MAX_TILES_PER_IMAGE
+from internvl_operator.catalog.tiling import tile_count
 from internvl_operator.cli.inputs.number_types import positive, seconds
 from internvl_operator.cli.options import given
 from internvl_operator.planner.request import PlanRequest
 from internvl_operator.planner.speed.load import DEFAULT_CONCURRENCY, DEFAULT_LOAD
-from internvl_operator.planner.speed.tiles import tiles_of
 
 _FIELDS: Mapping[str, str] = {
     "requests_per_second": "requests_per_second",
@@ -66,6 +66,11 @@ def add_load_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def given_load_options(options: argparse.Namespace) -> str:
+    """Return the options of a load that are given, as they are written; empty where none is."""
+    return ", ".join(f"--{name.replace('_', '-')}" for name in given(options, _FIELDS))
+
+
 def with_load_options(request: PlanRequest, options: argparse.Namespace) -> PlanRequest:
     """Return a request with what the options say of the load in place of its own."""
     changes = {_FIELDS[name]: value for name, value in given(options, _FIELDS).items()}
@@ -91,6 +96,6 @@ def _tiles(text: str) -> int:
 def _tiles_of_size(text: str) -> int:
     width, _, height = text.partition("x")
     try:
-        return tiles_of(positive(width), positive(height))
+        return tile_count(positive(width), positive(height))
     except argparse.ArgumentTypeError:
         raise argparse.ArgumentTypeError(f"{text!r} is no size such as 1344x896") from None

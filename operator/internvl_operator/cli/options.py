@@ -7,7 +7,7 @@ from typing import Any
 
 from internvl_operator.catalog.engine_options import COMMAND_LINE_OPTIONS, OPTION_NAMES
 from internvl_operator.catalog.engines import DEFAULT_VERSION, SUPPORTED_VERSIONS
-from internvl_operator.catalog.models import INTERNVL2, SERIES, Model, find_model, sizes_of
+from internvl_operator.catalog.models import INTERNVL2, SERIES, Model, find_model, model_called, sizes_of
 from internvl_operator.cli.inputs.gpu_options import with_gpu_options
 from internvl_operator.cli.inputs.number_types import listed, positive
 from internvl_operator.planner.request import BACKENDS, PlanRequest, backend
@@ -77,12 +77,18 @@ def add_sizes_option(parser: argparse.ArgumentParser) -> None:
 
 
 def named_model(text: str, series: str | None) -> Model:
-    """Return the model that a text such as ``8B`` or ``InternVL3.5-8B`` names, in a series where one is given.
+    """Return the model that a text names, in a series where one is given.
+
+    Args:
+        text: such as ``8B``, ``InternVL3.5-8B``, ``InternVL3_5-8B`` or ``OpenGVLab/InternVL3_5-8B``.
+        series: None for InternVL2, unless the text says it.
 
     Raises:
         UnknownModelError: there is no such model.
         ValueError: the text names another series than the given one.
     """
+    if published := model_called(text):
+        text = published.name
     of_text = next((each for each in SERIES if text.startswith(f"{each}-")), None)
     if of_text is None:
         return find_model(series or INTERNVL2, text)

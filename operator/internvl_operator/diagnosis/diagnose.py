@@ -40,7 +40,7 @@ def diagnose(
     expected = _expectation(plan, deployment)
     current = [pod for pod in pods if pod.revision == revision]
     previous = [pod for pod in pods if pod.revision != revision]
-    found = _most_telling([*_refused(deployment), *_findings(current, expected)])
+    found = _most_telling([*_refused(deployment, previous), *_findings(current, expected)])
     if found is None:
         return _most_telling(_findings(previous, expected))
     serving = sum(pod.is_ready for pod in previous)
@@ -82,10 +82,19 @@ def _unscheduled(pods: Iterable[Pod], plan: Plan) -> Iterator[Finding]:
         yield finding(Reason.UNSCHEDULABLE, f"{where}; {advice_on(waiting.message, plan)}")
 
 
-def _refused(deployment: Mapping[str, Any]) -> Iterator[Finding]:
+def _refused(deployment: Mapping[str, Any], previous: Iterable[Pod]) -> Iterator[Finding]:
     for condition in deployment.get("status", {}).get("conditions", ()):
         if (condition["type"], condition["status"]) == ("ReplicaFailure", "True"):
             message = condition.get("message", "")
+            ending = next((pod.name for pod in previous if pod.deleting), None)
+            if ending and "exceeded quota" in message:
+                # A quota counts a pod until it is gone. New pods are made while the old ones finish their requests.
+                yield Finding(
+                    Reason.PODS_REFUSED,
+                    f"the quota of the namespace counts {ending} until it has ended its requests: {message}",
+                    Outlook.WAITING,
+                )
+                continue
             yield finding(
                 Reason.PODS_REFUSED,
                 f"the API server refuses the pods: {message}; {_refusal_advice(message)}",

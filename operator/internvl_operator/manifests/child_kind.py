@@ -57,6 +57,7 @@ class ChildKind:
         is_optional: whether a cluster may lack the kind.
         suffix: what the child's name has behind the resource's name.
         absence: what a resource that asks for it is told where the cluster lacks it; None: nothing, it is left out.
+        needs: a kind without which this one does nothing: where the cluster lacks one, it gets neither.
         replaces: the kind that does the same in another way, of which the resource's child goes first.
     """
 
@@ -69,4 +70,5 @@ class ChildKind:
     is_optional: bool = False
     suffix: str = ""
     absence: Problem | None = None
+    needs: str | None = None
     replaces: str | None = None

@@ -15,7 +15,7 @@ from internvl_operator.manifests.objects.gateway.gateway_kinds import GATEWAY_KI
 from internvl_operator.manifests.objects.horizontalpodautoscaler import autoscales, horizontal_pod_autoscaler
 from internvl_operator.manifests.objects.keda.interceptorroute import interceptor_route
 from internvl_operator.manifests.objects.keda.scaledobject import scaled_object
-from internvl_operator.manifests.objects.keda.wake import NO_KEDA, Wake, sleeps, wake_of
+from internvl_operator.manifests.objects.keda.wake import NO_KEDA, Wake, sleeps, wake_in, wake_of
 from internvl_operator.manifests.objects.networkpolicy import network_policy
 from internvl_operator.manifests.objects.persistentvolumeclaim import owns_claim, persistent_volume_claim
 from internvl_operator.manifests.objects.poddisruptionbudget import (
@@ -95,6 +95,7 @@ CHILD_KINDS = (
         build=lambda given: interceptor_route(given.resource, _wake(given)),
         is_optional=True,
         absence=NO_KEDA,
+        needs="ScaledObject",
     ),
     ChildKind(
         kind="ScaledObject",
@@ -105,6 +106,7 @@ CHILD_KINDS = (
         build=lambda given: scaled_object(given.resource, given.plan, _wake(given)),
         is_optional=True,
         absence=NO_KEDA,
+        needs="InterceptorRoute",
         replaces="HorizontalPodAutoscaler",
     ),
     ChildKind(
@@ -122,6 +124,9 @@ CHILD_KINDS = (
 
 ABSENCES = {child.kind: child.absence for child in CHILD_KINDS if child.absence}
 """What a resource is told that asks for a kind that the cluster lacks, by the kind's name."""
+
+NEEDS = {child.kind: child.needs for child in CHILD_KINDS if child.needs}
+"""The kind without which another one does nothing."""
 
 REPLACES = {child.kind: child.replaces for child in CHILD_KINDS if child.replaces}
 """The kind that does the same as another one: two that scale one resource would fight."""
@@ -208,7 +213,7 @@ def render_children(
         plan, inputs = stored.plan, stored.inputs
     revision = revision_of(pinned)
     strategy = strategy_of(spec, revision, terminate_first)
-    rolled_out = with_strategy(pinned, strategy, revision)
+    rolled_out = with_strategy(pinned, strategy, revision, terminate_first)
     given = Sources(
         resource=resource,
         plan=plan,
@@ -218,5 +223,5 @@ def render_children(
         served=served,
     )
     manifests = tuple(with_manifest_hash(kind.build(given)) for kind in CHILD_KINDS if kind.wanted(given))
-    wake = _wake(given) if sleeps(resource) else None
+    wake = wake_in(resource, plan, platform.keda_http, served)
     return Children(manifests, plan, revision, strategy, update, wake)

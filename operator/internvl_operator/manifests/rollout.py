@@ -50,11 +50,23 @@ def terminate_first_revision(deployment: Mapping[str, Any] | None) -> str | None
     return annotations.get(TERMINATE_FIRST_ANNOTATION)
 
 
-def with_strategy(deployment: KubernetesObject, strategy: Strategy, revision: str) -> KubernetesObject:
-    """Return a Deployment with a strategy; an annotation remembers TERMINATE_FIRST for this revision."""
+def with_strategy(
+    deployment: KubernetesObject, strategy: Strategy, revision: str, terminate_first: str | None
+) -> KubernetesObject:
+    """Return a Deployment with a strategy.
+
+    An annotation remembers the revision for which no GPUs were free. What the spec itself says, by a claim of one
+    node, is not remembered: with another claim the next rollout may surge.
+
+    Args:
+        deployment: as rendered.
+        strategy: how the revision is rolled out.
+        revision: the revision of the Deployment's pod template.
+        terminate_first: as of `strategy_of`.
+    """
     rolling_update = dict(_ROLLING_UPDATES[strategy])
     spec = deployment["spec"] | {"strategy": {"type": "RollingUpdate", "rollingUpdate": rolling_update}}
     deployment = {**deployment, "spec": spec}
-    if strategy is Strategy.TERMINATE_FIRST:
+    if strategy is Strategy.TERMINATE_FIRST and terminate_first == revision:
         return annotated(deployment, {TERMINATE_FIRST_ANNOTATION: revision})
     return deployment

@@ -22,6 +22,7 @@ KubernetesObject = dict[str, Any]
 _VALUES = "values of the slots"
 _LAYOUTS = 256
 """Parsed documents that are kept: one for each combination of branches that is in use."""
+_IMMUTABLE = frozenset({str, bool, int, type(None)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +84,26 @@ def _slot(context: Context, value: Any) -> str:
 
 
 def _fill(node: Any, slots: list[Any]) -> Any:
-    match node:
-        case _Slot():
-            return _copied(slots[node.number])
-        case dict():
-            return {_fill(key, slots): _fill(item, slots) for key, item in node.items()}
-        case list():
-            return [_fill(item, slots) for item in node]
-        case _:
-            return node
+    kind = type(node)
+    if kind in _IMMUTABLE:
+        return node
+    if kind is _Slot:
+        return _copied(slots[node.number])
+    if kind is dict:
+        return {_fill(key, slots): _fill(item, slots) for key, item in node.items()}
+    if kind is list:
+        return [_fill(item, slots) for item in node]
+    return node
 
 
 def _copied(value: Any) -> Any:
     """Return a JSON value of plain dicts and lists."""
+    # The types themselves come first: nearly every value has one of them, and this is asked more than anything else.
+    kind = type(value)
+    if kind in _IMMUTABLE:
+        return value
+    if kind is dict:
+        return {_key(key): _copied(item) for key, item in value.items()}
     match value:
         case str():
             return str(value)  # plain, also when it is a member of an enum

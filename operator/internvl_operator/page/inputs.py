@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from internvl_operator.catalog.gpus import GPUS, find_gpu
+from internvl_operator.catalog.gpus import GPUS
+from internvl_operator.catalog.hardware.gpu_names import gpu_called
 from internvl_operator.catalog.models import INTERNVL2, SERIES, sizes_of
 from internvl_operator.cli.plan.plan_command import plan_parser
 from internvl_operator.cli.table.plan_table import USUAL_GPUS
@@ -32,6 +33,7 @@ class Input:
         choices: values of which the page takes one, where the option itself does not name them.
         suggestions: values that the page offers; any other is accepted too.
         further: whether the page shows it only when asked.
+        fields: makes the fields of the text where the text says which they are.
     """
 
     name: str
@@ -42,19 +44,28 @@ class Input:
     choices: tuple[str, ...] = ()
     suggestions: tuple[str, ...] = ()
     further: bool = False
+    fields: Callable[[str], Mapping[str, Any]] | None = None
+
+    def written(self, text: str) -> Mapping[str, Any]:
+        """Return the fields of ``spec`` that say the same as a text."""
+        return {self.field: self.value(text)} if self.fields is None else self.fields(text)
 
 
 _GPU_NAMES = tuple(dict.fromkeys((*USUAL_GPUS, *(gpu.names[0] for gpu in GPUS))))
 
 
-def _product(name: str) -> str:
-    return find_gpu(name).product
+def _gpu_fields(name: str) -> Mapping[str, Any]:
+    gpu = gpu_called(name)
+    if gpu.product is None:
+        return {"gpu.resource": gpu.resource}
+    memory = {} if gpu.memory_mib is None else {"gpu.memory": f"{gpu.memory_mib}Mi"}
+    return {"gpu.product": gpu.product, **memory}
 
 
 INPUTS = (
     Input("series", "Series", "series"),
     Input("size", "Size", "size", initial="8B", choices=sizes_of(INTERNVL2)),
-    Input("gpu", "GPU", "gpu.product", _product, "A100-80GB", suggestions=_GPU_NAMES),
+    Input("gpu", "GPU", "gpu.product", initial="A100-80GB", suggestions=_GPU_NAMES, fields=_gpu_fields),
     Input("gpu-memory", "Memory of one GPU", "gpu.memory"),
     Input("quantization", "Quantization", "quantization"),
     Input("session-len", "Session length", "engine.sessionLen", int),

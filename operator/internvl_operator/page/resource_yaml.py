@@ -32,17 +32,22 @@ def resource_yaml(values: Values, plan: Plan, replicas: int) -> str:
     """
     spec: dict[str, Any] = {}
     for each, text in given_inputs({**values, **_model(plan)}).items():
-        *sections, name = each.field.split(".")
-        place = spec
-        for section in sections:
-            place = place.setdefault(section, {})
-        place[name] = each.value(text)
+        for field, value in each.written(text).items():
+            _put(spec, field, value)
     if "requestsPerSecond" not in spec.get("load", {}):
         # What a replica does with other requests can be asked, but is nothing that a resource needs.
         spec.pop("load", None)
     if replicas > 1:
         spec["replicas"] = replicas
     return _HEAD.format(name=_name(plan)) + "".join(f"{line}\n" for line in _lines(spec, _INDENT))
+
+
+def _put(spec: dict[str, Any], field: str, value: Any) -> None:
+    """Write a field, which is given with dots, into the spec."""
+    *sections, name = field.split(".")
+    for section in sections:
+        spec = spec.setdefault(section, {})
+    spec[name] = value
 
 
 def _model(plan: Plan) -> Values:

@@ -174,10 +174,12 @@ def _check_weights(request: PlanRequest, release: Engine, awq: bool) -> str | No
 def _check_gpus(request: PlanRequest, release: Engine, pool: GpuPool, awq: bool, tp: int) -> str | None:
     if tp > 1 and pool.is_mig:
         return f"tp {tp}: MIG slices cannot work together on one model"
+    most = request.gpu.max_count
+    if tp > most:
+        allowed = "1 GPU that gpu.maxCount allows" if most == 1 else f"{most} GPUs that gpu.maxCount allows"
+        return f"tp {tp} is more than the {allowed}"
     if tp > pool.count:
-        return f"tp {tp} is more than the {pool.count} GPUs of one node"
-    if tp > request.gpu.max_count:
-        return f"tp {tp} is more than the {request.gpu.max_count} GPUs that gpu.maxCount allows"
+        return f"tp {tp} is more than the {pool.count} GPU{'s' if pool.count > 1 else ''} of one node"
     least = release.awq_capability
     if awq and pool.compute_capability is not None and pool.compute_capability < least:
         return (
@@ -195,7 +197,7 @@ def _check_options(request: PlanRequest, release: Engine, backend: Backend) -> s
         *check_plain_flags(release, backend, request.plain_args),
         *check_extra_args(release, backend, request.extra_args),
     )
-    return " ".join(problems) or None
+    return " ".join(problems).removesuffix(".") or None
 
 
 def _quantizes_kv_in_vain(request: PlanRequest, backend: Backend) -> bool:

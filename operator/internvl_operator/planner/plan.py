@@ -18,7 +18,6 @@ from internvl_operator.planner.explain import (
     alternatives_to,
     dearer_by,
     reason_for,
-    ways_out_of,
 )
 from internvl_operator.planner.images import variant_named
 from internvl_operator.planner.memory.estimate import MemoryEstimate
@@ -30,6 +29,7 @@ from internvl_operator.planner.outcome import Outcome
 from internvl_operator.planner.remarks.plan_warnings import warnings_of
 from internvl_operator.planner.request import PlanRequest
 from internvl_operator.planner.speed.speed_estimate import Speed
+from internvl_operator.planner.ways_out import ways_out_of
 
 if TYPE_CHECKING:
     from internvl_operator.planner.load.choice import ChoiceForLoad
@@ -105,6 +105,11 @@ class Plan:
     def quantization(self) -> str:
         """``None`` or ``AWQ``."""
         return "AWQ" if self.awq else "None"
+
+    @property
+    def concurrent_requests(self) -> int:
+        """Requests that fit at once: of one image and 512 tokens, or of a whole session where that is shorter."""
+        return max(self.concurrent_sessions, self.concurrent_image_requests)
 
     @property
     def serves(self) -> bool:

@@ -10,9 +10,9 @@ from internvl_operator.catalog.hardware.image_variants import PROCESSOR
 from internvl_operator.catalog.models import INTERNVL2, MODELS, Backend, Model
 from internvl_operator.catalog.nvidia import GPU_RESOURCE
 from internvl_operator.catalog.spec_flags import plain_arguments
+from internvl_operator.catalog.tiling import tile_count
 from internvl_operator.planner.nodes.node_affinity import NodeTerm, required_terms
 from internvl_operator.planner.speed.load import DEFAULT_LOAD, Load
-from internvl_operator.planner.speed.tiles import tiles_of
 from internvl_operator.text.quantity import memory_mib
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ def _load_of(spec: "InternVLDeploymentSpec") -> Load | None:
     load = spec.load
     if not load.is_given:
         return None
-    tiles = tiles_of(*map(int, load.image_size.split("x"))) if load.image_size else load.tiles
+    tiles = tile_count(*map(int, load.image_size.split("x"))) if load.image_size else load.tiles
     return Load(
         requests_per_second=load.requests_per_second,
         images=load.images,

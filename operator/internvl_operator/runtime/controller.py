@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from internvl_operator.kube.cache import Cache, resource_key
-from internvl_operator.kube.kinds import POD, RESOURCE
+from internvl_operator.kube.kinds import RESOURCE
 from internvl_operator.kube.objects import key_of
 from internvl_operator.kube.port import (
     Cluster,
@@ -27,21 +27,18 @@ from internvl_operator.kube.port import (
 from internvl_operator.kube.slimming import identity
 from internvl_operator.manifests.labels import CHILDREN_SELECTOR
 from internvl_operator.reconcile import Reconciler
-from internvl_operator.runtime.intake import Intake
+from internvl_operator.runtime.intake import Intake, gather_seconds
 from internvl_operator.runtime.monitoring.metrics import Metrics
 from internvl_operator.runtime.queue import WorkQueue
 from internvl_operator.runtime.tasks import to_its_end
 from internvl_operator.settings import Settings
 from internvl_operator.text.log_limit import LimitedLog
 
-GATHER_SECONDS = 0.2
-"""How long events of children are gathered, as they come in bursts. A change of the resource is not delayed."""
-
-PODS_GATHER_SECONDS = 2.0
-"""How long events of pods are gathered: a pod passes states on its way to ready that nobody needs to see."""
-
 STUCK_SECONDS = 300.0
 """How long a key may wait for a worker before the workers count as hanging."""
+
+TOLD_AFTER_FAILURES = 9
+"""So many failures in a row, which take about half a minute, are no hiccup: the status tells of them."""
 
 FINISH_SECONDS = 5.0
 """How long a reconcile may go on after SIGTERM: the status then confirms the Deployment that was written before it."""
@@ -49,7 +46,6 @@ FINISH_SECONDS = 5.0
 REFUSED_RETRY_SECONDS = 60.0
 """Longest time until a refused write is tried again: the operator does not see policies, quotas and webhooks change."""
 
-_DELAYS = {RESOURCE: 0.0, POD: PODS_GATHER_SECONDS}
 _RELIST_RETRY_SECONDS = 2.0
 
 _log = logging.getLogger(__name__)
@@ -93,7 +89,7 @@ class Controller:
         """Receive an event of a watch: cache the object, and enqueue the resource that it belongs to."""
         changed = self.cache.drop(kind, body) if event_type == "DELETED" else self._intake.put(kind, body)
         if changed:
-            self.queue.add(resource_key(kind, body), _DELAYS.get(kind, GATHER_SECONDS))
+            self.queue.add(resource_key(kind, body), gather_seconds(kind))
 
     def knows(self, kind: Kind, body: Mapping[str, Any]) -> bool:
         """Return whether a state of an object is known already, such as by the answer to the write that made it."""
@@ -216,6 +212,8 @@ class Controller:
         except ClusterError as error:
             delay = self._retry(key, before)
             self._log.warn((key, "again"), f"{key}: again in {delay:.1f} s: {error}")
+            if self.queue.failures(key) >= TOLD_AFTER_FAILURES:
+                await self._report(key, error)
             return "error"
         except Exception as error:
             delay = self.queue.retry(key)

@@ -5,12 +5,24 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from internvl_operator.kube.cache import Cache
+from internvl_operator.kube.kinds import POD, RESOURCE
 from internvl_operator.kube.objects import key_of
 from internvl_operator.kube.port import Kind
 from internvl_operator.runtime.monitoring.metrics import Metrics
 from internvl_operator.text.log_limit import LimitedLog
 
+_GATHER_SECONDS = 0.2
+"""How long events of children are gathered, as they come in bursts. A change of the resource is not delayed."""
+
+_PODS_GATHER_SECONDS = 2.0
+"""How long events of pods are gathered: a pod passes states on its way to ready that nobody needs to see."""
+
 _log = logging.getLogger(__name__)
+
+
+def gather_seconds(kind: Kind) -> float:
+    """Return how long further events are waited for after one of an object of a kind."""
+    return {RESOURCE: 0.0, POD: _PODS_GATHER_SECONDS}.get(kind, _GATHER_SECONDS)
 
 
 class Intake:

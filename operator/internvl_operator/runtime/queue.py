@@ -108,6 +108,10 @@ class WorkQueue:
         self.add(key, delay)
         return delay
 
+    def failures(self, key: Key) -> int:
+        """Return how often in a row a key was tried in vain."""
+        return self._failures.get(key, 0)
+
     def forget(self, key: Key) -> None:
         """Reset the backoff of a key whose reconciliation succeeded."""
         self._failures.pop(key, None)

@@ -11,6 +11,9 @@ import yaml
 Rule = dict[str, list[str]]
 
 TEMPLATE = Path(__file__).parents[3] / "charts" / "internvl-operator" / "templates" / "rbac.yaml"
+LEASE = "internvl-operator"
+"""The name of the Lease of an installation whose release has the chart's name."""
+
 WITHHELD = "INTERNVL_TEST_WITHOUT_RIGHT"
 """Environment variable with a right to leave out, as ``verb resource``: the test that needs it must fail."""
 
@@ -23,7 +26,7 @@ def chart_rules(name: str) -> list[Rule]:
     """
     opening = f'{{{{- define "internvl-operator.{name}" -}}}}'
     text = TEMPLATE.read_text().split(opening)[1].split("{{- end }}")[0]
-    rules: list[Rule] = yaml.safe_load(text)
+    rules: list[Rule] = yaml.safe_load(text.replace("LEASE", LEASE))
     return rules
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Self
 
 from tests.cluster.components import free_ports
 from tests.cluster.operators.operator_process import STANDBY, USER, answers, spawn_operator
+from tests.cluster.operators.rights import LEASE
 from tests.cluster.processes import ProcessError
 from tests.cluster.waiting import eventually
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from tests.cluster.control_plane import LocalCluster
     from tests.cluster.processes import Process
 
-LEASE = "internvl-operator"
 SECONDS = 2
 FEW, MANY = 2, 3
 """Replicas, between which the changes go to and fro; two or more, so that no child comes and goes."""

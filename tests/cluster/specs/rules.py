@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from internvl_operator.catalog.spec_flags import OPERATOR_FLAGS
+from tests.cluster.specs.misspelled import MISSPELLED
 from tests.cluster.specs.models import OF_MODELS
 from tests.cluster.specs.table import Spec, WrongSpec, at
 
@@ -97,6 +98,7 @@ def _reserved(argument: str, flag: str) -> WrongSpec:
 
 
 RULES: tuple[WrongSpec, ...] = (
+    *MISSPELLED,
     *OF_MODELS,
     _breaks("tp 3", _TP, {"engine": {"tp": 3}}),
     _breaks("tp 0", _TP, {"engine": {"tp": 0}}),

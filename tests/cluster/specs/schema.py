@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +59,13 @@ def constraints(schema: Schema, path: str) -> set[tuple[str, str]]:
     return found | {
         (at, f"required {field}") for at, node in nodes(schema, path) for field in node.get("required", ())
     }
+
+
+def spelling(schema: Schema) -> str:
+    """The regular expression that a text's own rule has it match; empty when there is none."""
+    own = (rule["rule"] for rule in schema.get("x-kubernetes-validations", ()))
+    found = (re.fullmatch(r"self\.matches\('(.+)'\)", rule) for rule in own)
+    return next((match.group(1) for match in found if match), "")
 
 
 def rules(schema: Schema, path: str) -> list[dict[str, str]]:

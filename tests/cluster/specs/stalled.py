@@ -32,8 +32,8 @@ PLANNER: tuple[StalledSpec, ...] = (
     _extra("a value without its flag", "'INFO' is no flag", "INFO"),
     _extra("a flag twice", "--log-level is given twice", "--log-level=INFO", "--log-level=DEBUG"),
     _rejected(
-        "tp above the GPUs of a node",
-        "tp 16 is more than the 8 GPUs of one node",
+        "tp above the GPUs of a replica",
+        "tp 16 is more than the 8 GPUs that gpu.maxCount allows",
         {"size": "76B", "engine": {"tp": 16}},
     ),
     _rejected(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import yaml
 from internvl_operator.api.crd import custom_resource_definition
 from internvl_operator.cli import crd_command as command
 from tests.cluster.specs.kubernetes import KUBERNETES_PATHS
-from tests.cluster.specs.schema import nodes, resource_schema
+from tests.cluster.specs.misspelled import MISSPELLED
+from tests.cluster.specs.schema import nodes, resource_schema, spelling
 
 COMMITTED = Path(__file__).parents[3] / "crds" / "internvl.dev_internvldeployments.yaml"
 CRD = custom_resource_definition()
@@ -42,7 +44,6 @@ STRUCTURAL = {
     "minLength",
     "minimum",
     "nullable",
-    "pattern",
     "properties",
     "required",
     "type",
@@ -113,7 +114,10 @@ def test_the_schemas_of_kubernetes_have_no_reference_and_no_enumeration() -> Non
 
 def test_rules_say_what_to_write_in_at_most_200_characters() -> None:
     messages = [
-        rule["message"] for schema in SCHEMAS.values() for rule in schema.get("x-kubernetes-validations", ())
+        rule["message"]
+        for schema in SCHEMAS.values()
+        if not spelling(schema)  # texts of one type share their message
+        for rule in schema.get("x-kubernetes-validations", ())
     ]
     assert len(set(messages)) == len(messages) >= 15
     assert all(len(message) <= 200 for message in messages)
@@ -147,3 +151,28 @@ def test_the_printed_columns_are_those_of_the_contract() -> None:
         "Age",
     ]
     assert [column["name"] for column in columns if column.get("priority")] == ["Endpoint", "Series"]
+
+
+SPELLED = {path for path, schema in SCHEMAS.items() if spelling(schema)}
+
+
+def test_no_field_of_a_user_has_a_bare_regular_expression_for_its_message() -> None:
+    assert [path for path, schema in SCHEMAS.items() if "pattern" in schema] == []
+    assert len(SPELLED) >= 25
+
+
+@pytest.mark.parametrize("path", sorted(SPELLED))
+def test_a_misspelled_text_is_told_in_words_what_to_write(path: str) -> None:
+    (rule,) = SCHEMAS[path]["x-kubernetes-validations"]
+    assert re.match("must be .+(: write| write|; write) for example ", rule["message"])
+    assert not re.search(r"[\\^$\[\]+?(){}]", rule["message"])
+    name = path.replace("[]", "[0]").removeprefix(".").replace("{}", "[cpu]")
+    (wrong,) = [wrong for wrong in MISSPELLED if wrong.field == name]
+    assert wrong.says == rule["message"]
+
+
+@pytest.mark.parametrize("path", sorted(SPELLED))
+def test_the_example_of_a_message_is_spelled_right(path: str) -> None:
+    (rule,) = SCHEMAS[path]["x-kubernetes-validations"]
+    example = re.split("write for example ", rule["message"])[1].split(", ")[0].split(" ")[0]
+    assert re.fullmatch(spelling(SCHEMAS[path]), example), example

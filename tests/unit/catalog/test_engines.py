@@ -264,22 +264,6 @@ def test_private_image_addresses_are_refused_from_0_12_3(version: str) -> None:
     assert ("may lead to private addresses" in warnings(version, "8B")) is not is_refused
 
 
-@pytest.mark.parametrize(
-    ("size", "backend", "quant_policy", "warned"),
-    [
-        ("1B", Backend.TURBOMIND, 8, True),
-        ("1B", Backend.TURBOMIND, 4, True),
-        ("1B", Backend.TURBOMIND, 0, False),
-        ("1B", Backend.PYTORCH, 8, False),
-        ("8B", Backend.TURBOMIND, 8, False),
-    ],
-)
-def test_turbomind_quantizes_the_kv_cache_of_heads_of_dimension_128_alone(
-    size: str, backend: Backend, quant_policy: int, warned: bool
-) -> None:
-    assert ("quantPolicy" in warnings("0.18.0", size, backend, quant=quant_policy)) is warned
-
-
 def test_pytorch_before_0_7_is_warned_of_with_internvit_6b_on_several_gpus() -> None:
     assert "attention" in warnings("0.6.5", "26B", Backend.PYTORCH, tp=2)
     assert "normalises" not in warnings("0.7.3", "26B", Backend.PYTORCH, tp=2)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from internvl_operator.catalog.engines import SUPPORTED_VERSIONS, engine
 from internvl_operator.catalog.gpus import GPUS, Gpu, find_gpu
 from internvl_operator.catalog.models import Backend
+from internvl_operator.planner.images import image_for
 from internvl_operator.planner.nodes.inventory import GpuPool, Inventory, given_gpu
 from internvl_operator.planner.outcome import Outcome
 from internvl_operator.planner.plan import Plan, make_plan
@@ -90,6 +93,37 @@ def test_a_driver_that_is_too_old_is_refused_by_its_version(
         assert f"needs NVIDIA's driver 525.60 or later, and nodes with {gpu.product} have" in chosen.reason
     else:
         assert (chosen.is_ok, chosen.image_variant) == (True, variant)
+
+
+BOUNDARIES = {
+    (variant.driver, major_minor): variant
+    for version in SUPPORTED_VERSIONS
+    for variant in engine(version).variants
+    for major_minor in (variant.driver, (variant.driver[0], variant.driver[1] - 1))
+}
+
+
+@pytest.mark.parametrize(("needed", "driver"), BOUNDARIES)
+def test_the_minor_number_of_a_driver_counts(needed: tuple[int, int], driver: tuple[int, int]) -> None:
+    """The last driver that an image does not run on, and the first one that it runs on, of each CUDA version."""
+    variant = BOUNDARIES[needed, driver]
+    release = replace(engine(SUPPORTED_VERSIONS[-1]), variants=(variant,))
+    pool = GpuPool("A100", 81920, 8, compute_capability=(8, 0), driver=driver)
+    refusal = image_for(PlanRequest("8B"), release, pool, Backend.TURBOMIND).refusal or ""
+    wanted = f"driver {needed[0]}.{needed[1]} or later, and nodes with A100 have {driver[0]}.{driver[1]}"
+    assert bool(refusal) is (driver < needed)
+    assert wanted in refusal or driver == needed
+
+
+def test_a_gpu_that_only_the_newest_image_has_code_for_needs_the_newest_driver() -> None:
+    pools = {
+        driver: GpuPool("RTX-5090", 32607, 1, compute_capability=(12, 0), driver=driver)
+        for driver in ((575, 57), (580, 64), (580, 65))
+    }
+    plans = {driver: make_plan(PlanRequest("4B"), Inventory((pool,))) for driver, pool in pools.items()}
+    assert "needs NVIDIA's driver 580.65 or later" in plans[575, 57].reason
+    assert "have 580.64: update the driver" in plans[580, 64].reason
+    assert plans[580, 65].image_variant == "cu13.0"
 
 
 def test_an_older_image_is_taken_for_an_older_driver() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -235,6 +236,21 @@ def test_the_table_shows_the_verdict_the_memory_and_the_command(
     assert output.startswith("InternVL2-40B on 2 x NVIDIA-A100-SXM4-80GB (81920 MiB): ok\n")
     for expected in ("weights", "kv cache", "lmdeploy serve api_server", "--tp 2", "Alternatives"):
         assert expected in output
+
+
+def test_a_session_that_is_too_short_for_an_image_is_said(internvl: Internvl) -> None:
+    _, output, _ = internvl("plan", "8B", "--gpu", "L40S", "--session-len", "2048")
+    assert re.search(
+        r"at once   \d+ sessions of 2048 tokens +too short for one image of 13 tiles and 512", output
+    )
+
+
+def test_an_image_of_the_users_own_is_said_to_be_that(tmp_path: Path, internvl: Internvl) -> None:
+    file = tmp_path / "resource.json"
+    file.write_text(json.dumps(resource({"size": "8B", "engine": {"image": "my/lmdeploy:1"}})))
+    _, output, _ = internvl("plan", "-f", str(file), "--gpu", "L40S")
+    (line,) = [line for line in output.splitlines() if line.startswith("  image ")]
+    assert re.fullmatch(r"  image +your own +which driver it needs is not known", line)
 
 
 @pytest.mark.parametrize("example", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.stem)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from internvl_operator.catalog.models import MODELS
 from tests.cluster.nodes.platforms import PLATFORMS, platform_node
 from tests.cluster.simulated_nodes import gpu_node
 from tests.cluster.specs.table import resource
@@ -152,6 +153,33 @@ def test_a_name_with_several_sizes_of_memory_says_which_is_meant(internvl: Inter
     )
     _, output, _ = internvl("plan", "1B", "--gpu", "A100-80GB", "-o", "json")
     assert json.loads(output)["notes"] == []
+
+
+def test_the_defaults_of_an_installation_are_for_resources(internvl: Internvl) -> None:
+    code, _, errors = internvl("plan", "8B", "--gpu", "L4", "--platform-defaults", "no-such-file")
+    assert code == 2
+    assert "--platform-defaults goes with -f" in errors
+
+
+@pytest.mark.parametrize("name", ["InternVL3.5-8B", "InternVL3_5-8B", "OpenGVLab/InternVL3_5-8B"])
+def test_a_model_may_be_named_by_its_repository(name: str, internvl: Internvl) -> None:
+    code, output, _ = internvl("plan", name, "--gpu", "L4", "-o", "json")
+    document = json.loads(output)
+    assert (code, document["series"], document["size"]) == (0, "InternVL3.5", "8B")
+
+
+def test_a_repository_that_is_not_served_is_refused_as_that(internvl: Internvl) -> None:
+    code, _, errors = internvl("plan", "OpenGVLab/InternVL3_5-241B-A28B", "--gpu", "H200")
+    assert code == 2
+    assert "are refused until they were run on GPUs" in errors
+
+
+def test_the_sizes_that_an_error_names_are_served(tmp_path: Path, internvl: Internvl) -> None:
+    file = tmp_path / "resource.json"
+    file.write_text(json.dumps(resource({"size": "8b"})))
+    _, _, errors = internvl("plan", "-f", str(file), "--gpu", "L4")
+    (_, names) = errors.strip().split("write one of ")
+    assert set(names.split(", ")) == {size for _, size in MODELS}
 
 
 def test_an_unknown_gpu_is_refused_with_what_to_give(internvl: Internvl) -> None:

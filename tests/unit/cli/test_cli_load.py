@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -116,6 +117,12 @@ def test_options_win_over_the_load_of_a_file(file: Path, plan: Plan) -> None:
     assert document["speed"]["replicas"] == 1
     _, document = plan("-f", str(file), "--gpu", "H100", "--concurrency", "5")
     assert document["speed"]["concurrency"] == 5
+
+
+def test_other_gpus_than_a_slice_are_whole_ones(internvl: Internvl) -> None:
+    _, output, _ = internvl("plan", "8B", "--gpu", "mig-3g.40gb", "--requests-per-second", "2")
+    _, others = output.split("  Other GPUs that carry the load\n")
+    assert re.findall(r"^  - (\d+) x (H200|L4),", others, re.MULTILINE) == [("1", "H200"), ("3", "L4")]
 
 
 @pytest.mark.parametrize(

@@ -136,12 +136,21 @@ def test_given_memory_needs_no_product(table: Table) -> None:
     assert "| 8B | GPU | 24576 |" in table("--plans", "--sizes", "8B", "--gpu-memory", "24Gi")
 
 
+@pytest.mark.parametrize("name", ["mig-3g.40gb", "NVIDIA-A100-SXM4-80GB-MIG-3g.40gb"])
+def test_the_plans_on_a_slice_are_of_that_slice_alone(name: str, table: Table) -> None:
+    planned = rows(table("--plans", "--sizes", "8B", "--gpu", name, "-o", "csv"))
+    assert {(row["gpu"], row["gpu_memory_mib"]) for row in planned} == {(name, "40192")}
+    assert len(planned) == 3
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ((), "no GPU is known to plan for: give --gpu or --gpu-memory"),
         ((*ON_A100, "--sizes", "8B,9B"), "size of InternVL2 (the series where none is written) is 1B, 2B"),
         ((*ON_A100, "--ratios", "0.2,1"), "1 is not between 0 and 1"),
+        ((*ON_A100, "--images", "2", "--ttft", "1"), "--images, --ttft: a load goes with --plans"),
+        (("--plans", "--ratios", "0.2"), "--ratios goes with the memory table"),
     ],
 )
 def test_wrong_usage_says_what_to_write(

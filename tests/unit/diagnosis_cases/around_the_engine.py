@@ -188,6 +188,14 @@ CASES = {
         (REPLICA_FAILURE,),
         revision="new",
     ),
+    "a quota counts the old pods until they have ended their requests": Case(
+        Reason.PODS_REFUSED,
+        [serving(revision="old", deleting=True)],
+        ("counts captions-old-", QUOTA),
+        Outlook.WAITING,
+        (REPLICA_FAILURE,),
+        revision="new",
+    ),
     "not it: old pods serve, and no GPU is free": Case(
         Reason.WAITING_FOR_GPU,
         [serving(revision="old"), unscheduled(NO_GPU, revision="new", created=60)],

@@ -82,25 +82,42 @@ def test_measures():
 
 
 def test_each_process_runs_whole_modules_and_what_measures_runs_alone_and_last(tmp_path: Path) -> None:
-    (tmp_path / "running").mkdir()
-    (tmp_path / "pytest.ini").touch()
-    (tmp_path / "conftest.py").write_text("from tests.lanes import *")
-    for name, module in {"measures": MEASURES, "one": MODULE, "two": MODULE, "three": MODULE}.items():
-        (tmp_path / f"test_{name}.py").write_text(module.format(running=str(tmp_path / "running")))
-    options = [
-        "-n",
-        "2",
-        "--dist=loadfile",
-        "-v",
-        "--no-loadscope-reorder",
-        "-p",
-        "no:cacheprovider",
-        "-c",
-        "pytest.ini",
-    ]
+    ran = _ran(
+        tmp_path,
+        {"test_measures.py": MEASURES}
+        | dict.fromkeys(("test_one.py", "test_two.py", "test_three.py"), MODULE),
+    )
+    assert len(ran) == 16
+    processes = _processes(ran)
+    assert [len(of_module) for of_module in processes.values()] == [1] * 4, processes
+    # The other process may be slower: nothing runs beside what measures, but something may come after it there.
+    (measuring,) = processes["test_measures.py"]
+    assert [module for process, module in ran if process == measuring][-1] == "test_measures.py"
+
+
+def test_the_real_nodes_have_one_process_and_the_control_planes_another(tmp_path: Path) -> None:
+    cluster, nodes = (
+        ("tests/cluster/test_one.py", "tests/cluster/test_two.py"),
+        ("tests/node/test_a.py", "tests/node/test_b.py"),
+    )
+    processes = _processes(_ran(tmp_path, dict.fromkeys((*cluster, *nodes), MODULE)))
+    assert processes.keys() == {*cluster, *nodes}
+    assert processes[nodes[0]] == processes[nodes[1]]
+    assert processes[cluster[0]] != processes[nodes[0]]
+
+
+def _ran(directory: Path, modules: dict[str, str]) -> list[tuple[str, str]]:
+    """Return of each test, in order, the process that ran it and its module, of two processes for these modules."""
+    (directory / "running").mkdir()
+    (directory / "pytest.ini").touch()
+    (directory / "conftest.py").write_text("from tests.lanes import *")
+    for path, module in modules.items():
+        (directory / path).parent.mkdir(parents=True, exist_ok=True)
+        (directory / path).write_text(module.format(running=str(directory / "running")))
+    options = ["-n", "2", "--dist=loadfile", "--no-loadscope-reorder", "--import-mode=importlib"]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", *options],
-        cwd=tmp_path,
+        [sys.executable, "-m", "pytest", *options, "-v", "-p", "no:cacheprovider", "-c", "pytest.ini"],
+        cwd=directory,
         env={
             **{name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
             "PYTHONPATH": str(Path(__file__).parents[3]),
@@ -110,15 +127,15 @@ def test_each_process_runs_whole_modules_and_what_measures_runs_alone_and_last(t
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    ran = re.findall(r"^\[(gw\d)\] .* PASSED (\S+)::(\w+)", done.stdout, re.MULTILINE)
-    assert len(ran) == 16
+    return re.findall(r"^\[(gw\d)\] .* PASSED (\S+)::", done.stdout, re.MULTILINE)
+
+
+def _processes(ran: list[tuple[str, str]]) -> dict[str, set[str]]:
+    """Return the processes of each module."""
     processes: dict[str, set[str]] = {}
-    for process, module, _ in ran:
+    for process, module in ran:
         processes.setdefault(module, set()).add(process)
-    assert [len(of_module) for of_module in processes.values()] == [1] * 4, processes
-    # The other process may be slower: nothing runs beside what measures, but something may come after it there.
-    (measuring,) = processes["test_measures.py"]
-    assert [module for process, module, _ in ran if process == measuring][-1] == "test_measures.py"
+    return processes
 
 
 def test_no_port_is_given_to_two_programs(monkeypatch: pytest.MonkeyPatch) -> None:

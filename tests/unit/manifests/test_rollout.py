@@ -59,3 +59,12 @@ def test_the_next_revision_surges_again() -> None:
 def test_only_auto_changes_its_mind(strategy: str) -> None:
     spec = at("rollout.strategy", strategy)
     assert _children(spec, terminate_first=_children(spec).revision).strategy.value == strategy
+
+
+def test_a_claim_of_one_node_stops_old_pods_first_only_while_the_spec_has_it() -> None:
+    one_node = _children(at("model.cache.size", "100Gi"))
+    assert one_node.strategy is Strategy.TERMINATE_FIRST
+    deployment = next(child for child in one_node.manifests if child["kind"] == "Deployment")
+    assert terminate_first_revision(deployment) is None
+    shared = at("model.cache", {"size": "100Gi", "accessMode": "ReadWriteMany"})
+    assert _children(shared, terminate_first_revision(deployment)).strategy is Strategy.SURGE

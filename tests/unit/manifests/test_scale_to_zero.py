@@ -83,6 +83,16 @@ def test_the_interceptor_knows_the_host_holds_and_counts_requests_and_cuts_off_n
     assert spec["scalingMetric"] == {"concurrency": {"targetValue": plan.concurrent_image_requests + 4}}
 
 
+@pytest.mark.parametrize("session_len", [2048, 3840, 8192])
+def test_a_replica_takes_as_many_requests_as_fit_of_the_longest_that_a_session_holds(
+    session_len: int,
+) -> None:
+    spec = {"engine": {"sessionLen": session_len}}
+    plan = plan_of({"size": "8B", **spec})
+    fit = min(plan.memory.kv_tokens // min(session_len, 3840), plan.options.max_batch_size)
+    assert wake(**spec).requests_per_replica == fit + 4
+
+
 def test_keda_scales_the_resource_itself_from_0_and_a_new_object_stops_nothing_at_once() -> None:
     rendered = manifests()
     assert "HorizontalPodAutoscaler" not in rendered
@@ -112,17 +122,17 @@ def test_a_gateway_leads_to_the_interceptor_and_waits_until_the_model_is_awake()
     (backend,) = rule["backendRefs"]
     assert (backend["name"], backend["namespace"]) == ("keda-add-ons-http-interceptor-proxy", "keda")
     assert backend["port"] == 8080
-    assert "filters" not in rule, "the interceptor knows the hostname"
-    assert "captions.example.com" in rendered["InterceptorRoute"]["spec"]["rules"][0]["hosts"]
+    assert rule["filters"] == [{"type": "URLRewrite", "urlRewrite": {"hostname": "captions.default"}}]
     assert "InferencePool" not in rendered, "which would lead past the interceptor"
     awake = manifests(gateway={"parentRefs": parents}, autoscaling={"maxReplicas": 4})["HTTPRoute"]
     waits = [each["timeouts"]["request"] for each in (rule, awake["spec"]["rules"][0])]
     assert waits == ["61m", "45m"]
 
 
-def test_a_gateway_without_hostnames_sends_the_host_that_the_interceptor_knows() -> None:
-    (rule,) = manifests(gateway={"parentRefs": [{"name": "inference"}]})["HTTPRoute"]["spec"]["rules"]
-    assert rule["filters"] == [{"type": "URLRewrite", "urlRewrite": {"hostname": "captions.default"}}]
+def test_the_interceptor_that_all_namespaces_share_knows_a_resource_by_names_of_its_namespace_alone() -> None:
+    gateway = {"parentRefs": [{"name": "no-such"}], "hostnames": ["captions.theirs", "*.svc.cluster.local"]}
+    (rule,) = manifests(gateway=gateway)["InterceptorRoute"]["spec"]["rules"]
+    assert rule["hosts"] == ["captions.default", "captions.default.svc", "captions.default.svc.cluster.local"]
 
 
 def test_sleeping_is_no_reason_to_restart_pods() -> None:
@@ -263,6 +273,25 @@ async def test_without_keda_the_autoscaler_that_is_there_stays_and_everything_el
     assert "HTTP add-on 0.15" in message(world)
     assert ("HorizontalPodAutoscaler", KEY) in world.cluster.objects
     assert world.condition("Available")[0] == "True"
+
+
+@pytest.mark.parametrize("lacking", ["InterceptorRoute", "ScaledObject"])
+async def test_half_of_keda_is_none(lacking: str) -> None:
+    """A ScaledObject without the add-on's scaler would stop the autoscaler and scale nothing."""
+    world = World({name: kind for name, kind in CHILDREN.items() if name != lacking})
+    world.create(autoscaling={"maxReplicas": 4})
+    await world.reconcile()
+    gateway = {"parentRefs": [{"name": "inference"}], "balancing": "Service"}
+    world.edit(autoscaling=ASLEEP, gateway=gateway)
+    await world.reconcile()
+
+    assert world.condition("Stalled") == ("True", "ScaleToZeroUnavailable")
+    assert "wake" not in world.status
+    made = {kind for kind, _ in world.cluster.objects}
+    assert "HorizontalPodAutoscaler" in made
+    assert not {"InterceptorRoute", "ScaledObject"} & made
+    (rule,) = world.cluster.objects["HTTPRoute", KEY]["spec"]["rules"]
+    assert [backend["name"] for backend in rule["backendRefs"]] == ["captions"]
 
 
 def test_when_a_request_came_last_is_not_kept_of_a_scaled_object() -> None:

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 A100 = "NVIDIA-A100-SXM4-80GB"
 RESEARCH = {"key": "dedicated", "value": "research", "effect": "NoSchedule"}
+NOT_READY = {
+    "allocatable": {"nvidia.com/gpu": "8"},
+    "conditions": [{"type": "Ready", "status": "Unknown"}],
+}
 LISTED = [("NVIDIA-L4", 4), (A100, 8)]
 
 
@@ -351,3 +355,32 @@ def test_the_products_that_nodes_have_are_told_beside_the_one_that_none_has() ->
 def test_a_product_is_found_by_the_name_that_its_node_gives_it(name: str, labels: dict[str, str]) -> None:
     (pool,) = inventory(node("a", labels), product=name).pools
     assert pool.product == A100
+
+
+@pytest.mark.parametrize(
+    ("nodes", "helps"),
+    [
+        (
+            (node("mig", gfd(A100), "2", "nvidia.com/mig-3g.40gb"),),
+            "(left out, offers nvidia.com/mig-3g.40gb (spec.gpu.resource is nvidia.com/gpu): mig): "
+            "set spec.gpu.resource to one that a node offers",
+        ),
+        (
+            (node("a", gfd(A100), unschedulable=True),),
+            "(left out, cordoned: a): uncordon a node, or set spec.gpu.product or spec.gpu.memory",
+        ),
+        (
+            (node("a", gfd(A100)) | {"status": NOT_READY},),
+            "(left out, not ready: a): wait until a node is ready, or set spec.gpu.product or spec.gpu.memory",
+        ),
+        (
+            (),
+            "(no node offers nvidia.com/gpu): add nodes with GPUs, or set spec.gpu.product or spec.gpu.memory",
+        ),
+    ],
+    ids=["slices", "cordoned", "not ready", "no GPU"],
+)
+def test_what_helps_follows_from_why_no_node_is_used(nodes: tuple[dict[str, Any], ...], helps: str) -> None:
+    with pytest.raises(NoGpuKnownError) as refused:
+        inventory(*nodes)
+    assert str(refused.value) == f"no GPU is known to plan for {helps}"

@@ -107,3 +107,17 @@ def test_what_is_not_known_of_a_node_refuses_nothing() -> None:
     unknown = node()
     unknown["status"]["allocatable"] = {"nvidia.com/gpu": "1", "cpu": "many"}
     assert requests({"size": "2B"}, unknown)["cpu"] == "3"
+
+
+def test_more_gpus_are_no_way_out_where_the_nodes_lack_memory() -> None:
+    refused = planned({"size": "8B"}, node(gpu=("NVIDIA-L4", 23034, 4), memory="8Gi"))
+    assert "of its node's memory, and the nodes leave at most" in refused.reason
+    assert refused.alternatives == ()
+
+
+def test_a_way_out_with_more_gpus_than_the_nodes_have_says_so() -> None:
+    refused = planned({"size": "26B"}, node("a"), node("b"))
+    assert refused.outcome is Outcome.OOM
+    assert "use 2 x NVIDIA-L4 with AWQ on nodes with 2 of them (the largest has 1)" in refused.reason
+    both = planned({"size": "26B", "gpu": {"maxCount": 1}}, node())
+    assert "(the largest has 1) and raise gpu.maxCount, which is 1, to 2" in both.reason

@@ -155,6 +155,19 @@ def test_the_plans_are_a_map_of_sizes_and_gpus_for_each_quantization(
     )
 
 
+def test_a_model_of_a_further_series_is_named_as_such(internvl: Internvl, tmp_path: Path) -> None:
+    path = tmp_path / "plan.svg"
+    assert internvl("plan", "InternVL3.5-8B", "--gpu", "L40S", "--plot", str(path))[0] == 0
+    assert any(text.startswith("InternVL3.5-8B, full precision") for text in texts(path))
+
+
+def test_sizes_of_several_series_have_rows_of_their_own(internvl: Internvl, tmp_path: Path) -> None:
+    path, sizes = tmp_path / "plans.svg", ("8B", "InternVL3-8B", "InternVL3.5-8B")
+    given = ("--plans", "--sizes", ",".join(sizes), "--gpu", "L40S")
+    assert internvl("table", *given, "--plot", str(path))[0] == 0
+    assert [texts(path).count(size) for size in sizes] == [3, 3, 3]
+
+
 def measured(concurrency: int | None) -> MeasuredLoad:
     rate = 2.0 * (concurrency or 1)
     times = Percentiles(0.1 * rate, 0.2 * rate, 0.3 * rate)

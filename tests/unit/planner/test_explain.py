@@ -116,3 +116,49 @@ def test_an_option_that_costs_nothing_is_not_named() -> None:
     gpu = GpuRequest(product="A100-80GB")
     request = PlanRequest("8B", gpu=gpu, sessions=2, backend=Backend.TURBOMIND).with_options(session_len=4096)
     assert "is given" not in make_plan(request, given_gpu(gpu)).reason
+
+
+@pytest.mark.parametrize(
+    ("size", "most", "request_"),
+    [("76B", 2, {"tp": 4, "quantized": False}), ("26B", 1, {"tp": 2}), ("76B", 1, {"sessions": 9})],
+)
+def test_no_option_is_blamed_where_nothing_would_run_without_it(
+    size: str, most: int, request_: dict[str, Any]
+) -> None:
+    gpu = GpuRequest(product="NVIDIA-L4", max_count=most)
+    made = make_plan(replace(PlanRequest(size, gpu=gpu), **request_), given_gpu(gpu))
+    assert not made.is_ok
+    assert "would do" not in made.reason
+
+
+@pytest.mark.parametrize(("most", "allowed"), [(1, "1 GPU"), (2, "2 GPUs")])
+def test_a_tp_above_max_count_is_refused_for_that(most: int, allowed: str) -> None:
+    gpu = GpuRequest(product="NVIDIA-L40S", max_count=most)
+    refused = make_plan(PlanRequest("8B", gpu=gpu, tp=4), given_gpu(gpu))
+    assert refused.reason.startswith(
+        f"rejected: tp 4 is more than the {allowed} that gpu.maxCount allows; use "
+    )
+    assert "and engine.tp 1 in place of 4" in refused.reason
+
+
+@pytest.mark.parametrize(
+    ("size", "backend", "quant_policy", "is_refused"),
+    [
+        ("1B", Backend.TURBOMIND, 8, True),
+        ("1B", Backend.TURBOMIND, 4, True),
+        ("1B", Backend.TURBOMIND, 0, False),
+        ("1B", Backend.PYTORCH, 8, False),
+        ("8B", Backend.TURBOMIND, 8, False),
+    ],
+)
+def test_a_quantized_kv_cache_of_narrow_heads_is_refused_on_turbomind_and_not_warned_of_too(
+    size: str, backend: Backend, quant_policy: int, is_refused: bool
+) -> None:
+    made = plan(size, ONE_L4, backend=backend, quant_policy=quant_policy)
+    assert made.reason.startswith("rejected: quantPolicy must be 0: ") is is_refused
+    assert [warning for warning in made.warnings if "quantPolicy" in warning] == []
+
+
+def test_a_refusal_that_is_a_sentence_of_its_own_is_continued_without_its_period() -> None:
+    refused = plan("8B", ONE_L4, extra_args=("--no-such-flag",))
+    assert "leave it out; engine.extraArgs --no-such-flag is given" in refused.reason

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from internvl_operator.kube.kinds import DEPLOYMENT, RESOURCE
 from internvl_operator.kube.objects import condition_of, key_of
+from internvl_operator.kube.port import UnavailableError
 from tests.unit.pods import container, fetching, placed, running, serving, terminated, unscheduled, waiting
 from tests.unit.world import KEY, World
 
@@ -50,6 +51,35 @@ async def test_a_fault_of_the_operator_itself_is_told_once_and_forgotten_when_it
 
     assert world.condition("Ready") == ("True", "Ready")
     assert world.condition("Stalled") == ("False", "NotStalled")
+
+
+class TestAWriteThatFailsForGood:
+    """Such as one that an admission webhook should see which does not answer."""
+
+    FAILURE = UnavailableError("500: failed calling webhook")
+
+    async def test_is_told_in_the_status_of_a_new_resource(self, world: World) -> None:
+        world.create()
+        await world.reconcile()
+        for _ in range(2):
+            await world.reconciler.report(KEY, self.FAILURE)
+        assert world.condition("Ready") == ("False", "WriteFailed")
+        assert world.condition("Reconciling") == ("True", "WriteFailed")
+        assert world.condition("Stalled") == ("False", "NotStalled")
+        told = condition_of(world.status, "Reconciling")
+        assert told is not None
+        assert "failed calling webhook" in told["message"]
+
+    async def test_leaves_a_model_ready_that_serves(self, world: World) -> None:
+        world.create()
+        await world.reconcile()
+        world.serve()
+        await world.reconcile()
+        await world.reconciler.report(KEY, self.FAILURE)
+        assert world.condition("Ready") == ("True", "Ready")
+        assert world.condition("Reconciling") == ("True", "WriteFailed")
+        await world.reconcile()
+        assert world.condition("Reconciling") == ("False", "Ready")
 
 
 async def test_a_lack_of_gpus_is_told_when_it_is_found_out_and_not_of_a_cache_on_one_node(

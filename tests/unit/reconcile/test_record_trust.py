@@ -300,7 +300,8 @@ class TestARecordStaysTrusted:
         before = template(other_gpus)
         metadata = dict(other_gpus.cluster.objects["Deployment", KEY]["metadata"])
         references = metadata.pop("ownerReferences")
-        for owners in ([], references):
+        nobody: list[object] = []
+        for owners in (nobody, references):
             written = {**other_gpus.cluster.objects["Deployment", KEY]["metadata"], "ownerReferences": owners}
             other_gpus.cache.put(DEPLOYMENT, other_gpus.cluster.edit("Deployment", KEY, metadata=written))
             await other_gpus.reconcile()

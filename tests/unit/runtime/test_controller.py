@@ -16,7 +16,7 @@ from internvl_operator.kube.port import Keep, Key, Kind, ObjectList, Unavailable
 from internvl_operator.planner.nodes.inventory import Inventory
 from internvl_operator.planner.request import GpuRequest
 from internvl_operator.reconcile import Reconciler
-from internvl_operator.runtime.controller import Controller
+from internvl_operator.runtime.controller import TOLD_AFTER_FAILURES, Controller
 from internvl_operator.runtime.monitoring.metrics import Metrics
 from internvl_operator.runtime.queue import LONGEST_BACKOFF_SECONDS, WorkQueue
 from internvl_operator.settings import Settings
@@ -186,3 +186,25 @@ async def test_a_failure_after_a_write_begins_the_backoff_anew() -> None:
         await controller.work_once()
 
     assert queue.backoffs == [0.1, 0.2, 0.4, 0.1, 0.2, 0.1]
+
+
+async def test_writes_that_fail_again_and_again_are_told_in_the_status() -> None:
+    cluster, cache = FakeCluster(), Cache()
+    queue = NotingQueue()
+    reconciler = HalfwayReconciler(cluster, cache, [0] * (TOLD_AFTER_FAILURES + 1))
+    controller = controller_of(cluster, cache, reconciler, queue)
+    body = {
+        "apiVersion": "internvl.dev/v1alpha1",
+        "kind": "InternVLDeployment",
+        "metadata": {"name": CAPTIONS.name, "namespace": CAPTIONS.namespace},
+        "spec": {"size": "8B"},
+    }
+    controller.observe(RESOURCE, "ADDED", cluster.create(body))
+    for tries in range(1, TOLD_AFTER_FAILURES + 2):
+        queue.add(CAPTIONS)
+        await controller.work_once()
+        assert bool(cluster.statuses) is (tries >= TOLD_AFTER_FAILURES)
+    assert len(cluster.statuses) == 1, "the same is told once"
+    told = condition_of(cluster.statuses[0], "Reconciling")
+    assert told is not None
+    assert (told["reason"], told["message"].split(";")[0]) == ("WriteFailed", "the API server fails: 503")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -11,10 +12,10 @@ from internvl_operator.api.parsing import parse
 from internvl_operator.manifests.record import inputs_of
 from internvl_operator.planner.document import plan_document, plan_from_document
 from internvl_operator.planner.load.speed_of_plan import with_speed
-from internvl_operator.planner.nodes.inventory import GpuPool, Inventory
+from internvl_operator.planner.nodes.inventory import GpuPool, Inventory, given_gpu
 from internvl_operator.planner.outcome import Outcome
 from internvl_operator.planner.plan import Plan, make_plan
-from internvl_operator.planner.request import PlanRequest, request_of
+from internvl_operator.planner.request import GpuRequest, PlanRequest, request_of
 from internvl_operator.planner.speed.load import Load
 from internvl_operator.planner.sticky_plan import replanned
 from tests.cluster.specs.table import Spec, resource
@@ -188,3 +189,47 @@ def test_a_stored_plan_has_no_speed_and_is_kept_whatever_the_speed() -> None:
     stored = plan_from_document(plan_document(replace(plan, speed=None)))
     request = request_of(parse(resource({"size": "8B", "load": {"requestsPerSecond": 30}})).spec)
     assert replanned(stored, request) is stored
+
+
+def test_a_load_holds_where_nothing_holds_the_sessions() -> None:
+    beyond = planned("8B", Load(requests_per_second=50, ttft_seconds=0.001), L40S, sessions=200)
+    assert beyond.outcome is Outcome.LOAD_NOT_CARRIED
+    within = planned("8B", Load(requests_per_second=50), L40S, sessions=200)
+    assert within.is_ok
+    assert within.speed is not None
+    assert within.speed.replicas > 0
+    assert total(within) == total(planned("8B", Load(requests_per_second=50), L40S))
+
+
+def test_sessions_that_some_configuration_holds_are_held_with_a_load() -> None:
+    load = Load(requests_per_second=1)
+    assert planned("8B", load, L40S).concurrent_sessions < 60
+    assert planned("8B", load, L40S, sessions=60).concurrent_sessions >= 60
+
+
+def test_an_advice_for_a_load_names_what_else_it_takes() -> None:
+    load = Load(requests_per_second=5, ttft_seconds=0.15)
+    gpu = GpuRequest(product="NVIDIA-L40S", max_count=2)
+    narrow = make_plan(PlanRequest("8B", load=load, gpu=gpu), given_gpu(gpu))
+    assert "of 8 x NVIDIA-L40S and raise gpu.maxCount, which is 2, to 8 or " in narrow.reason
+    assert "of 8 x NVIDIA-L40S and engine.tp 8 in place of 2 or " in planned("8B", load, L40S, tp=2).reason
+
+
+@pytest.mark.parametrize("rate", [None, 1.0])
+def test_a_load_that_takes_two_changes_is_told_both(rate: float | None) -> None:
+    load = Load(requests_per_second=rate, prompt_tokens=9000, ttft_seconds=0.05)
+    plan = planned("8B", load, L40S)
+    found = re.search(r"use sessionLen (\d+) and ask for the first token within ([\d.]+) s", plan.reason)
+    assert found is not None
+    session_len, seconds = int(found[1]), float(found[2])
+    request = PlanRequest("8B", load=replace(load, ttft_seconds=seconds)).with_options(
+        session_len=session_len
+    )
+    assert make_plan(request, Inventory((L40S,))).is_ok
+
+
+@pytest.mark.parametrize("asked", [0.01, 0.05, 0.1])
+def test_a_first_token_that_is_advised_for_requests_in_flight_is_within_reach(asked: float) -> None:
+    (way,) = planned("8B", Load(ttft_seconds=asked), L40S).alternatives
+    seconds = float(way.reason.split()[-2])
+    assert planned("8B", Load(ttft_seconds=seconds), L40S).is_ok

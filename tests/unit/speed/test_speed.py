@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from images.stub.lmdeploy_stub.prompt.tiles import tile_count
+from images.stub.lmdeploy_stub.prompt.tiles import tile_count as tile_count_of_the_stub
+from internvl_operator.bench.offered_load import OfferedLoad
 from internvl_operator.catalog.gpus import GPUS, find_gpu
 from internvl_operator.catalog.hardware.gpu_speeds import speed_of
 from internvl_operator.catalog.models import INTERNVL2, MODELS, Backend
+from internvl_operator.catalog.tiling import tile_count
 from internvl_operator.library import plan
 from internvl_operator.planner.load.speed_of_plan import speed_of_plan
 from internvl_operator.planner.speed.load import Load
@@ -18,7 +20,6 @@ from internvl_operator.planner.speed.queueing import rate_in_flight, response_at
 from internvl_operator.planner.speed.service_times import ServiceTimes
 from internvl_operator.planner.speed.speed_constants import CONSTANTS
 from internvl_operator.planner.speed.speed_estimate import Limit, Speed
-from internvl_operator.planner.speed.tiles import tiles_of
 from internvl_operator.planner.speed.work import prefill_flops, step_bytes, vision_flops
 
 if TYPE_CHECKING:
@@ -34,12 +35,22 @@ def speed(size: str, gpu: str = "H100", load: Load | None = None, **given: Any) 
 @pytest.mark.parametrize("width", [100, 448, 896, 1000, 1344, 4000])
 @pytest.mark.parametrize("height", [100, 448, 600, 896, 1344, 4000])
 def test_an_image_has_as_many_tiles_as_the_stub_of_lmdeploy_makes(width: int, height: int) -> None:
-    assert tiles_of(width, height) == tile_count(width, height)
+    assert tile_count(width, height) == tile_count_of_the_stub(width, height)
+
+
+def test_a_benchmark_asks_by_default_what_a_plan_is_made_for() -> None:
+    planned, offered = Load(), OfferedLoad()
+    assert [getattr(offered, name) for name in ("images", "tiles", "prompt_tokens", "output_tokens")] == [
+        planned.images,
+        planned.tiles,
+        planned.prompt_tokens,
+        planned.output_tokens,
+    ]
 
 
 @pytest.mark.parametrize(("pixels", "tiles"), [((448, 448), 1), ((1344, 896), 7), ((1792, 1344), 13)])
 def test_the_measured_images_have_the_measured_tiles(pixels: tuple[int, int], tiles: int) -> None:
-    assert tiles_of(*pixels) == tiles
+    assert tile_count(*pixels) == tiles
 
 
 @pytest.mark.parametrize("gpu", GPUS, ids=lambda gpu: gpu.product)

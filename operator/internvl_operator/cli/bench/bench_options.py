@@ -13,9 +13,10 @@ from internvl_operator.cli.chat.target import add_target_options
 from internvl_operator.cli.inputs.number_types import listed, positive, seconds
 from internvl_operator.cli.options import given
 from internvl_operator.cli.plot.plot_option import add_plot_option
+from internvl_operator.planner.speed.load import DEFAULT_CONCURRENCY, DEFAULT_LOAD
 
-DEFAULT_CONCURRENCY = 32
 _IMAGE = f"ghcr.io/internvl-operator/internvl-operator:{__version__}"
+_WIDTH, _HEIGHT = image_size(DEFAULT_LOAD.tiles)
 _LARGEST = 16384
 """Pixels of a side of an image."""
 
@@ -96,10 +97,15 @@ def _add_load_options(parser: argparse.ArgumentParser) -> None:
         type=listed(positive),
         help=f"requests in flight, each followed by the next when it is answered ({DEFAULT_CONCURRENCY})",
     )
-    parser.add_argument("--images", metavar="N", type=_natural, help="images in each request (1)")
+    parser.add_argument(
+        "--images", metavar="N", type=_natural, help=f"images in each request ({DEFAULT_LOAD.images})"
+    )
     size = parser.add_mutually_exclusive_group()
     size.add_argument(
-        "--image-size", metavar="WxH", type=_size, help="width and height of each image, in pixels (1344x896)"
+        "--image-size",
+        metavar="WxH",
+        type=_size,
+        help=f"width and height of each image, in pixels ({_WIDTH}x{_HEIGHT})",
     )
     size.add_argument(
         "--tiles",
@@ -118,9 +124,14 @@ def _add_load_options(parser: argparse.ArgumentParser) -> None:
         "--prompt-tokens",
         metavar="N",
         type=positive,
-        help="text tokens of each request, in addition to its images (64)",
+        help=f"text tokens of each request, in addition to its images ({DEFAULT_LOAD.prompt_tokens})",
     )
-    parser.add_argument("--output-tokens", metavar="N", type=positive, help="tokens of each answer (128)")
+    parser.add_argument(
+        "--output-tokens",
+        metavar="N",
+        type=positive,
+        help=f"tokens of each answer ({DEFAULT_LOAD.output_tokens})",
+    )
 
 
 def _add_run_options(parser: argparse.ArgumentParser) -> None:

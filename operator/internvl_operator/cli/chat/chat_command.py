@@ -16,12 +16,18 @@ from internvl_operator.cli.chat.chat_turns import Turns
 from internvl_operator.cli.chat.served_model import FAILURES, reached
 from internvl_operator.cli.chat.target import add_target_options
 from internvl_operator.cli.exit_codes import NOT_READY, exit_code_of, failed
-from internvl_operator.cli.inputs.number_types import positive
+from internvl_operator.cli.inputs.number_types import positive, share, temperature
 
 
 def main(arguments: Sequence[str]) -> int:
     """Ask one question or a batch, or chat; return the exit code."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    # An option may stand between the model and the question.
+    options = parser.parse_intermixed_args(arguments)
+    if options.batch is not None and (options.question is not None or options.image):
+        parser.error(
+            "--batch names a file of questions, each with its images: leave the question and --image out"
+        )
     return exit_code_of("chat", lambda: _run(options), FAILURES)
 
 
@@ -57,8 +63,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--system", metavar="TEXT", help="the system message")
     parser.add_argument("--max-tokens", metavar="N", type=positive, help="longest answer in tokens")
-    parser.add_argument("--temperature", metavar="T", type=float, help="0 to 2 (the model's own)")
-    parser.add_argument("--top-p", metavar="P", type=float, help="above 0, to 1 (the model's own)")
+    parser.add_argument("--temperature", metavar="T", type=temperature, help="0 to 2 (the model's own)")
+    parser.add_argument("--top-p", metavar="P", type=share, help="above 0, to 1 (the model's own)")
     parser.add_argument("-o", "--output", choices=["text", "json"], default="text")
     return parser
 

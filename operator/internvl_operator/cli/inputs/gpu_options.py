@@ -1,34 +1,16 @@
 """The options that say which GPUs there are: by name, by memory, or by the nodes of a cluster."""
 
 import argparse
-import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from internvl_operator.catalog.gpus import GPUS, Gpu, find_gpu, mig_profile
-from internvl_operator.catalog.nvidia import GPU_RESOURCE, MIG_RESOURCE_PREFIX
+from internvl_operator.catalog.hardware.gpu_names import GivenGpu, gpu_called
+from internvl_operator.catalog.nvidia import GPU_RESOURCE
 from internvl_operator.cli.inputs.node_files import Node, read_nodes
 from internvl_operator.cli.inputs.number_types import positive
 from internvl_operator.planner.nodes.inventory import Inventory, NoGpuKnownError, given_gpu, inventory_for
 from internvl_operator.planner.request import GpuRequest
 from internvl_operator.text.quantity import memory_mib
-
-
-@dataclass(frozen=True, slots=True)
-class GivenGpu:
-    """What ``--gpu`` names.
-
-    Args:
-        resource: the extended resource that nodes offer it as.
-        product: None for a MIG profile that is a resource of its own.
-        memory_mib: of a MIG profile whose nodes offer it as whole GPUs; None where the catalogue knows it.
-        note: what else the name may mean.
-    """
-
-    resource: str = GPU_RESOURCE
-    product: str | None = None
-    memory_mib: int | None = None
-    note: str | None = None
 
 
 def add_gpu_options(parser: argparse.ArgumentParser) -> None:
@@ -102,31 +84,12 @@ def gpu_notes(options: argparse.Namespace, own: GpuRequest | None = None) -> tup
 
 
 def _given_gpu(name: str) -> GivenGpu:
-    if mig := re.fullmatch(rf"(?:{MIG_RESOURCE_PREFIX}|mig-)(\dg\.\d+gb(?:\.\w+)*)", name, re.IGNORECASE):
-        return GivenGpu(f"{MIG_RESOURCE_PREFIX}{mig[1].lower()}")
-    if single := re.fullmatch(r".+-MIG-(\dg\.\d+gb)(?:\.\w+)*", name):
-        return GivenGpu(product=name, memory_mib=mig_profile(f"{MIG_RESOURCE_PREFIX}{single[1]}").memory_mib)
     try:
-        gpu = find_gpu(name)
+        return gpu_called(name)
     except ValueError as error:
         raise argparse.ArgumentTypeError(
             f"{error}: internvl gpus lists those that are known, and --gpu-memory describes any other"
         ) from None
-    return GivenGpu(product=gpu.product, note=_which(name, gpu))
-
-
-def _which(name: str, gpu: Gpu) -> str | None:
-    """Return which GPU a name was taken for, where others of the family have another amount of memory."""
-    family = name.upper()
-    others = [
-        known.product
-        for known in GPUS
-        if known.memory_mib != gpu.memory_mib
-        and any(each.upper().startswith(f"{family}-") for each in known.names)
-    ]
-    if not others:
-        return None
-    return f"{name} is taken for {gpu.product} with {gpu.memory_mib} MiB; there are also {', '.join(others)}"
 
 
 def _memory(text: str) -> int:

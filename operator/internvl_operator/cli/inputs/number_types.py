@@ -24,6 +24,16 @@ def seconds(text: str) -> float:
     return _checked(text, float, "a number", lambda number: 0 < number < inf, "above zero")
 
 
+def temperature(text: str) -> float:
+    """Return a temperature of sampling, for argparse."""
+    return _checked(text, float, "a number", lambda number: 0 <= number <= 2, "between 0 and 2")
+
+
+def share(text: str) -> float:
+    """Return a number above 0 and at most 1, for argparse."""
+    return _checked(text, float, "a number", lambda number: 0 < number <= 1, "above 0 and at most 1")
+
+
 def _checked(
     text: str, convert: Callable[[str], Number], kind: str, is_right: Callable[[Number], bool], limits: str
 ) -> Number:

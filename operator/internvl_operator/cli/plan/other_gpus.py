@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from internvl_operator.catalog.gpus import find_gpu
+from internvl_operator.catalog.nvidia import GPU_RESOURCE
 from internvl_operator.cli.inputs.gpu_options import gpus_of
 from internvl_operator.cli.table.plan_table import USUAL_GPUS
 from internvl_operator.planner.load.speed_of_plan import with_speed
@@ -18,13 +19,14 @@ def other_gpus(plan: Plan, request: PlanRequest) -> list[str]:
     return [line for _, line in carrying]
 
 
-def _carrying(product: str, request: PlanRequest) -> Iterator[tuple[int, str]]:
+def _carrying(planned: str, request: PlanRequest) -> Iterator[tuple[int, str]]:
     """Yield how many GPUs of each other product carry the load, and a line about them."""
     for name in USUAL_GPUS:
-        gpu = replace(request.gpu, product=find_gpu(name).product, memory_mib=None)
+        product = find_gpu(name).product
+        gpu = replace(request.gpu, resource=GPU_RESOURCE, product=product, memory_mib=None)
         changed = replace(request, tp=None, gpu=gpu)
         found = with_speed(make_plan(changed, gpus_of(gpu)), changed)
-        if found.product == product or not found.is_ok or found.speed is None:
+        if found.product == planned or not found.is_ok or found.speed is None:
             continue
         replicas, precision = found.speed.replicas, "AWQ" if found.awq else "full precision"
         star = "" if found.speed.calibrated else " (a roofline)"

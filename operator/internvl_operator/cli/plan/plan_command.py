@@ -40,6 +40,8 @@ def main(arguments: Sequence[str]) -> int:
         parser.error("give either a size or -f FILE")
     if options.file is not None and options.series is not None:
         parser.error("--series goes with a size: a resource of a file says its own")
+    if options.file is None and options.platform_defaults is not None:
+        parser.error("--platform-defaults goes with -f: they are for resources")
     return exit_code_of("plan", lambda: _printed(options))
 
 

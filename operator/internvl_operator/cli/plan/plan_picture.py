@@ -138,7 +138,7 @@ def _reserve(axes: Axes, start: int, amount: int, total: int) -> None:
 def _title(plan: Plan) -> str:
     weights = "AWQ" if plan.awq else "full precision"
     total = _gib(plan.gpu_memory_mib)
-    head = f"InternVL2-{plan.size}, {weights}, on {plan.gpus} x {plan.product or 'GPU'}"
+    head = f"{plan.model.name}, {weights}, on {plan.gpus} x {plan.product or 'GPU'}"
     if plan.memory.shortfall_mib:
         needed = plan.gpu_memory_mib + plan.memory.shortfall_mib
         return f"{head}: {plan.outcome}\n{_gib(needed)} needed of each GPU, which has {total}"

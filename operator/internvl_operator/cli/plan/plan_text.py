@@ -5,8 +5,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from internvl_operator.catalog.engines import engine
+from internvl_operator.catalog.models import MAX_TILES_PER_IMAGE
 from internvl_operator.cli.plan.speed_text import speed_lines
 from internvl_operator.cli.text_table import aligned
+from internvl_operator.planner.candidates import IMAGE_REQUEST_TOKENS
 from internvl_operator.planner.explain import Alternative
 from internvl_operator.planner.images import variant_named
 from internvl_operator.planner.memory.estimate import MemoryEstimate
@@ -53,7 +55,7 @@ def _verdict(plan: Plan) -> Iterator[str]:
 
 
 def _derived(plan: Plan, request: PlanRequest) -> Iterator[str]:
-    memory, variant = plan.memory, variant_named(engine(plan.engine), plan.image_variant)
+    memory = plan.memory
     rows = [
         (
             "weights",
@@ -65,7 +67,7 @@ def _derived(plan: Plan, request: PlanRequest) -> Iterator[str]:
             f"LMDeploy {plan.engine}",
             "backend " + _origin(request.backend is not None, plan.backend),
         ),
-        ("image", variant.name, f"needs NVIDIA's driver {variant.driver[0]}.{variant.driver[1]} or later"),
+        ("image", *_image(plan, request)),
         ("gpus", str(plan.gpus), "tp " + _origin(request.tp is not None, str(plan.tp))),
         (
             "kv cache",
@@ -76,7 +78,7 @@ def _derived(plan: Plan, request: PlanRequest) -> Iterator[str]:
         (
             "at once",
             _sessions(plan),
-            f"or {plan.concurrent_image_requests} requests with one image and 512 tokens",
+            _image_requests(plan),
         ),
         ("host", *_host(_host_of(plan, request))),
     ]
@@ -112,6 +114,19 @@ def _host(needs: HostNeeds) -> tuple[str, str]:
 def _sessions(plan: Plan) -> str:
     noun = "session" if plan.concurrent_sessions == 1 else "sessions"
     return f"{plan.concurrent_sessions} {noun} of {plan.memory.effective_session_len} tokens"
+
+
+def _image_requests(plan: Plan) -> str:
+    if plan.options.session_len < IMAGE_REQUEST_TOKENS:
+        return f"too short for one image of {MAX_TILES_PER_IMAGE} tiles and 512 tokens"
+    return f"or {plan.concurrent_image_requests} requests with one image and 512 tokens"
+
+
+def _image(plan: Plan, request: PlanRequest) -> tuple[str, str]:
+    if request.has_own_image:
+        return "your own", "which driver it needs is not known"
+    variant = variant_named(engine(plan.engine), plan.image_variant)
+    return variant.name, f"needs NVIDIA's driver {variant.driver[0]}.{variant.driver[1]} or later"
 
 
 def _origin(given: bool, value: str) -> str:

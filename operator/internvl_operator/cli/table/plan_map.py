@@ -35,7 +35,7 @@ def draw(cells: Sequence[PlanCell], path: Path) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    by_place = {(cell.asked, cell.plan.size, cell.gpu): cell.plan for cell in cells}
+    by_place = {(cell.asked, cell.plan.model.short_name, cell.gpu): cell.plan for cell in cells}
     choices, sizes, gpus = (list(dict.fromkeys(parts)) for parts in zip(*by_place, strict=True))
     memory = {cell.gpu: round(cell.plan.gpu_memory_mib / 1024) for cell in cells}
     panel = _INCHES_ABOVE + _INCHES_PER_ROW * len(sizes)

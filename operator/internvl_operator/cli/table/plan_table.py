@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
+from internvl_operator.catalog.nvidia import GPU_RESOURCE
 from internvl_operator.cli.inputs.gpu_options import gpus_of
 from internvl_operator.planner.load.speed_of_plan import with_speed
 from internvl_operator.planner.plan import Plan, make_plan
@@ -24,13 +25,14 @@ class PlanCell:
 
 def plan_cells(request: PlanRequest) -> Iterator[PlanCell]:
     """Yield the plans for one size, row by row: on the GPU that the request names, else on each usual one."""
-    named = request.gpu.product is not None or request.gpu.memory_mib is not None
-    gpus = [request.gpu] if named else [replace(request.gpu, product=product) for product in USUAL_GPUS]
+    gpu = request.gpu
+    named = gpu.resource != GPU_RESOURCE or gpu.product is not None or gpu.memory_mib is not None
+    gpus = [gpu] if named else [replace(gpu, product=product) for product in USUAL_GPUS]
     for gpu in gpus:
         for asked in QUANTIZATIONS:
             changed = replace(request, quantized=quantized(asked), gpu=gpu)
             plan = with_speed(make_plan(changed, gpus_of(gpu)), changed)
-            yield PlanCell(gpu.product or "GPU", asked, plan)
+            yield PlanCell(gpu.product or plan.product or "GPU", asked, plan)
 
 
 def plan_rows(cells: Sequence[PlanCell]) -> list[list[str]]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from internvl_operator.cli.exit_codes import exit_code_of
 from internvl_operator.cli.inputs.gpu_options import add_gpu_options
 from internvl_operator.cli.inputs.number_types import listed, ratio
-from internvl_operator.cli.load_options import add_load_options, with_load_options
+from internvl_operator.cli.load_options import add_load_options, given_load_options, with_load_options
 from internvl_operator.cli.options import (
     DEFAULT_RATIOS,
     add_engine_options,
@@ -24,7 +24,12 @@ from internvl_operator.planner.request import PlanRequest
 
 def main(arguments: Sequence[str]) -> int:
     """Print a table; return 0, or 2 for wrong usage, no GPU known, or a plot that cannot be drawn."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if not options.plans and (load := given_load_options(options)):
+        parser.error(f"{load}: a load goes with --plans, the memory table has none")
+    if options.plans and options.ratios is not None:
+        parser.error("--ratios goes with the memory table: a plan derives the share of the KV cache")
     return exit_code_of("table", lambda: _printed(options))
 
 
@@ -51,7 +56,6 @@ def _parser() -> argparse.ArgumentParser:
         "--ratios",
         metavar="RATIOS",
         type=listed(ratio),
-        default=DEFAULT_RATIOS,
         help="values of cache-max-entry-count (0.8,0.2,0.1,0.05)",
     )
     add_engine_options(parser)
@@ -75,7 +79,8 @@ def _requests(options: argparse.Namespace) -> list[PlanRequest]:
 
 
 def _memory(options: argparse.Namespace) -> Table:
-    cells = [cell for request in _requests(options) for cell in memory_cells(request, options.ratios)]
+    ratios = options.ratios or DEFAULT_RATIOS
+    cells = [cell for request in _requests(options) for cell in memory_cells(request, ratios)]
     if options.plot:
         drawing("table.memory_map").draw(cells, options.plot)
     return memory_csv(cells) if options.output == "csv" else memory_rows(cells)

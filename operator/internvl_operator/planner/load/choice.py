@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import ceil, inf
+from math import ceil, floor, inf, log10
 
 from internvl_operator.catalog.gpus import find_gpu
 from internvl_operator.planner.candidates import Candidate, candidates
@@ -13,11 +13,10 @@ from internvl_operator.planner.nodes.inventory import GpuPool, Inventory
 from internvl_operator.planner.outcome import Outcome
 from internvl_operator.planner.request import PlanRequest
 from internvl_operator.planner.speed.load import Load
+from internvl_operator.planner.ways_out import MOST_GPUS, beyond_given, on_larger_nodes
 
 _FASTER = ("NVIDIA-L40S", "NVIDIA-A100-SXM4-80GB", "NVIDIA-H100-80GB-HBM3", "NVIDIA-H200")
 """GPUs that a plan names where none of those that there are carries the load, the cheapest first."""
-
-_MOST_GPUS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,29 +71,53 @@ def _ways_out(request: PlanRequest, load: Load, inventory: Inventory) -> Iterato
     ]
     found = [(advice, best) for advice, best in known if best is not None]
     for advice, best in found[:MOST_ALTERNATIVES]:
-        yield alternative_of(
-            best.candidate, advice.format(gpus=gpus(best.candidate), replicas=_replicas(best))
-        )
+        named = advice.format(gpus=gpus(best.candidate), replicas=_replicas(best))
+        yield alternative_of(best.candidate, named + beyond_given(best.candidate, request))
 
 
 def _changes(
     request: PlanRequest, load: Load, inventory: Inventory
 ) -> Iterator[tuple[str, PlanRequest, Inventory]]:
-    """Yield (what to write, the request changed so, the inventory for it)."""
+    """Yield (what to write, the request changed so, the inventory for it).
+
+    Where a request of the load is longer than a session and longer sessions do not help alone, the other changes come
+    with them.
+    """
+    longer = ""
     if load.tokens > request.options.session_len:
         session_len = ceil(load.tokens / 1024) * 1024
-        yield f"use sessionLen {session_len}", request.with_options(session_len=session_len), inventory
-    free = replace(request, tp=None, gpu=replace(request.gpu, max_count=_MOST_GPUS))
-    larger = tuple(replace(pool, count=max(pool.count, _MOST_GPUS)) for pool in inventory.pools)
-    yield "use {replicas} of {gpus}", free, Inventory(larger)
-    yield "use {replicas} of {gpus}", free, Inventory(tuple(_pool_of(product) for product in _FASTER))
+        request = request.with_options(session_len=session_len)
+        yield f"use sessionLen {session_len}", request, inventory
+        if _cheapest_of(request, inventory):
+            return
+        longer = f"use sessionLen {session_len} and "
+    free, larger = on_larger_nodes(request, inventory)
+    yield longer + "use {replicas} of {gpus}", free, larger
+    yield longer + "use {replicas} of {gpus}", free, Inventory(tuple(_pool_of(name) for name in _FASTER))
     if load.ttft_seconds is not None:
-        alone = [each.alone_seconds for each in serving(candidates(request, inventory), request, load)]
-        least = min((seconds for seconds in alone if seconds is not None), default=load.ttft_seconds)
-        # Twice of what a request takes that is alone: replicas that wait for nothing would be far too many.
-        relaxed = replace(load, ttft_seconds=float(f"{2 * least:.2g}"))
-        advice = f"ask for the first token within {relaxed.ttft_seconds:g} s"
+        able = serving(candidates(request, inventory), request, load)
+        least = min((_ttft_within_reach(each, load) for each in able), default=inf)
+        if least == inf:
+            return
+        relaxed = replace(load, ttft_seconds=_rounded_up(least))
+        advice = f"{longer}ask for the first token within {relaxed.ttft_seconds:g} s"
         yield advice, replace(request, load=relaxed), inventory
+
+
+def _ttft_within_reach(able: Serving, load: Load) -> float:
+    """Return the seconds to the first token that one may well ask of a configuration; infinite where not known.
+
+    At a rate twice of what a request takes that is alone: replicas that wait for nothing would be far too many.
+    """
+    if able.speed is None or able.alone_seconds is None:
+        return inf
+    return able.speed.ttft_seconds if load.requests_per_second is None else 2 * able.alone_seconds
+
+
+def _rounded_up(seconds: float) -> float:
+    """Return seconds with two digits that mean something, never fewer than they are."""
+    step: float = 10.0 ** (floor(log10(seconds)) - 1)
+    return float(f"{ceil(seconds / step) * step:.2g}")
 
 
 def _cheapest_of(request: PlanRequest, inventory: Inventory) -> Serving | None:
@@ -104,7 +127,7 @@ def _cheapest_of(request: PlanRequest, inventory: Inventory) -> Serving | None:
 
 def _pool_of(product: str) -> GpuPool:
     gpu = find_gpu(product)
-    return GpuPool(gpu.product, gpu.memory_mib, _MOST_GPUS, compute_capability=gpu.compute_capability)
+    return GpuPool(gpu.product, gpu.memory_mib, MOST_GPUS, compute_capability=gpu.compute_capability)
 
 
 def _replicas(best: Serving) -> str:

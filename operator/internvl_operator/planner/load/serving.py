@@ -43,10 +43,13 @@ class Serving:
 
 
 def serving(considered: Iterable[Candidate], request: PlanRequest, load: Load) -> Iterator[Serving]:
-    """Yield the configurations that serve and hold the sessions that were asked for by number."""
-    for candidate in considered:
-        if candidate.outcome is not Outcome.OK or candidate.sessions < (request.sessions or 0):
-            continue
+    """Yield the configurations that serve and hold the sessions that were asked for by number.
+
+    Where none holds them, as without a load, all that serve: the plan warns of the sessions, and the load still holds.
+    """
+    able = [candidate for candidate in considered if candidate.outcome is Outcome.OK]
+    holding = [candidate for candidate in able if candidate.sessions >= (request.sessions or 0)]
+    for candidate in holding or able:
         replica = Replica.on(
             candidate.pool.product,
             request.model,

@@ -17,13 +17,33 @@ from internvl_operator.planner.request import GpuRequest
 
 UNREADABLE = ("the nodes cannot be read",)
 
+NO_GPUS = (f"no node offers {GPU_RESOURCE}",)
+"""What is known of nodes none of which has a GPU."""
+
+_STEPS = {
+    "left out, offers ": "set spec.gpu.resource to one that a node offers",
+    "left out, not ready": "wait until a node is ready",
+    "left out, cordoned": "uncordon a node",
+    NO_GPUS[0]: "add nodes with GPUs",
+}
+"""What helps, by how the note on the nodes begins."""
+
 
 class NoGpuKnownError(ValueError):
     """No GPU is known to plan for; the message names the field to fill in."""
 
 
 def pool_without_nodes(request: GpuRequest, default_gpu: str | None, notes: tuple[str, ...]) -> GpuPool:
-    """Return the pool that the request names, or else the installation's default."""
+    """Return the pool that the request names, or else the installation's default.
+
+    Args:
+        request: what is asked for.
+        default_gpu: the installation's default product.
+        notes: why none of the nodes is used; empty where nobody looked at any.
+
+    Raises:
+        NoGpuKnownError: there is neither.
+    """
     if request.resource != GPU_RESOURCE:
         return mig_pool(request, request.max_count)
     product = request.product or (default_gpu if request.memory_mib is None else None)
@@ -37,10 +57,7 @@ def pool_without_nodes(request: GpuRequest, default_gpu: str | None, notes: tupl
         )
     if product is None:
         seen = f" ({'; '.join(notes)})" if notes else ""
-        nearer = "let the pods use one of these nodes, or " if notes not in ((), UNREADABLE) else ""
-        raise NoGpuKnownError(
-            f"no GPU is known to plan for{seen}: {nearer}set spec.gpu.product or spec.gpu.memory"
-        )
+        raise NoGpuKnownError(f"no GPU is known to plan for{seen}: {_what_helps(notes)}")
     try:
         gpu = find_gpu(product)
     except UnknownGpuError as error:
@@ -65,6 +82,17 @@ def pool_without_nodes(request: GpuRequest, default_gpu: str | None, notes: tupl
         node_terms=with_processor(terms, request.processor),
         processor=gpu.processor,
     )
+
+
+def _what_helps(notes: tuple[str, ...]) -> str:
+    """Return what to do about nodes that are left out, or how to plan without any."""
+    steps = [step for begin, step in _STEPS.items() if any(note.startswith(begin) for note in notes)]
+    if notes != UNREADABLE and not all(note.startswith(tuple(_STEPS)) for note in notes):
+        steps.append("let the pods use one of these nodes")
+    # A whole GPU would be waited for in vain on nodes that offer slices.
+    if not notes or not all(note.startswith("left out, offers ") for note in notes):
+        steps.append("set spec.gpu.product or spec.gpu.memory")
+    return ", or ".join(steps)
 
 
 def _pinned_by_name(name: str, gpu: Gpu, memory_mib: int) -> tuple[dict[str, str], tuple[Term, ...]]:

@@ -8,7 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from internvl_operator.catalog.nvidia import GPU_RESOURCE, PRODUCT_LABEL, is_mig
-from internvl_operator.planner.nodes.expected_pool import UNREADABLE, NoGpuKnownError, pool_without_nodes
+from internvl_operator.planner.nodes.expected_pool import (
+    NO_GPUS,
+    UNREADABLE,
+    NoGpuKnownError,
+    pool_without_nodes,
+)
 from internvl_operator.planner.nodes.gpu_pool import GpuPool, largest_pools, merged
 from internvl_operator.planner.nodes.node_labels import has_gpus, named_gpu, other_offers
 from internvl_operator.planner.nodes.node_notes import implausible_notes, left_out_notes, some
@@ -56,7 +61,7 @@ def inventory_for(
     pools, notes, named = _read_nodes(nodes, request)
     if pools:
         return Inventory(pools, notes)
-    pool = pool_without_nodes(request, default_gpu, notes)
+    pool = pool_without_nodes(request, default_gpu, notes or NO_GPUS)
     wanted = pool.product or f"{pool.memory_mib} MiB of {pool.resource}"
     missing = [f"{NO_USABLE_NODE} {wanted} now: planned from what is known of it"]
     if named:

@@ -1,1 +1,1 @@
-"""Warnings that follow from the spec alone: they are no part of the stored plan."""
+"""The warnings of a plan: those of model, engine and GPU, which are stored with it, and those of the spec alone."""

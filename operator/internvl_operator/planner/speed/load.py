@@ -1,11 +1,14 @@
 """The load: what one endpoint is to carry, or what one replica is asked at once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from math import inf
 
 from internvl_operator.catalog.models import IMAGE_TOKENS_PER_TILE
 
 DEFAULT_CONCURRENCY = 32
 """Requests in flight at one replica where neither a rate nor a number is given: what was measured most."""
+
+_MAY_BE_ZERO = ("images", "prompt_tokens")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +24,9 @@ class Load:
         output_tokens: of one answer.
         ttft_seconds: the time to the first token that must hold at that rate; None asks for none.
 
+    Raises:
+        ValueError: a number is not above zero; only images and tokens of text may be 0.
+
     Example:
         >>> Load(requests_per_second=5, images=2).input_tokens
         3648
@@ -33,6 +39,12 @@ class Load:
     prompt_tokens: int = 64
     output_tokens: int = 128
     ttft_seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no endpoint can be asked."""
+        for name, value in ((each.name, getattr(self, each.name)) for each in fields(self)):
+            if value is not None and not (0 < value < inf or (value == 0 and name in _MAY_BE_ZERO)):
+                raise ValueError(f"{name} of a load is {value}: write a number above zero")
 
     @property
     def input_tokens(self) -> int:

@@ -59,7 +59,11 @@ GATEWAY_KINDS = (
         wave=Wave.WITH_PODS,
         wanted=lambda given: given.resource.spec.gateway.is_given,
         build=lambda given: http_route(
-            given.resource, given.plan, given.platform.keda_http, has_pool=_has_pool(given)
+            given.resource,
+            given.plan,
+            given.platform.keda_http,
+            has_pool=_has_pool(given),
+            served=given.served,
         ),
         is_optional=True,
     ),

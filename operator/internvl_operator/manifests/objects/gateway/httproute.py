@@ -1,10 +1,12 @@
 """The HTTPRoute: which requests that come to a Gateway go to the model, and how long one may take."""
 
+from collections.abc import Container
+
 from internvl_operator.api.gateway import GatewayReference
 from internvl_operator.api.lifecycle import KedaHttp
 from internvl_operator.api.v1alpha1 import InternVLDeployment
 from internvl_operator.manifests.labels import child_labels
-from internvl_operator.manifests.objects.keda.wake import sleeps, wake_of
+from internvl_operator.manifests.objects.keda.wake import wake_in
 from internvl_operator.manifests.template import KubernetesObject, render
 from internvl_operator.planner.plan import Plan
 
@@ -16,10 +18,10 @@ _SLOWEST_TOKENS_PER_SECOND = 4
 
 
 def http_route(
-    resource: InternVLDeployment, plan: Plan, keda: KedaHttp, *, has_pool: bool
+    resource: InternVLDeployment, plan: Plan, keda: KedaHttp, *, has_pool: bool, served: Container[str]
 ) -> KubernetesObject:
     """Return the HTTPRoute of a resource: to its InferencePool, to its Service, or to the interceptor that wakes it."""
-    wake = wake_of(resource, plan, keda) if sleeps(resource) else None
+    wake = wake_in(resource, plan, keda, served)
     name, spec = resource.metadata.name, resource.spec
     return render(
         "gateway/httproute",
@@ -31,8 +33,8 @@ def http_route(
             "hostnames": list(spec.gateway.hostnames),
             "timeout": request_timeout(plan, wake.hold_seconds if wake else 0),
             "interceptor": keda.interceptor_service if wake else None,
-            # The interceptor knows the spec's hostnames too.
-            "host": wake.hosts[0] if wake and not spec.gateway.hostnames else None,
+            # The interceptor knows a resource by names within the cluster: the Gateway guards who has which hostname.
+            "host": wake.hosts[0] if wake else None,
             "has_pool": has_pool,
             "port": spec.server.port,
         },

@@ -3,6 +3,7 @@
 Why: docs/design/012-scale-to-zero.md
 """
 
+from collections.abc import Container
 from dataclasses import dataclass
 
 from internvl_operator.api.lifecycle import KedaHttp
@@ -24,6 +25,9 @@ NO_KEDA = Problem(
     holds_up_others=False,
 )
 
+WAKING_KINDS = ("InterceptorRoute", "ScaledObject")
+"""The kinds that wake a resource together: each is served by another part of KEDA."""
+
 _SHORTEST_COOLDOWN_SECONDS = 300
 """KEDA's own default."""
 
@@ -34,7 +38,9 @@ class Wake:
 
     Args:
         endpoint: base URL of the OpenAI-compatible API behind the interceptor, which wakes the model.
-        hosts: values of the header Host by which the interceptor knows the resource, the one within the cluster first.
+        hosts: values of the header Host by which the interceptor knows the resource, the shortest first. They are those
+            of its own namespace alone: all namespaces share the interceptor, and whoever names a host first gets its
+            requests.
         scaler: host and port of the add-on's scaler.
         download_seconds: what each new pod takes to download the model, as far as it has to.
         start_seconds: from the process's start to an answer.
@@ -69,6 +75,12 @@ def sleeps(resource: InternVLDeployment) -> bool:
     return resource.spec.autoscaling.sleeps and not resource.spec.suspend
 
 
+def wake_in(resource: InternVLDeployment, plan: Plan, keda: KedaHttp, served: Container[str]) -> Wake | None:
+    """Return how a resource wakes in a cluster, or None where it never sleeps or the cluster lacks a part of KEDA."""
+    can_wake = sleeps(resource) and all(kind in served for kind in WAKING_KINDS)
+    return wake_of(resource, plan, keda) if can_wake else None
+
+
 def wake_of(resource: InternVLDeployment, plan: Plan, keda: KedaHttp) -> Wake:
     """Return how a resource wakes that may have 0 replicas.
 
@@ -82,10 +94,10 @@ def wake_of(resource: InternVLDeployment, plan: Plan, keda: KedaHttp) -> Wake:
     return Wake(
         endpoint=f"http://{keda.interceptor_address}/v1",
         scaler=keda.scaler_address,
-        hosts=(host, f"{host}.svc", f"{host}.svc.cluster.local", *spec.gateway.hostnames),
+        hosts=(host, f"{host}.svc", f"{host}.svc.cluster.local"),
         download_seconds=download if keeps_files_in_pod(resource) else 0,
         start_seconds=plan.expected_start_seconds,
         hold_seconds=hold,
         cooldown_seconds=max(_SHORTEST_COOLDOWN_SECONDS, hold),
-        requests_per_replica=plan.concurrent_image_requests + spec.autoscaling.target_waiting_requests,
+        requests_per_replica=plan.concurrent_requests + spec.autoscaling.target_waiting_requests,
     )
