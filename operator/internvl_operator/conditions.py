@@ -48,6 +48,11 @@ def update_available(update: Update | None, is_record_newer: bool) -> Condition:
     return Condition("UpdateAvailable", True, Reason.NEW_POD_TEMPLATE, message)
 
 
+_CONFLICT = "the object has been modified"
+"""What KEDA reports when the operator wrote the resource between KEDA's look at it and its own write. It tries again,
+within a second where a request waits: nobody has to know."""
+
+
 def at_zero(
     resource: InternVLDeployment, wake: Wake | None, scaled_object: Mapping[str, Any] | None
 ) -> Condition:
@@ -69,7 +74,7 @@ def at_zero(
         f"header Host: {wake.hosts[0]}"
     )
     keda = condition_of((scaled_object or {}).get("status") or {}, "Ready")
-    if keda and keda["status"] == "False":
+    if keda and keda["status"] == "False" and _CONFLICT not in str(keda.get("message")):
         message += f"; KEDA cannot scale it now: {keda.get('message', '')}"
     return Condition("Ready", True, Reason.SCALED_TO_ZERO, message)
 

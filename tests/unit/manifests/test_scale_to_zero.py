@@ -191,6 +191,23 @@ async def test_at_zero_it_says_that_keda_cannot_scale_it() -> None:
     assert message(world).endswith("; KEDA cannot scale it now: no scaler at other:1")
 
 
+async def test_a_write_of_keda_that_met_one_of_the_operator_is_not_told_as_it_is_tried_again() -> None:
+    """As KEDA 2.21 reports it."""
+    world = World(CHILDREN)
+    world.create(autoscaling=ASLEEP)
+    await world.reconcile()
+    conflict = (
+        "error activating ScaleTarget: Operation cannot be fulfilled on internvldeployments.internvl.dev "
+        '"captions": the object has been modified; please apply your changes to the latest version and try again'
+    )
+    asleep(world, status="False", reason="ErrorScalingTarget", message=conflict)
+    await world.reconcile()
+    world.serve(0)
+    await world.reconcile()
+    assert world.condition("Ready") == ("True", "ScaledToZero")
+    assert "KEDA cannot scale it" not in message(world)
+
+
 async def test_while_it_wakes_it_says_how_long_requests_are_held() -> None:
     world = World(CHILDREN)
     world.create(autoscaling=ASLEEP)
