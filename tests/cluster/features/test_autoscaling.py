@@ -16,6 +16,8 @@ from tests.cluster.programs.published_crds import SCALED_OBJECT, obtain
 from tests.cluster.waiting import apply, condition, eventually, get, patch, states_since, wait_ready
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.cluster.control_plane import LocalCluster
     from tests.cluster.processes import Process
 
@@ -129,8 +131,17 @@ def test_the_autoscalers_target_is_the_resource_itself(
     assert condition(autoscaler, "ScalingActive")["status"] == "False"
 
 
+@pytest.fixture
+def scaled_objects(cluster: LocalCluster) -> Iterator[None]:
+    """The kind of KEDA, for this test alone: other modules begin without it."""
+    file = obtain(SCALED_OBJECT)
+    install_crds(cluster, file)
+    yield
+    cluster.kubectl("delete", f"--filename={file}")
+
+
+@pytest.mark.usefixtures("scaled_objects")
 def test_a_scaled_object_of_keda_may_name_the_resource(cluster: LocalCluster, namespace: str) -> None:
-    install_crds(cluster, obtain(SCALED_OBJECT))
     example = yaml.safe_load((EXAMPLES / "keda" / "scaledobject.yaml").read_text())
     example["metadata"]["namespace"] = namespace
     apply(cluster, example)
