@@ -40,7 +40,7 @@ STUCK_SECONDS = 300.0
 TOLD_AFTER_FAILURES = 9
 """So many failures in a row, which take about half a minute, are no hiccup: the status tells of them."""
 
-FINISH_SECONDS = 5.0
+FINISH_SECONDS = 1.0
 """How long a reconcile may go on after SIGTERM: the status then confirms the Deployment that was written before it."""
 
 REFUSED_RETRY_SECONDS = 60.0
