@@ -1,8 +1,7 @@
 """The only orchestration: from the cached state of one resource to its children and its status."""
 
-import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from internvl_operator.api.platform_defaults import NO_DEFAULTS, PlatformDefaults
 from internvl_operator.api.v1alpha1 import API_VERSION, KIND
 from internvl_operator.apply.child_writer import ChildWriter
+from internvl_operator.apply.finishing import all_of, to_its_end
 from internvl_operator.apply.unlabelled import with_unlabelled
 from internvl_operator.apply.warnings import Warnings
 from internvl_operator.conditions import internal_error_status, write_failed_status
@@ -34,6 +34,9 @@ from internvl_operator.observed import Observed, observe
 from internvl_operator.problem import Problem, blocking
 from internvl_operator.status import Status, status_of
 from internvl_operator.text.log_limit import LimitedLog
+
+FINISH_SECONDS = 5.0
+"""How long a change may go on after SIGTERM: its status confirms the Deployment that was written before it."""
 
 _log = logging.getLogger(__name__)
 
@@ -96,13 +99,10 @@ class Reconciler:
             observed, self.inventory, self.now(), self.platform, self.children.keys()
         )
         desired = replace(desired, shared_hostnames=self._hostnames.shared(body))
-        problem = desired.problem
+        made = self._make_and_report(observed, desired)
         try:
-            if desired.is_record_distrusted and problem is None:
-                await self._warnings.record_ignored(body)
-            if desired.children is not None:
-                problem = await self._make_children(observed, desired, desired.children) or desired.unmet
-            await self._write_status(body, desired, problem)
+            # The status of a new resource confirms its Deployment before there is one.
+            problem = await (made if observed.is_new else to_its_end(made, FINISH_SECONDS))
         except _NewerSpecError:
             return 0.0
         except NotFoundError:
@@ -112,6 +112,16 @@ class Reconciler:
             raise problem.refusal
         waits = (problem.retry_after if problem else None, desired.look_again_after)
         return min((wait for wait in waits if wait is not None), default=None)
+
+    async def _make_and_report(self, observed: Observed, desired: Desired) -> Problem | None:
+        """Write the children and then the status, and return the problem that the status tells of."""
+        problem = desired.problem
+        if desired.is_record_distrusted and problem is None:
+            await self._warnings.record_ignored(observed.body)
+        if desired.children is not None:
+            problem = await self._make_children(observed, desired, desired.children) or desired.unmet
+        await self._write_status(observed.body, desired, problem)
+        return problem
 
     def _forget(self, key: Key) -> None:
         self._writer.forget(key)
@@ -142,11 +152,11 @@ class Reconciler:
             # The answer to this write carries the latest generation: a spec that has changed is noticed before there
             # are pods.
             writes.insert(0, self._write_status(body, desired, None))
-        problems = await _all_of(writes)
+        problems = await all_of(writes)
         if (problem := blocking(problems)) is None:
             await self._writer.delete_replaced(children.manifests, body)
             writes = [self._writer.apply(child, body) for child in children.in_wave(Wave.WITH_PODS)]
-            problems += await _all_of(writes)
+            problems += await all_of(writes)
             problem = blocking(problems)
         if problem is None:
             self._written_records[key_of(body)] = children.record_hash
@@ -233,16 +243,3 @@ def _generation(body: Mapping[str, Any]) -> int:
 def _reason(status: Status) -> str:
     ready = condition_of(status, "Ready")
     return str(ready["reason"]) if ready else ""
-
-
-async def _all_of(writes: Iterable[Awaitable[Problem | None]]) -> list[Problem]:
-    """Wait until each of some writes has ended, and return their problems.
-
-    Raises:
-        Exception: the exception of the first write that failed, raised after all writes have ended.
-    """
-    outcomes = await asyncio.gather(*writes, return_exceptions=True)
-    for outcome in outcomes:
-        if isinstance(outcome, BaseException):
-            raise outcome
-    return [outcome for outcome in outcomes if isinstance(outcome, Problem)]

@@ -30,7 +30,6 @@ from internvl_operator.reconcile import Reconciler
 from internvl_operator.runtime.intake import Intake, gather_seconds
 from internvl_operator.runtime.monitoring.metrics import Metrics
 from internvl_operator.runtime.queue import WorkQueue
-from internvl_operator.runtime.tasks import to_its_end
 from internvl_operator.settings import Settings
 from internvl_operator.text.log_limit import LimitedLog
 
@@ -39,9 +38,6 @@ STUCK_SECONDS = 300.0
 
 TOLD_AFTER_FAILURES = 9
 """So many failures in a row, which take about half a minute, are no hiccup: the status tells of them."""
-
-FINISH_SECONDS = 1.0
-"""How long a reconcile may go on after SIGTERM: the status then confirms the Deployment that was written before it."""
 
 REFUSED_RETRY_SECONDS = 60.0
 """Longest time until a refused write is tried again: the operator does not see policies, quotas and webhooks change."""
@@ -187,7 +183,7 @@ class Controller:
         key = await self.queue.get()
         started = self.clock()
         try:
-            result = await to_its_end(self._reconcile(key), FINISH_SECONDS)
+            result = await self._reconcile(key)
         finally:
             self.queue.done(key)
         self.metrics.reconciles.labels(result=result).inc()

@@ -3,9 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
-
-_Result = TypeVar("_Result")
+from typing import Any
 
 
 @asynccontextmanager
@@ -24,19 +22,3 @@ async def first_to_end(*tasks: asyncio.Task[Any]) -> None:
     done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in done:
         task.result()
-
-
-async def to_its_end(coroutine: Coroutine[Any, Any, _Result], seconds: float) -> _Result:
-    """Wait for a coroutine; when this task is cancelled, let the coroutine go on for some seconds first.
-
-    Raises:
-        CancelledError: this task was cancelled.
-    """
-    task = asyncio.create_task(coroutine)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task}, timeout=seconds)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        raise

@@ -1,4 +1,4 @@
-"""Tasks of the process, and how they end."""
+"""A change that has been begun ends before the process does."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from internvl_operator.runtime.tasks import to_its_end
+from internvl_operator.apply.finishing import to_its_end
 
 
 @pytest.mark.parametrize(("seconds", "has_ended"), [(30.0, True), (0.0, False)])
