@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from tests.cluster.components import ENVIRONMENT
 from tests.cluster.programs.binaries import locate
 
 if TYPE_CHECKING:
@@ -47,7 +49,15 @@ def run(
         ToolError: it ended with an error.
     """
     command = [str(_program(name)), *map(str, arguments)]
-    done = subprocess.run(command, input=input, capture_output=True, text=True, check=False, timeout=SECONDS)
+    done = subprocess.run(
+        command,
+        input=input,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=SECONDS,
+        env={**os.environ, **ENVIRONMENT},
+    )
     if done.returncode not in exit_codes:
         raise ToolError(f"{name} {' '.join(map(str, arguments))}:\n{done.stdout}{done.stderr}")
     return done.stdout
@@ -69,7 +79,12 @@ def rendered(
     text = run(
         "helm", "template", RELEASE, chart, "--namespace", namespace, "--kube-version", KUBERNETES, *options
     )
-    return [document for document in yaml.safe_load_all(text) if document]
+    return documents(text)
+
+
+def documents(text: str) -> list[Object]:
+    """Return the objects that some YAML holds, read by libyaml: the CRD is long."""
+    return [document for document in yaml.load_all(text, Loader=yaml.CSafeLoader) if document]
 
 
 def of_kind(objects: Iterable[Object], *kinds: str) -> list[Object]:

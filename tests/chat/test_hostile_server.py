@@ -154,7 +154,7 @@ def hostile(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     Hostile.keys.clear()
     with ThreadingHTTPServer(("127.0.0.1", 0), Hostile) as server:
         server.daemon_threads = True
-        threading.Thread(target=server.serve_forever).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,)).start()
         yield f"http://127.0.0.1:{server.server_address[1]}/v1"
         server.shutdown()
 

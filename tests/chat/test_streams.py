@@ -88,7 +88,7 @@ class _Echo(socketserver.BaseRequestHandler):
 def echo(fake: FakeApi) -> Iterator[None]:
     """The pod's port 23333 echoes."""
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Echo) as server:
-        threading.Thread(target=server.serve_forever).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,)).start()
         fake.ports[23333] = server.server_address[1]
         yield
         server.shutdown()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from functools import partial
@@ -241,7 +242,8 @@ class LocalCluster:
 
     def _add(self, name: str, arguments: Sequence[str], ready: Callable[[], bool]) -> Process:
         command = [str(self._binaries[name]), *arguments]
-        self.processes[name] = Process(name, command, self.log_file(name), self._guardian, ready)
+        environment = {**os.environ, **components.ENVIRONMENT}
+        self.processes[name] = Process(name, command, self.log_file(name), self._guardian, ready, environment)
         return self.processes[name]
 
     def _healthy(self, name: str) -> Callable[[], bool]:

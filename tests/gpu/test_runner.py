@@ -143,7 +143,7 @@ def test_readiness_and_liveness_wait_for_startup() -> None:
         for kind, period in (("startup", 0.1), ("readiness", 30), ("liveness", 0.02))
     }
     with ThreadingHTTPServer(("127.0.0.1", 0), Server) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         prober = Prober(probes, server.server_port, told.append)
         prober.start()
         eventually(lambda: {"/readiness", "/liveness"} <= set(asked), "readiness and liveness are asked")

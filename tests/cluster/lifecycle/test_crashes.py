@@ -23,33 +23,38 @@ RESOURCES = 50
 WRITES = RESOURCES * 4
 """The writes that 50 creations need at the least: a status and three children each."""
 
-KILLED_AFTER = [1, 2, 3, 7, 20, 51, 77, 110, 149, 199]
+KILLED_AFTER = (1, 2, 3, 7, 20, 51, 77, 110, 149, 199)
+"""The operator ends right after each of these writes, and another one takes over: ten ends in one run."""
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("kth", KILLED_AFTER)
-async def test_killed_after_its_kth_write_the_next_operator_completes_everything(
-    cluster: LocalCluster, namespace: str, tmp_path: Path, kth: int
+async def test_killed_between_two_writes_ten_times_the_last_operator_completes_everything(
+    cluster: LocalCluster, namespace: str, tmp_path: Path
 ) -> None:
-    assert 0 < kth < WRITES
     names = [f"model-{number:02}" for number in range(RESOURCES)]
     apply(cluster, *(resource(name, namespace, replicas=0) for name in names))
+    environment = {"INTERNVL_NAMESPACES": namespace}
+    due = list(KILLED_AFTER)
+    killed_at: list[int] = []
     killed = asyncio.Event()
 
     async def kill(writes: int) -> None:
-        if writes == kth:
+        # What a dead operator has sent already may still arrive, as it does at a real API server.
+        if due and writes >= due[0] and cluster.processes["victim"].running:
             cluster.processes["victim"].kill()
+            due.pop(0)
+            killed_at.append(writes)
             killed.set()
 
-    environment = {"INTERNVL_NAMESPACES": namespace}
     respond = AfterEachWrite(kill)
     async with ApiProxy(cluster, USER, respond) as proxy:
         kubeconfig = proxy.kubeconfig(tmp_path / "kubeconfig")
-        await asyncio.to_thread(spawn_operator, cluster, "victim", kubeconfig, environment, wait=False)
-        await asyncio.wait_for(killed.wait(), 60)
-        writes = respond.writes
-    assert not cluster.processes["victim"].running
-    assert kth <= writes < WRITES, "it was killed in the middle"
+        while due:
+            killed.clear()
+            await asyncio.to_thread(spawn_operator, cluster, "victim", kubeconfig, environment, wait=False)
+            await asyncio.wait_for(killed.wait(), 60)
+    assert len(set(killed_at)) == len(KILLED_AFTER)
+    assert killed_at[-1] < WRITES + len(KILLED_AFTER), "the last one was killed in the middle too"
 
     successor = await asyncio.to_thread(spawn_operator, cluster, "successor", None, environment)
     try:

@@ -6,6 +6,8 @@ The texts are put in unchecked: the schema would refuse most of them, and the te
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
@@ -30,7 +32,7 @@ from tests.hostile import HOSTILE_TEXTS
 from tests.rendering import plan_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator, Mapping
 
     from internvl_operator.manifests.template import KubernetesObject
     from internvl_operator.planner.plan import Plan
@@ -40,7 +42,10 @@ Path = tuple[str | int, ...]
 KEY = "key of "
 """Begins the last step of a path to the key of a map, where that of its value is the key alone."""
 
-MARKER = "a marker that no manifest holds"
+MARKER = "a marker that no manifest holds "
+"""Begins a text that stands for one place: three digits follow."""
+
+MARKED = re.compile(rf"{MARKER}\d{{3}}")
 FEWEST = 200
 
 SPECS: dict[str, Spec] = {
@@ -111,19 +116,17 @@ def rendered(body: InternVLDeployment, plan: Plan) -> list[KubernetesObject]:
     ]
 
 
-def replacement(value: Any, old: str) -> Callable[[str], Any]:
-    """Return a function that gives the value with another text for the old one; what lacks the old one is shared."""
-    if not any(old in text for text in strings(value)):
-        return lambda _: value
+def replaced(value: Any, texts: Mapping[str, str]) -> Any:
+    """The value with each marker replaced by its text, wherever a text holds the marker."""
     match value:
+        case str() if MARKER in value:
+            return MARKED.sub(lambda marker: texts[marker[0]], value)
         case dict():
-            items = [(replacement(key, old), replacement(item, old)) for key, item in value.items()]
-            return lambda new: {key(new): item(new) for key, item in items}
+            return {replaced(key, texts): replaced(item, texts) for key, item in value.items()}
         case list():
-            parts = [replacement(item, old) for item in value]
-            return lambda new: [part(new) for part in parts]
+            return [replaced(item, texts) for item in value]
         case _:
-            return lambda new: value.replace(old, new)
+            return value
 
 
 def strings(value: Any) -> Iterator[str]:
@@ -138,14 +141,31 @@ def strings(value: Any) -> Iterator[str]:
                 yield from strings(item)
 
 
-def cases() -> Iterator[Any]:
-    seen: set[Path] = set()
-    for name in SPECS:
-        body, _ = planned(name)
-        for path in texts(body):
-            if path not in seen:
-                seen.add(path)
-                yield pytest.param(name, path, id=".".join(map(str, path)))
+@cache
+def places(spec: str) -> tuple[Path, ...]:
+    """Paths of all texts of a resource that no resource before it has."""
+    before = list(SPECS)[: list(SPECS).index(spec)]
+    seen = {path for name in before for path in texts(planned(name)[0])}
+    return tuple(path for path in texts(planned(spec)[0]) if path not in seen)
+
+
+def with_texts(body: InternVLDeployment, texts: Mapping[Path, str]) -> InternVLDeployment:
+    """A copy of a resource with other texts: those below a key before the key itself, which leads to them."""
+    for path in sorted(texts, key=lambda path: (-len(path), str(path[-1]).startswith(KEY))):
+        body = with_text(body, path, texts[path])
+    return body
+
+
+@cache
+def marked(spec: str) -> tuple[dict[Path, str], set[str], list[KubernetesObject]]:
+    """The marker of each place, the manifests with all of them, and every text in these.
+
+    A key, a variable or a name that is there already would take the other's place.
+    """
+    body, plan = planned(spec)
+    markers = {path: f"{MARKER}{number:03}" for number, path in enumerate(places(spec))}
+    manifests = rendered(with_texts(body, markers), plan)
+    return markers, set(strings(manifests)), manifests
 
 
 def _is_quantity(text: str) -> bool:
@@ -156,19 +176,43 @@ def _is_quantity(text: str) -> bool:
     return True
 
 
-@pytest.mark.parametrize(("spec", "path"), list(cases()))
-def test_a_hostile_text_changes_nothing_but_itself(spec: str, path: Path) -> None:
+def decides(path: Path) -> bool:
+    """Whether a quantity there decides something else than its own value.
+
+    A limit bounds the request of the download, and a request of cpu decides how threads wait.
+    """
+    return "limits" in path or tuple(path[-2:]) == ("requests", "cpu")
+
+
+def texts_of_round(spec: str, number: int) -> dict[Path, str]:
+    """The text of each place in a round: each has another one, and after all rounds each has had them all."""
+    markers, there, _ = marked(spec)
+    chosen = (
+        (path, HOSTILE_TEXTS[(place + number) % len(HOSTILE_TEXTS)]) for place, path in enumerate(markers)
+    )
+    return {
+        path: text
+        for path, text in chosen
+        if text not in there and not (decides(path) and _is_quantity(text))
+    }
+
+
+@pytest.mark.parametrize("spec", SPECS)
+@pytest.mark.parametrize("number", range(len(HOSTILE_TEXTS)))
+def test_hostile_texts_change_nothing_but_themselves(spec: str, number: int) -> None:
     body, plan = planned(spec)
-    marked = rendered(with_text(body, path, MARKER), plan)
-    # A key, a variable or a name that is there already would take the other's place.
-    there = set(strings(marked))
-    # A limit that is a quantity bounds the request of the download, and a request of cpu decides how threads wait.
-    bounds = "limits" in path or tuple(path[-2:]) == ("requests", "cpu")
-    tried = [text for text in HOSTILE_TEXTS if text not in there and not (bounds and _is_quantity(text))]
-    assert len(tried) >= FEWEST
-    expected = replacement(marked, MARKER)
-    for text in tried:
-        assert rendered(with_text(body, path, text), plan) == expected(text), repr(text)
+    markers, _, manifests = marked(spec)
+    chosen = markers | texts_of_round(spec, number)
+    expected = replaced(manifests, {marker: chosen[path] for path, marker in markers.items()})
+    assert rendered(with_texts(body, chosen), plan) == expected
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_each_place_is_tried_with_texts_enough(spec: str) -> None:
+    assert len(places(spec)) <= len(HOSTILE_TEXTS)
+    tried = Counter(path for number in range(len(HOSTILE_TEXTS)) for path in texts_of_round(spec, number))
+    assert tried.keys() == set(places(spec))
+    assert min(tried.values()) >= FEWEST
 
 
 @pytest.mark.parametrize("text", HOSTILE_TEXTS[:: len(HOSTILE_TEXTS) // 40])
