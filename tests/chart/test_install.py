@@ -77,9 +77,9 @@ def uninstall(cluster: LocalCluster) -> None:
     cluster.kubectl("delete", "crd", CRD_NAME, "--ignore-not-found")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def installed(cluster: LocalCluster) -> Iterator[LocalCluster]:
-    """The cluster with the chart and its defaults."""
+    """The cluster with the chart and its defaults, for the last tests of this module."""
     with installation(cluster):
         yield cluster
 
@@ -132,41 +132,12 @@ def test_without_keep_the_crd_goes_with_the_chart(cluster: LocalCluster) -> None
     eventually(lambda: get(cluster, "crd", CRD_NAME, "default") is None, "the CRD is gone")
 
 
-def test_the_service_account_has_no_right_on_secrets_and_no_wildcard(installed: LocalCluster) -> None:
-    account = f"system:serviceaccount:{NAMESPACE}:{RELEASE}"
-    listed = installed.kubectl("auth", "can-i", "--list", f"--as={account}", f"--namespace={NAMESPACE}")
-    rows = [line.split() for line in listed.splitlines()[1:] if not line.startswith(" ")]
-    assert "internvldeployments.internvl.dev" in {row[0] for row in rows}
-    assert "secrets" not in listed
-    # The verb, and the resource; the paths that every user may get for discovery stand in the column between.
-    assert not [
-        row for row in rows if "*" in row[0] or "[*]" in row[-1] or "*" in row[-1].strip("[]").split()
-    ]
-    for verb in ("get", "list", "watch", "create", "update", "patch", "delete"):
-        with pytest.raises(KubectlError):
-            installed.kubectl("auth", "can-i", verb, "secrets", "--all-namespaces", f"--as={account}")
-
-
-def test_a_token_of_the_service_account_is_what_the_operator_works_with(installed: LocalCluster) -> None:
-    config = str(account_kubeconfig(installed))
-    told = installed.kubectl("auth", "whoami", "--output=yaml", f"--kubeconfig={config}")
-    assert f"system:serviceaccount:{NAMESPACE}:{RELEASE}" in told
-
-
 def test_standbys_share_a_lease_with_the_rights_of_the_chart(cluster: LocalCluster) -> None:
     with installation(cluster, "--set", "replicaCount=2"):
         with running_operator(cluster, "one"), running_operator(cluster, "other"):
             apply(cluster, resource("led", "default"))
             wait_ready(cluster, "led", "default", 120)
         assert get(cluster, "lease", RELEASE, NAMESPACE) is not None
-
-
-def test_the_lease_can_be_given_up_and_taken_again(installed: LocalCluster) -> None:
-    for enabled, strategy in (("false", "Recreate"), ("true", "RollingUpdate")):
-        install(installed, CHART, "--set", f"leaderElection.enabled={enabled}")
-        found = get(installed, "deployment", RELEASE, NAMESPACE)
-        assert found is not None
-        assert found["spec"]["strategy"]["type"] == strategy
 
 
 def test_in_namespaced_mode_the_operator_serves_its_namespaces_and_reaches_no_other(
@@ -190,6 +161,35 @@ def test_in_namespaced_mode_the_operator_serves_its_namespaces_and_reaches_no_ot
         ):
             with pytest.raises(KubectlError):
                 cluster.kubectl("auth", "can-i", *what, account)
+
+
+def test_the_service_account_has_no_right_on_secrets_and_no_wildcard(installed: LocalCluster) -> None:
+    account = f"system:serviceaccount:{NAMESPACE}:{RELEASE}"
+    listed = installed.kubectl("auth", "can-i", "--list", f"--as={account}", f"--namespace={NAMESPACE}")
+    rows = [line.split() for line in listed.splitlines()[1:] if not line.startswith(" ")]
+    assert "internvldeployments.internvl.dev" in {row[0] for row in rows}
+    assert "secrets" not in listed
+    # The verb, and the resource; the paths that every user may get for discovery stand in the column between.
+    assert not [
+        row for row in rows if "*" in row[0] or "[*]" in row[-1] or "*" in row[-1].strip("[]").split()
+    ]
+    for verb in ("get", "list", "watch", "create", "update", "patch", "delete"):
+        with pytest.raises(KubectlError):
+            installed.kubectl("auth", "can-i", verb, "secrets", "--all-namespaces", f"--as={account}")
+
+
+def test_a_token_of_the_service_account_is_what_the_operator_works_with(installed: LocalCluster) -> None:
+    config = str(account_kubeconfig(installed))
+    told = installed.kubectl("auth", "whoami", "--output=yaml", f"--kubeconfig={config}")
+    assert f"system:serviceaccount:{NAMESPACE}:{RELEASE}" in told
+
+
+def test_the_lease_can_be_given_up_and_taken_again(installed: LocalCluster) -> None:
+    for enabled, strategy in (("false", "Recreate"), ("true", "RollingUpdate")):
+        install(installed, CHART, "--set", f"leaderElection.enabled={enabled}")
+        found = get(installed, "deployment", RELEASE, NAMESPACE)
+        assert found is not None
+        assert found["spec"]["strategy"]["type"] == strategy
 
 
 def test_kubectl_wait_and_helm_wait_until_a_model_is_ready(installed: LocalCluster, tmp_path: Path) -> None:

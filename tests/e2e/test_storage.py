@@ -19,7 +19,7 @@ from tests.e2e.cluster.workloads import (
     pod,
     remove_namespace,
 )
-from tests.unit.fake_hub import REPOSITORY
+from tests.fake_hub import REPOSITORY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

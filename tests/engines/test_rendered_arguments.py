@@ -48,7 +48,9 @@ def _rendered(version: str, model: Model) -> dict[tuple[bool, int], set[tuple[st
 @cache
 def _errors(version: str) -> dict[tuple[str, ...], str | None]:
     """Return what a release's parser says about each command line of every model: it starts once."""
-    lines = sorted(set().union(*(set().union(*_rendered(version, model).values()) for model in MODELS.values())))
+    lines = sorted(
+        set().union(*(set().union(*_rendered(version, model).values()) for model in MODELS.values()))
+    )
     return dict(zip(lines, parse_errors(version, [list(line) for line in lines]), strict=True))
 
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.cluster.waiting import Object, apply, condition, eventually, get, get_all, wait_ready
+from tests.fake_hub import REPOSITORY, FakeHub
 from tests.node.client import ask
 from tests.node.models import PORT, serving_address, stub
 from tests.node.stub_image import CONFIG
-from tests.unit.fake_hub import REPOSITORY, FakeHub
 
 if TYPE_CHECKING:
     from tests.cluster.control_plane import LocalCluster

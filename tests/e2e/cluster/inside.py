@@ -16,8 +16,8 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
+from tests.fake_hub import FakeHub
 from tests.node.client import Answer, Clients, ask
-from tests.unit.fake_hub import FakeHub
 
 # Where nothing answers, a packet was dropped on its way.
 REACH_SECONDS = 3.0

@@ -20,7 +20,7 @@ PORT = 23333
 CLAIM = "models"
 # The plan's are those of a real engine on a machine for it.
 SMALL = {"cpu": "10m", "memory": "96Mi", "ephemeral-storage": "16Mi"}
-FILES = ("tests/e2e/cluster/inside.py", "tests/node/client.py", "tests/unit/fake_hub.py")
+FILES = ("tests/e2e/cluster/inside.py", "tests/node/client.py", "tests/fake_hub.py")
 RESTRICTED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 
 

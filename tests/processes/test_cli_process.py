@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Plan = Callable[..., tuple[int, dict[str, Any]]]
 
-EXAMPLES = Path(__file__).parents[3] / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 A100 = ("--gpu", "A100-80GB")
 
 

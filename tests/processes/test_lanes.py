@@ -120,7 +120,7 @@ def _ran(directory: Path, modules: dict[str, str]) -> list[tuple[str, str]]:
         cwd=directory,
         env={
             **{name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
-            "PYTHONPATH": str(Path(__file__).parents[3]),
+            "PYTHONPATH": str(Path(__file__).parents[2]),
         },
         capture_output=True,
         text=True,

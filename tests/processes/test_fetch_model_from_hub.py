@@ -15,27 +15,39 @@ import pytest
 
 from internvl_operator.init_container.fetch_model import is_complete, remove_leftovers
 from tests.cluster.waiting import eventually
-from tests.unit.fake_hub import COMMIT, REPOSITORY, FakeHub
+from tests.fake_hub import COMMIT, REPOSITORY, FakeHub
 from tests.unit.init_container.test_fetch_model import FIRST, SCRIPT, SECOND, safetensors
 
 CHUNK = 10_000_000
 """About what huggingface_hub has to receive before it writes: a broken download goes on from a multiple of it."""
 
+SMALL = 100_000
 LARGE = 24_000_000
 BREAK = 22_000_000
 MODEL = "InternVL2-8B"
 
 
-@pytest.fixture
-def hub() -> Iterator[FakeHub]:
+def content(size: int) -> dict[str, bytes]:
+    """Files of a model whose first shard holds a tensor of this size in bytes."""
     weight_map = {"a.weight": FIRST, "b.weight": SECOND}
-    content = {
+    return {
         "config.json": b"{}",
         "model.safetensors.index.json": json.dumps({"weight_map": weight_map}).encode(),
-        FIRST: safetensors({"a.weight": LARGE}),
+        FIRST: safetensors({"a.weight": size}),
         SECOND: safetensors({"b.weight": 8}),
     }
-    with FakeHub(content) as fake:
+
+
+@pytest.fixture
+def hub() -> Iterator[FakeHub]:
+    with FakeHub(content(SMALL)) as fake:
+        yield fake
+
+
+@pytest.fixture
+def large_hub() -> Iterator[FakeHub]:
+    """One whose first shard takes several writes, for downloads that break off."""
+    with FakeHub(content(LARGE)) as fake:
         yield fake
 
 
@@ -105,9 +117,9 @@ def test_the_hub_gets_the_token(hub: FakeHub, tmp_path: Path) -> None:
     assert hub.tokens == {"Bearer hf_secret"}
 
 
-def test_a_download_that_was_killed_keeps_the_files_that_it_has(hub: FakeHub, tmp_path: Path) -> None:
-    hub.stalls_after[FIRST] = BREAK
-    process = start(hub, tmp_path)
+def test_a_download_that_was_killed_keeps_the_files_that_it_has(large_hub: FakeHub, tmp_path: Path) -> None:
+    large_hub.stalls_after[FIRST] = BREAK
+    process = start(large_hub, tmp_path)
     model = tmp_path / "models" / MODEL
 
     def partial_files() -> list[Path]:
@@ -117,9 +129,9 @@ def test_a_download_that_was_killed_keeps_the_files_that_it_has(hub: FakeHub, tm
     process.kill()
     end(process)
     assert not is_complete(model, REPOSITORY, "main")
-    assert run(hub, tmp_path, "--checksums") == (0, "")
-    assert (model / FIRST).read_bytes() == hub.files[FIRST]
-    assert hub.sent[SECOND] == len(hub.files[SECOND])
+    assert run(large_hub, tmp_path, "--checksums") == (0, "")
+    assert (model / FIRST).read_bytes() == large_hub.files[FIRST]
+    assert large_hub.sent[SECOND] == len(large_hub.files[SECOND])
     assert partial_files() == []
 
 
@@ -137,14 +149,14 @@ def test_old_leftovers_make_room_before_a_download(tmp_path: Path) -> None:
     assert sorted(directory.iterdir()) == [fresh, resumable]
 
 
-def test_a_connection_that_breaks_is_taken_up_where_it_broke(hub: FakeHub, tmp_path: Path) -> None:
-    hub.breaks_after[FIRST] = BREAK
-    code, _ = run(hub, tmp_path, "--checksums")
+def test_a_connection_that_breaks_is_taken_up_where_it_broke(large_hub: FakeHub, tmp_path: Path) -> None:
+    large_hub.breaks_after[FIRST] = BREAK
+    code, _ = run(large_hub, tmp_path, "--checksums")
     if code:
-        code, _ = run(hub, tmp_path, "--checksums")
+        code, _ = run(large_hub, tmp_path, "--checksums")
     assert code == 0
     assert is_complete(tmp_path / "models" / MODEL, REPOSITORY, "main")
-    assert BREAK + LARGE - hub.sent[FIRST] > CHUNK
+    assert BREAK + LARGE - large_hub.sent[FIRST] > CHUNK
 
 
 def test_two_pods_at_once_download_once(hub: FakeHub, tmp_path: Path) -> None:
