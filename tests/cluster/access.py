@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-REQUEST_SECONDS = 10.0
+REQUEST_SECONDS = 30.0
 ADMIN = "admin"
 MASTERS = ("system:masters",)
 # The ServiceAccount that the Helm chart makes, which a static token stands for here.
