@@ -22,6 +22,7 @@ from internvl_operator.kube.objects import condition_of, key_of
 from internvl_operator.kube.port import (
     Cluster,
     ClusterError,
+    ForbiddenError,
     InvalidError,
     Key,
     Kind,
@@ -57,6 +58,7 @@ class Reconciler:
         now: returns the time, with its zone.
         platform: the installation's defaults.
         requeue: has another resource reconciled, of which something changes in this one.
+        status_refused: is called whenever the API server refuses to store a status.
     """
 
     cluster: Cluster
@@ -66,6 +68,7 @@ class Reconciler:
     now: Callable[[], datetime]
     platform: PlatformDefaults = NO_DEFAULTS
     requeue: Callable[[Key], None] = lambda _: None
+    status_refused: Callable[[], None] = lambda: None
     reasons: dict[Key, str] = field(default_factory=dict, init=False)
     """The reason of the Ready condition of every resource that was reconciled and is not being deleted."""
 
@@ -223,8 +226,9 @@ class Reconciler:
         manifest = {"apiVersion": API_VERSION, "kind": KIND, "metadata": identity, "status": status}
         try:
             written = await self.cluster.patch_status(manifest)
-        except InvalidError as error:
+        except (InvalidError, ForbiddenError) as error:
             # The stored status stays that of an older state. An Event is the only way left to say so.
+            self.status_refused()
             await self._warnings.status_refused(body, error)
             raise
         self._warnings.status_written(key_of(body))

@@ -83,7 +83,7 @@ def expressions() -> Iterator[Any]:
     for path in DASHBOARDS:
         dashboard = json.loads(path.read_text())
         for panel in dashboard["panels"]:
-            for target in panel["targets"]:
+            for target in panel.get("targets", []):
                 yield pytest.param(target["expr"], id=f"{path.stem}: {panel['title']} {target['refId']}")
         for variable in dashboard["templating"]["list"]:
             if variable["type"] == "query":
@@ -100,7 +100,7 @@ def _without_recorded(expression: str) -> str:
 
 
 def test_what_kube_state_metrics_exports_is_in_every_resource_with_a_load() -> None:
-    spec = {"size": "8B", "load": {"requestsPerSecond": 2.5}}
+    spec = {"size": "8B", "replicas": 2, "suspend": False, "load": {"requestsPerSecond": 2.5}}
     request = request_of(parse(resource(spec)).spec)
     document = plan_document(with_speed(plan_of(spec), request))
     body: Any = {"spec": spec, "status": {"plan": document}}
@@ -183,6 +183,39 @@ def test_the_dashboard_of_the_models_offers_every_series() -> None:
     selectors = re.findall(r"lmdeploy:\w+\{([^}]*)\}", shown)
     assert selectors
     assert all('internvl_dev_series=~"$series"' in selector for selector in selectors)
+
+
+WANTED = {
+    "models": {
+        "ready and wanted replicas": ("lmdeploy:num_requests_running", "internvl_planned_replicas"),
+        "memory of the GPUs": ("DCGM_FI_DEV_FB_USED",),
+        "hits of the prefix cache": ("lmdeploy:prefix_cache_hit_rate",),
+    },
+    "operator": {
+        "leader": ("internvl_leader",),
+        "refused statuses": ("internvl_status_refusals_total",),
+        "alerts": ("alertlist", "InternVL.+"),
+    },
+}
+"""What people who run models look for on a dashboard, and the words of the panel that has it."""
+
+
+@pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
+def test_a_dashboard_has_what_people_look_for_and_leads_on(path: Path) -> None:
+    dashboard = json.loads(path.read_text())
+    panels = [json.dumps(panel) for panel in dashboard["panels"]]
+    lacking = {
+        what
+        for what, words in WANTED[path.stem].items()
+        if not any(all(word in panel for word in words) for panel in panels)
+    }
+    assert lacking == set()
+    assert any(link["url"].endswith("docs/alerts.md") for link in dashboard["links"])
+    # Two namespaces may serve models of one name.
+    grouped = re.findall(r"by \(([^)]*)\) \(rate\(lmdeploy:", "".join(panels))
+    assert all("namespace" in labels for labels in grouped)
+    # A gauge that counts since the start says nothing of now.
+    assert all("lmdeploy:num_requests_failed" not in panel or "delta(lmdeploy" in panel for panel in panels)
 
 
 def lost(written: Any, loaded: Any, path: str = "") -> list[str]:

@@ -69,9 +69,10 @@ class Rollout(ApiModel):
     """Whether pods are restarted when a newer operator would run them in another way: Manual waits until
     acceptedRevision names the new revision, or until the spec changes what runs. Default: Manual."""
     accepted_revision: Annotated[str, Field(max_length=64), spellings.ACCEPTED_REVISION] | None = None
-    """Revision of status.updateRevision that may be rolled out."""
+    """Revision of status.updateRevision that may be rolled out, for example 46dbb557e0e7448d."""
     restarted_at: Annotated[str, Field(max_length=64), spellings.RESTART_TIME] | None = None
-    """A time, or any other text; the pods are restarted, one after the other, when it changes."""
+    """A time, for example 2026-01-31T12:00:00Z, or any other text; the pods are restarted, one after the other, when it
+    changes."""
 
 
 class Autoscaling(ApiModel):

@@ -47,7 +47,7 @@ class PersistentVolumeClaimSource(ApiModel):
     name: Name
     """Name of the PersistentVolumeClaim."""
     path: RelativePath = ""
-    """Directory of the model in the volume, relative to its root. Default: the root."""
+    """Directory of the model in the volume, relative to its root, for example internvl2/8b. Default: the root."""
 
     rules = (
         Rule(

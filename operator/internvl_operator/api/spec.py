@@ -89,9 +89,11 @@ class Gpu(ApiModel):
     resource: Annotated[str, Field(max_length=63)] = GPU_RESOURCE
     """Extended resource to request: nvidia.com/gpu or a MIG profile such as nvidia.com/mig-3g.40gb."""
     product: Annotated[str, Field(max_length=63), spellings.PRODUCT] | None = None
-    """GPU product: the value of the node label nvidia.com/gpu.product. Default: chosen among the nodes' GPUs."""
+    """GPU product: the value of the node label nvidia.com/gpu.product, for example NVIDIA-L4. Default: chosen among the
+    nodes' GPUs."""
     memory: Bytes | None = None
-    """Total memory of one GPU, as nvidia-smi shows it. Default: from the product or the nodes' labels."""
+    """Total memory of one GPU, as nvidia-smi shows it, for example 80Gi. Default: from the product or the nodes'
+    labels."""
     max_count: MaxCount = 8
     """Most GPUs for one replica. Default: 8, unless the installation has another default."""
 
@@ -155,7 +157,7 @@ class Engine(ApiModel):
     version: EngineVersion = DEFAULT_VERSION
     """LMDeploy release. Default: 0.18.0."""
     image: Annotated[str, Field(max_length=512), spellings.IMAGE] | None = None
-    """Image to run. Default: the release's own image."""
+    """Image to run, for example registry.example.com/team/lmdeploy:v0.18.0. Default: the release's own image."""
     backend: Literal["Auto", "TurboMind", "PyTorch"] = "Auto"
     """Inference backend. Default: TurboMind where it runs the model, else PyTorch (InternVL2-4B)."""
     tp: int | None = None

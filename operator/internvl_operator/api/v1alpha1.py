@@ -34,7 +34,8 @@ class Server(ApiModel):
     port: Annotated[int, Field(ge=1024, le=65535)] = 23333
     """Port of the server and of the Service. Default: 23333."""
     model_name: Annotated[str, Field(max_length=128), spellings.MODEL_NAME] | None = None
-    """Name under which clients ask for the model. Default: the repository's name, without -AWQ."""
+    """Name under which clients ask for the model, for example captions. Default: the repository's name, without
+    -AWQ."""
     api_key_secret_ref: SecretKeyReference | None = None
     """Key that clients must send as their bearer token. Without it the server and its management paths are open
     to whoever the NetworkPolicy lets in."""

@@ -186,12 +186,21 @@ def _seconds(retry_after: str | None) -> float:
     return float(retry_after) if retry_after and retry_after.isdigit() else 1.0
 
 
+_REFUSALS = (
+    # Server-side apply, of a field that is unknown or of the wrong type (structured-merge-diff).
+    "failed to create typed patch object",
+    # An object beyond the 1.5 MiB that etcd takes.
+    "etcdserver: request is too large",
+)
+"""Messages of answers with the status 500 that no later try will mend."""
+
 _ERRORS: dict[int, type[ClusterError]] = {
     400: InvalidError,
     401: ForbiddenError,
     403: ForbiddenError,
     404: NotFoundError,
     409: ConflictError,
+    413: InvalidError,
     422: InvalidError,
 }
 
@@ -217,8 +226,7 @@ def error_of(status: int, text: str, retry_after: float) -> ClusterError:
         return ConflictError(message)
     if status == 429:
         return ThrottledError(message, retry_after)
-    if message.startswith("failed to create typed patch object"):
-        # Server-side apply says 500 when a field is unknown or of the wrong type (structured-merge-diff).
+    if message.startswith(_REFUSALS):
         return InvalidError(message)
     return _ERRORS.get(status, UnavailableError)(message)
 

@@ -80,6 +80,7 @@ class Controller:
         self._intake = Intake(self.cache, self.metrics, self.clock)
         self._listed_at = self.clock()
         self.reconciler.requeue = self.queue.add
+        self.reconciler.status_refused = self.metrics.status_refusals.inc
 
     def observe(self, kind: Kind, event_type: str | None, body: Mapping[str, Any]) -> None:
         """Receive an event of a watch: cache the object, and enqueue the resource that it belongs to."""

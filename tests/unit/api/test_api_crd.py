@@ -78,6 +78,26 @@ def test_every_field_has_a_description_that_is_a_sentence(path: str) -> None:
     assert SCHEMAS[path]["description"].endswith(".")
 
 
+UNIT = re.compile(
+    r"tokens?|seconds?|mib|bytes?|bits|gpus?\b|core|share|replicas?|pods|requests?|images?|tiles?|sessions?|port\b"
+    r"|generation|failures",
+    re.IGNORECASE,
+)
+NAMES = ("name", "Name", "namespace", "key")
+"""Ends of the fields that name an object of Kubernetes, or a part of one: what they refer to says how it is written."""
+
+
+@pytest.mark.parametrize("path", FIELDS)
+def test_a_number_says_its_unit_and_a_text_how_it_is_written(path: str) -> None:
+    schema, holder = SCHEMAS[path], SCHEMAS.get(path.rpartition(".")[0], {})
+    description = schema.get("description", "")
+    match schema.get("type"):
+        case "integer" | "number":
+            assert UNIT.search(f"{path} {description} {holder.get('description', '')}")
+        case "string" if path.startswith(".spec") and "enum" not in schema and not path.endswith(NAMES):
+            assert re.search("for example|such as|OWNER/NAME|Default: [a-z]+[.]", description)
+
+
 def test_only_replicas_has_a_default_so_that_what_stands_in_git_stands_in_the_cluster() -> None:
     assert {path: schema["default"] for path, schema in SCHEMAS.items() if "default" in schema} == {
         ".spec.replicas": 1,

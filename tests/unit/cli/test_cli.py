@@ -245,6 +245,21 @@ def test_a_session_that_is_too_short_for_an_image_is_said(internvl: Internvl) ->
     )
 
 
+def test_a_plan_that_fails_says_so_once_and_gives_no_time_of_a_start(internvl: Internvl) -> None:
+    code, shown, _ = internvl("plan", "8B", "--gpu", "L4", "--tp", "4", "--max-gpus", "1")
+    assert code == 3
+    assert "\n  rejected: tp 4 is more than the 1 GPU" in shown
+    assert "rejected: rejected" not in shown.lower()
+    assert "to the open port" not in shown
+
+
+def test_what_concerns_this_plan_alone_is_warned_of_before_what_concerns_every_model(plan: Plan) -> None:
+    _, document = plan("8B", "--gpu", "L4", "--sessions", "500")
+    first, *_, last = document["warnings"]
+    assert "engine.sessions asks for 500" in first
+    assert "Image URLs that resolve to a private address" in last
+
+
 def test_an_image_of_the_users_own_is_said_to_be_that(tmp_path: Path, internvl: Internvl) -> None:
     file = tmp_path / "resource.json"
     file.write_text(json.dumps(resource({"size": "8B", "engine": {"image": "my/lmdeploy:1"}})))

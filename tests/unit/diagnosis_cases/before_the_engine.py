@@ -152,6 +152,16 @@ CASES = {
         ("model.revision",),
         Outlook.STALLED,
     ),
+    "the hub's certificate is not trusted": Case(
+        Reason.DOWNLOAD_FAILED,
+        [
+            failed_download(
+                "SSLError: [SSL: CERTIFICATE_VERIFY_FAILED] unable to get local issuer certificate"
+            )
+        ],
+        ("platformDefaults.caBundle",),
+        Outlook.STALLED,
+    ),
     "the disk is full": Case(
         Reason.DOWNLOAD_FAILED, [failed_download("OSError: [Errno 28] No space left on device")], ("is full",)
     ),
@@ -169,5 +179,6 @@ CASES = {
     "not it: the downloader is killed for its memory": Case(
         Reason.OOM_KILLED,
         [fetching(container(waiting("CrashLoopBackOff"), terminated(137, "", "OOMKilled"), "model"))],
+        ("podTemplate.resources.limits",),
     ),
 }

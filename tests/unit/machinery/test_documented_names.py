@@ -1,4 +1,7 @@
-"""What the code takes by name stands in the docs: environment variables, and the sections that alerts link to."""
+"""What the code takes by name stands in the docs: environment variables, and the sections that alerts link to.
+
+And no page installs a package of a name that anybody may register.
+"""
 
 from __future__ import annotations
 
@@ -45,3 +48,10 @@ def test_every_alert_links_to_what_to_do(alert: dict[str, dict[str, str]]) -> No
     headings = re.findall(r"^## (\w+)$", (ROOT / "docs" / page).read_text(encoding="utf-8"), re.MULTILINE)
     assert anchor in {heading.lower() for heading in headings}
     assert anchor == str(alert["alert"]).lower()
+
+
+def test_no_page_and_no_message_installs_a_package_that_is_not_published() -> None:
+    sources = "".join(path.read_text(encoding="utf-8") for path in OPERATOR.rglob("*.py"))
+    installed = re.findall(r"(?:pip|uv|pipx) [\w -]*install[^\n`]*", DOCUMENTED + sources)
+    assert installed
+    assert [each for each in installed if re.search(r"internvl[-_]?operator\b(?!/)", each)] == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -11,11 +11,17 @@ from internvl_operator.manifests.children import render_children
 from internvl_operator.manifests.record import inputs_of
 from internvl_operator.planner.nodes.inventory import inventory_for
 from internvl_operator.planner.nodes.node_affinity import required_terms
+from internvl_operator.planner.nodes.pins import affinity_with
 from internvl_operator.planner.nodes.placement import tolerates
 from internvl_operator.planner.plan import make_plan
 from internvl_operator.planner.request import request_of
 from tests.cluster.simulated_nodes import gpu_node
 from tests.cluster.specs.table import resource
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from internvl_operator.planner.nodes.pins import Term
 
 L4 = gpu_node("l4", "NVIDIA-L4", 23034, 1, compute_capability="8.9")
 RTX = gpu_node("rtx-3090", "NVIDIA-GeForce-RTX-3090", 24576, 1, compute_capability="8.6")
@@ -143,6 +149,12 @@ def test_alternatives_of_the_user_are_joined_with_those_of_the_plan() -> None:
         for each in (L4, QUIETLY_SHARED)
     )
     assert landing(spec, here, shared, then=(RTX,)) == ["l4"]
+
+
+@pytest.mark.parametrize("terms", [(), (({"key": "zone", "operator": "Exists"},),)], ids=["free", "pinned"])
+def test_a_section_of_an_affinity_in_which_nothing_is_said_is_left_out(terms: Sequence[Term]) -> None:
+    empty = {"podAffinity": {}, "podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}}
+    assert affinity_with(empty, terms) == affinity_with(None, terms)
 
 
 @pytest.mark.parametrize("effect", ["NoSchedule", "NoExecute"])

@@ -12,7 +12,17 @@ import pytest
 from internvl_operator.kube.cache import Cache
 from internvl_operator.kube.kinds import CHILDREN, DEPLOYMENT, RESOURCE, SERVICE
 from internvl_operator.kube.objects import condition_of
-from internvl_operator.kube.port import Keep, Key, Kind, ObjectList, UnavailableError, whole
+from internvl_operator.kube.port import (
+    ClusterError,
+    ForbiddenError,
+    InvalidError,
+    Keep,
+    Key,
+    Kind,
+    ObjectList,
+    UnavailableError,
+    whole,
+)
 from internvl_operator.planner.nodes.inventory import Inventory
 from internvl_operator.planner.request import GpuRequest
 from internvl_operator.reconcile import Reconciler
@@ -208,3 +218,28 @@ async def test_writes_that_fail_again_and_again_are_told_in_the_status() -> None
     told = condition_of(cluster.statuses[0], "Reconciling")
     assert told is not None
     assert (told["reason"], told["message"].split(";")[0]) == ("WriteFailed", "the API server fails: 503")
+
+
+@pytest.mark.parametrize("refusal", [InvalidError("422 or 500"), ForbiddenError("403")], ids=str)
+async def test_each_refused_status_is_counted_whatever_the_reason(refusal: ClusterError) -> None:
+    cluster, cache, queue = FakeCluster(), Cache(), NotingQueue()
+    reconciler = Reconciler(
+        cluster=cluster,
+        cache=cache,
+        children=CHILDREN,
+        inventory=no_inventory,
+        now=lambda: datetime(2026, 1, 1, tzinfo=UTC),
+    )
+    controller = controller_of(cluster, cache, reconciler, queue)
+    metadata = {"name": CAPTIONS.name, "namespace": CAPTIONS.namespace}
+    body = {"apiVersion": "internvl.dev/v1alpha1", "kind": "InternVLDeployment", "metadata": metadata}
+    # Without a size nothing is planned, and nothing but the status is written.
+    controller.observe(RESOURCE, "ADDED", cluster.create(body | {"spec": {}}))
+    cluster.failures += [refusal, refusal]
+    for refused in (1, 2, 2):
+        queue.add(CAPTIONS)
+        await controller.work_once()
+        metrics = controller.metrics.registry
+        assert metrics.get_sample_value("internvl_status_refusals_total") == refused
+    assert [event.reason for event in cluster.events].count("StatusRefused") == 1
+    assert len(cluster.statuses) == 1

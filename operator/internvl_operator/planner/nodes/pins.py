@@ -122,12 +122,13 @@ def without_named(terms: Sequence[Term], label: str) -> tuple[Term, ...]:
 def affinity_with(affinity: Mapping[str, Any] | None, terms: Sequence[Term]) -> dict[str, Any] | None:
     """Return a Kubernetes Affinity that also holds the pods to one of some terms.
 
-    Terms are alternatives: each of the user's is joined with each of the plan's.
+    Terms are alternatives: each of the user's is joined with each of the plan's. A section in which nothing is said is
+    left out: the API server stores it in one way when it is new, and in another when it was emptied.
     """
     terms = [term for term in terms if term] if all(terms) else []
+    given = {name: section for name, section in (affinity or {}).items() if section and any(section.values())}
     if not terms:
-        return dict(affinity) if affinity else None
-    given = dict(affinity or {})
+        return given or None
     node = dict(given.get("nodeAffinity") or {})
     own = (node.get(_REQUIRED) or {}).get("nodeSelectorTerms") or [{}]
     joined = [

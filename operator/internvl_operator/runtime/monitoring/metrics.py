@@ -22,6 +22,11 @@ class Metrics:
             buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30),
             registry=self.registry,
         )
+        self.status_refusals = Counter(
+            "internvl_status_refusals",
+            "Statuses that the API server refused to store, whatever the reason.",
+            registry=self.registry,
+        )
         self.api_requests = Counter(
             "internvl_api_requests",
             "Requests to the Kubernetes API by method, kind and status code; code 0: no answer.",
