@@ -82,8 +82,9 @@ class Campaign:
         return [workload for workload in server.workloads if self._key(server, workload) not in known]
 
     def _key(self, server: Server, workload: Workload) -> tuple[str, ...]:
-        form = (workload.image, str(workload.in_flight), str(workload.output_tokens))
-        return (self.machine, server.name, *form)
+        form = (workload.image, workload.in_flight, workload.output_tokens)
+        arrivals = "" if workload.arrivals_per_s is None else workload.arrivals_per_s
+        return (self.machine, server.name, *map(str, (*form, arrivals, workload.answers_spread)))
 
     def _measure(self, server: Server, workloads: Sequence[Workload]) -> bool:
         """Measure a server under each load, and return whether it answered under every one of them."""
@@ -97,7 +98,7 @@ class Campaign:
         with running(serving, model, directory, self.wait_seconds) as server_running:
             self.tell(f"{server.name}: healthy after {time.monotonic() - asked:.0f} s")
             for workload in workloads:
-                name = f"{server.name}, {workload.image or 'text'}, {workload.in_flight} in flight"
+                name = f"{server.name}, {workload.image or 'text'}, {workload.offered}"
                 try:
                     row = self._row(server, serving, server_running, workload)
                 except NoAnswerError as error:
@@ -115,7 +116,12 @@ class Campaign:
         complete(server_running.port, requests[0])
         begun, used = time.monotonic(), server_running.cpu_seconds()
         seen = drive(
-            server_running.port, requests, workload.in_flight, warm_up=self.warm_up, seconds=self.seconds
+            server_running.port,
+            requests,
+            workload.in_flight,
+            arrivals_per_s=workload.arrivals_per_s,
+            warm_up=self.warm_up,
+            seconds=self.seconds,
         )
         busy = (server_running.cpu_seconds() - used) / (time.monotonic() - begun)
         return Row(
@@ -127,6 +133,8 @@ class Campaign:
             image=workload.image,
             in_flight=workload.in_flight,
             output_tokens=workload.output_tokens,
+            arrivals_per_s=workload.arrivals_per_s,
+            answers_spread=workload.answers_spread,
             cpus=server.cpus or len(os.sched_getaffinity(0)),
             cpus_used=round(busy, 2),
             warm_up_s=self.warm_up,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from dataclasses import asdict, dataclass, fields
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class Figures:
         output_tokens_per_s: Of all answers together, by the steady rate.
         prompt_tokens: Of one request.
         ttft_p50_s: To the first text; the median.
+        ttft_mean_s: To the first text; the mean.
         ttft_p95_s: To the first text; of 20 requests the slowest but one.
         token_p50_s: Between two tokens.
         request_p50_s: To the last text.
@@ -38,6 +40,7 @@ class Figures:
     output_tokens_per_s: float
     prompt_tokens: int
     ttft_p50_s: float
+    ttft_mean_s: float
     ttft_p95_s: float
     token_p50_s: float
     request_p50_s: float
@@ -51,21 +54,27 @@ class NoAnswerError(ValueError):
 def figures(seen: Observation, in_flight: int) -> Figures:
     """Return the figures of the measured part.
 
+    Args:
+        seen: what all clients saw.
+        in_flight: clients; 0 where requests came by themselves, whose rate is what was counted.
+
     Raises:
         NoAnswerError: no request was answered in it; the message holds the first error.
     """
     done = [timing for timing in seen.timings if seen.begin <= timing.last <= seen.end]
     if not done:
         raise NoAnswerError(f"no request was answered: {next(iter(seen.errors), 'all were still under way')}")
-    rate = in_flight * len(done) / sum(timing.seconds for timing in done)
+    counted = len(done) / (seen.end - seen.begin)
+    rate = in_flight * len(done) / sum(timing.seconds for timing in done) if in_flight else counted
     tokens = sum(timing.output_tokens for timing in done) / len(done)
     return Figures(
         requests=len(done),
-        requests_per_s=round(len(done) / (seen.end - seen.begin), 2),
+        requests_per_s=round(counted, 2),
         steady_requests_per_s=round(rate, 2),
         output_tokens_per_s=round(rate * tokens),
         prompt_tokens=done[0].prompt_tokens,
         ttft_p50_s=quantile([timing.first_token_seconds for timing in done], 0.5),
+        ttft_mean_s=round(fmean(timing.first_token_seconds for timing in done), 4),
         ttft_p95_s=quantile([timing.first_token_seconds for timing in done], 0.95),
         token_p50_s=quantile([timing.token_seconds for timing in done], 0.5),
         request_p50_s=quantile([timing.seconds for timing in done], 0.5),
@@ -95,8 +104,10 @@ class Row:
         engine: LMDeploy's release.
         server: Its name in the campaign.
         image: Number and size of a request's images; empty: text alone.
-        in_flight: Requests.
-        output_tokens: Of each answer.
+        in_flight: Requests; 0 where they came by themselves.
+        output_tokens: Of an answer, on average.
+        arrivals_per_s: Requests that came by themselves; None: clients asked.
+        answers_spread: Of the answers' lengths, a part of ``output_tokens``.
         cpus: Cores that the server could use.
         cpus_used: Cores that it kept busy in the measured part.
         warm_up_s: Seconds of load before that part.
@@ -112,6 +123,8 @@ class Row:
     image: str
     in_flight: int
     output_tokens: int
+    arrivals_per_s: float | None
+    answers_spread: float
     cpus: int
     cpus_used: float
     warm_up_s: float
@@ -121,10 +134,19 @@ class Row:
     @property
     def key(self) -> tuple[str, ...]:
         """What makes this row the measurement that it is."""
-        return (self.machine, self.server, self.image, str(self.in_flight), str(self.output_tokens))
+        values = asdict(self)
+        return tuple("" if values[column] is None else str(values[column]) for column in _KEY)
 
 
-_KEY = ("machine", "server", "image", "in_flight", "output_tokens")
+_KEY = (
+    "machine",
+    "server",
+    "image",
+    "in_flight",
+    "output_tokens",
+    "arrivals_per_s",
+    "answers_spread",
+)
 _FIGURES = [field.name for field in fields(Figures)]
 COLUMNS = [
     column for field in fields(Row) for column in (_FIGURES if field.name == "figures" else [field.name])

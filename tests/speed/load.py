@@ -1,4 +1,4 @@
-"""A closed loop of streamed chat completions: each client asks again when it is answered."""
+"""Streamed chat completions: each client asks again when it is answered, or requests arrive at random."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from tests.speed.arrivals import Arrivals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -78,9 +80,15 @@ class Observation:
 
 
 def drive(
-    port: int, bodies: Sequence[bytes], in_flight: int, *, warm_up: float, seconds: float
+    port: int,
+    bodies: Sequence[bytes],
+    in_flight: int,
+    *,
+    arrivals_per_s: float | None = None,
+    warm_up: float,
+    seconds: float,
 ) -> Observation:
-    """Keep ``in_flight`` requests in flight at a server on this machine.
+    """Keep ``in_flight`` requests in flight at a server on this machine, or send requests at random times.
 
     The clients begin one after the other during half of the warm-up: answers of equal length would else come in
     waves. When the time is over, the connections are closed, whatever is under way.
@@ -89,16 +97,18 @@ def drive(
         port: of the server.
         bodies: of the requests, which the clients send in turn.
         in_flight: number of clients.
+        arrivals_per_s: of requests that come independently of each other, in place of the clients.
         warm_up: seconds before the measured part.
         seconds: of the measured part.
     """
-    processes = min(_PROCESSES, in_flight)
+    processes = min(_PROCESSES, in_flight) if arrivals_per_s is None else _PROCESSES
     context = multiprocessing.get_context("spawn")
     running = []
     for number in range(processes):
         ours, theirs = context.Pipe()
         arguments = (theirs, port, list(bodies), range(number, in_flight, processes))
-        process = context.Process(target=_clients, args=arguments, daemon=True)
+        share = None if arrivals_per_s is None else Arrivals(arrivals_per_s / processes, number)
+        process = context.Process(target=_clients, args=(*arguments, share), daemon=True)
         process.start()
         theirs.close()
         running.append((process, ours))
@@ -108,7 +118,7 @@ def drive(
     start = time.monotonic()
     begin, end = start + warm_up, start + warm_up + seconds
     for _, ours in running:
-        ours.send((start, warm_up / 2 / in_flight, end))
+        ours.send((start, warm_up / 2 / max(1, in_flight), end))
     timings: list[Timing] = []
     errors: list[str] = []
     for process, ours in running:
@@ -165,7 +175,37 @@ def read_stream(lines: Iterable[bytes], asked: float) -> Timing:
     return Timing(asked, first, last, usage["prompt_tokens"], usage["completion_tokens"])
 
 
-def _clients(parent: Connection, port: int, bodies: Sequence[bytes], numbers: Sequence[int]) -> None:
+class _Seen:
+    """What the clients of one process saw so far."""
+
+    def __init__(self, port: int, bodies: Sequence[bytes]) -> None:
+        self.timings: list[Timing] = []
+        self.errors: list[str] = []
+        self._port = port
+        self._bodies = bodies
+        self._lock = threading.Lock()
+
+    def ask(self, turn: int) -> bool:
+        """Send a request and note how it fared; return whether it was answered."""
+        try:
+            timing = complete(self._port, self._bodies[turn % len(self._bodies)])
+        except (RequestFailedError, ValueError, KeyError) as error:
+            with self._lock:
+                self.errors.append(str(error) or repr(error))
+            return False
+        with self._lock:
+            self.timings.append(timing)
+        return True
+
+    def all(self) -> tuple[list[Timing], list[str]]:
+        """Return the timings and the errors."""
+        with self._lock:
+            return list(self.timings), list(self.errors)
+
+
+def _clients(
+    parent: Connection, port: int, bodies: Sequence[bytes], numbers: Sequence[int], arrivals: Arrivals | None
+) -> None:
     """Run clients from the parent's word on, and send it what they saw when the time is over.
 
     Args:
@@ -174,10 +214,9 @@ def _clients(parent: Connection, port: int, bodies: Sequence[bytes], numbers: Se
         port: of the server.
         bodies: of the requests.
         numbers: of the clients; a client's first request has the same number.
+        arrivals: of requests that come by themselves, in place of the clients.
     """
-    timings: list[Timing] = []
-    errors: list[str] = []
-    lock = threading.Lock()
+    seen = _Seen(port, bodies)
     parent.send("started")
     start, step, end = parent.recv()
 
@@ -185,21 +224,20 @@ def _clients(parent: Connection, port: int, bodies: Sequence[bytes], numbers: Se
         time.sleep(max(0.0, start + step * number - time.monotonic()))
         turn = number
         while time.monotonic() < end:
-            try:
-                timing = complete(port, bodies[turn % len(bodies)])
-            except (RequestFailedError, ValueError, KeyError) as error:
-                with lock:
-                    errors.append(str(error) or repr(error))
+            if not seen.ask(turn):
                 time.sleep(_PAUSE_AFTER_ERROR)
-            else:
-                with lock:
-                    timings.append(timing)
             turn += 1
 
+    def arrive(arrivals: Arrivals) -> None:
+        for turn, arrival in enumerate(arrivals.times(start, end)):
+            time.sleep(max(0.0, arrival - time.monotonic()))
+            threading.Thread(target=seen.ask, args=(arrivals.seed + _PROCESSES * turn,), daemon=True).start()
+
+    # Daemons: the end of the process closes the connections of those that still wait.
+    if arrivals is not None:
+        threading.Thread(target=arrive, args=(arrivals,), daemon=True).start()
     for number in numbers:
-        # A daemon: the end of the process closes the connections of those that still wait.
         threading.Thread(target=client, args=(number,), daemon=True).start()
     time.sleep(max(0.0, end - time.monotonic()))
-    with lock:
-        parent.send((list(timings), list(errors)))
+    parent.send(seen.all())
     parent.close()

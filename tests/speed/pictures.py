@@ -28,7 +28,15 @@ def bodies(workload: Workload, model: str, number: int = DIFFERENT) -> list[byte
         model: the served name.
         number: of bodies.
     """
-    return [_body(workload, model, seed) for seed in range(number)]
+    lengths = _lengths(workload, number)
+    return [_body(workload, model, seed, lengths[seed]) for seed in range(number)]
+
+
+def _lengths(workload: Workload, number: int) -> list[int]:
+    """Return the tokens of the answers, as far from each other as from the next, in no order."""
+    ends = [2 * (place + 0.5) / number - 1 for place in range(number)]
+    random.Random(number).shuffle(ends)
+    return [round(workload.output_tokens * (1 + workload.answers_spread * end)) for end in ends]
 
 
 def jpeg(width: int, height: int, seed: int) -> bytes:
@@ -42,7 +50,7 @@ def jpeg(width: int, height: int, seed: int) -> bytes:
     return file.getvalue()
 
 
-def _body(workload: Workload, model: str, seed: int) -> bytes:
+def _body(workload: Workload, model: str, seed: int, output_tokens: int) -> bytes:
     chosen = random.Random(seed)
     words = " ".join(chosen.choice("abcdefghij") * 3 for _ in range(workload.words))
     content: list[dict[str, object]] = [{"type": "text", "text": words}]
@@ -53,7 +61,7 @@ def _body(workload: Workload, model: str, seed: int) -> bytes:
     body = {
         "model": model,
         "messages": [{"role": "user", "content": content}],
-        "max_tokens": workload.output_tokens,
+        "max_tokens": output_tokens,
         "ignore_eos": True,
         "temperature": 0.8,
         "top_p": 0.8,

@@ -52,7 +52,7 @@ def _print_fit(cells: Sequence[Cell]) -> int:
             committed, value = getattr(family.committed, name), getattr(refitted, name)
             differ |= committed != value
             remark = "" if committed == value else f"not {committed:g}"
-            print(f"{family.backend:10} {name:20} {value:8g} {remark}")
+            print(f"{family.name:10} {name:22} {value:8g} {remark}")
     for scope in sorted(map(str, scopes(cell for cell in cells if cell.is_fitted))):
         print(scope)
     return int(differ)

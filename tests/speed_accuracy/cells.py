@@ -23,9 +23,9 @@ TABLES = (
     MEASUREMENTS / "h100-serving-speed-lmdeploy-0.18.0.csv",
     MEASUREMENTS / "h100-serving-speed-lmdeploy-0.18.0-first-runs.csv",
     MEASUREMENTS / "h200-serving-speed-lmdeploy-0.18.0.csv",
+    MEASUREMENTS / "h200-serving-speed-lmdeploy-0.18.0-large.csv",
+    MEASUREMENTS / "h200-serving-speed-lmdeploy-0.18.0-arrivals.csv",
 )
-LARGE = MEASUREMENTS / "h200-serving-speed-lmdeploy-0.18.0-large.csv"
-"""26B, AWQ and experts: no constant is fitted to these, three that are read off them say so."""
 
 _REPOSITORIES: Mapping[str, tuple[Model, bool]] = {
     repository.rpartition("/")[2]: (model, repository == model.awq_repository)
@@ -43,20 +43,26 @@ _DISPERSED_AFTER = 2
 """Requests of each client after which the clients ask independently of each other; what is measured earlier has a
 burst's times. A client's first and second request follow the common beginning."""
 
+_SPREAD_AFTER = 1
+"""The same where answers differ in length or requests arrive by themselves: as many are in flight as will be."""
+
 _FITTED_CORES = 16
 """Every core of the machine: the preprocessing thread is not held up by the other threads."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """A server as the operator renders it, under a closed loop.
+    """A server as the operator renders it, under a closed or an open loop.
 
     Args:
         size: of the model, as ``Model.short_name`` has it.
         is_burst: whether the clients still asked in step with each other, from their beginning on: the times of the
             first tokens and of the tokens are those of a burst, and are not what the model speaks of.
+        is_in_step: whether several clients ask again after answers of equal length, so that they keep their order.
         is_fitted: whether the constants may follow from it: it had every core of the machine.
-        ttft_seconds: None where it was not measured or is a burst's, as the next one.
+        rate: None where requests arrived by themselves: it was given, and is the load's.
+        ttft_seconds: the mean, where only medians were kept the median; None where it was not measured or is a burst's,
+            as the next one.
     """
 
     name: str
@@ -65,22 +71,24 @@ class Cell:
     load: Load
     cores: int
     is_burst: bool
+    is_in_step: bool
     is_fitted: bool
-    rate: float
+    rate: float | None
     ttft_seconds: float | None
     seconds_per_token: float | None
 
     @property
-    def concurrency(self) -> int:
-        """Requests in flight."""
-        assert self.load.concurrency is not None
-        return self.load.concurrency
+    def offered(self) -> str:
+        """How requests come."""
+        if self.load.concurrency is None:
+            return f"{self.load.requests_per_second:g} per second"
+        return f"{self.load.concurrency} in flight"
 
     def __str__(self) -> str:
         images = f"{self.load.images} x {self.load.tiles} tiles" if self.load.images else "text"
         return (
             f"{self.name}, {self.replica.backend}, {images}, {self.load.output_tokens} out, "
-            f"{self.concurrency} in flight, {self.cores} cores"
+            f"{self.offered}, {self.cores} cores"
         )
 
 
@@ -131,7 +139,10 @@ def _of_campaign(row: Mapping[str, str]) -> Cell:
         pixels=pixels,
         concurrency=int(row["in_flight"]),
         engine=row["engine"],
-        is_burst=float(row["warm_up_s"]) < _DISPERSED_AFTER * float(row["request_p50_s"]),
+        is_burst=int(row["in_flight"]) != 1
+        and float(row["warm_up_s"])
+        < (_SPREAD_AFTER if float(row["answers_spread"]) else _DISPERSED_AFTER) * float(row["request_p50_s"]),
+        is_in_step=float(row["answers_spread"]) == 0 and int(row["in_flight"]) > 1,
         is_passive="OMP_WAIT_POLICY=PASSIVE" in words,
         rate=float(row["steady_requests_per_s"]),
     )
@@ -151,6 +162,7 @@ def _of_first_runs(row: Mapping[str, str]) -> Cell:
         concurrency=concurrency,
         engine="0.18.0",
         is_burst=concurrency > 1,
+        is_in_step=concurrency > 1,
         is_passive=False,
         # Equal answers come in waves: what was counted depends on where the count begins, the median does not.
         rate=concurrency / float(row["e2e_p50_s"]),
@@ -169,6 +181,7 @@ def _cell(
     concurrency: int,
     engine: str,
     is_burst: bool,
+    is_in_step: bool,
     is_passive: bool,
     rate: float,
 ) -> Cell:
@@ -206,7 +219,8 @@ def _cell(
             compute_capability=gpu.compute_capability,
         ),
         load=Load(
-            concurrency=concurrency,
+            concurrency=concurrency or None,
+            requests_per_second=None if concurrency else rate,
             images=images,
             tiles=tiles,
             prompt_tokens=int(row["prompt_tokens"]) - without_text.input_tokens,
@@ -214,9 +228,10 @@ def _cell(
         ),
         cores=cores,
         is_burst=is_burst,
+        is_in_step=is_in_step,
         is_fitted=cores >= _FITTED_CORES and not is_passive,
-        rate=rate,
-        ttft_seconds=None if is_burst else _number(row["ttft_p50_s"]),
+        rate=rate if concurrency else None,
+        ttft_seconds=None if is_burst else _number(row.get("ttft_mean_s") or row["ttft_p50_s"]),
         seconds_per_token=None if is_burst else _number(row["token_p50_s"]),
     )
 

@@ -14,7 +14,11 @@ from tests.speed_accuracy.fit import FAMILIES, TURBOMIND, Family, fit, predicted
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Relative errors of what is predicted of some cells; ``worst`` is the cell with the largest error of the rate."""
+    """Relative errors of what is predicted of some cells.
+
+    Args:
+        worst: the cell with the largest error of the time to the first token.
+    """
 
     cells: int
     rate: Errors
@@ -47,24 +51,25 @@ def leave_out(cells: Sequence[Cell], key: Callable[[Cell], str]) -> dict[str, Co
         others = [cell for cell in fitted if key(cell) != group]
         turbomind = fit(TURBOMIND, others)
         constants = {
-            family.backend: fit(family, others, turbomind)
+            family: fit(family, others, turbomind)
             if family is not TURBOMIND and any(map(family.holds, others))
             else turbomind
             for family in FAMILIES
         }
-        compared[group] = _compared([(cell, constants[cell.replica.backend]) for cell in own])
+        compared[group] = _compared([(cell, constants[_family_of(cell)]) for cell in own])
     return compared
 
 
 def load_of(cell: Cell) -> str:
     """Return what is left out together: the runs of one size and backend under one load."""
     images = f"{cell.load.images} x {cell.load.tiles} tiles" if cell.load.images else "text"
-    return f"{cell.size} {cell.replica.backend}, {images}, {cell.concurrency} in flight"
+    awq = "-AWQ" if cell.replica.awq else ""
+    return f"{cell.size}{awq} {cell.replica.backend}, {images}, {cell.offered}"
 
 
 def size_of(cell: Cell) -> str:
     """Return a cell's size."""
-    return cell.size
+    return f"{cell.size}-AWQ" if cell.replica.awq else cell.size
 
 
 def limit(cell: Cell) -> Limit:
@@ -80,7 +85,8 @@ def _compared(cells: Sequence[tuple[Cell, SpeedConstants]]) -> Comparison:
     rate, ttft, per_token = [], [], []
     for cell, constants in cells:
         model = predicted(cell, constants)
-        rate.append(model.rate / cell.rate - 1)
+        if cell.rate:
+            rate.append(model.rate / cell.rate - 1)
         if cell.ttft_seconds:
             ttft.append(model.response.ttft / cell.ttft_seconds - 1)
         if cell.seconds_per_token:

@@ -7,7 +7,7 @@ from math import log
 from typing import TYPE_CHECKING
 
 from internvl_operator.catalog.models import Backend
-from internvl_operator.planner.speed.queueing import Response, rate_in_flight, response_at
+from internvl_operator.planner.speed.queueing import Response, in_flight, response_at
 from internvl_operator.planner.speed.service_times import ServiceTimes
 from internvl_operator.planner.speed.speed_constants import CONSTANTS, Scope, SpeedConstants
 from tests.accuracy.fit import least_squares
@@ -19,12 +19,20 @@ if TYPE_CHECKING:
 
 _ROUNDS = 30
 _STEP = 1e-4
-_ENOUGH = 1e-6
+_ENOUGH = 1e-4
 """Part of a constant below which a step changes no digit that is kept."""
 _TTFT_WEIGHT = 0.3
 """Of a time to the first token, beside a rate's 1: it varies by a quarter between runs of one server."""
 
+_IN_STEP_WEIGHT = 0.05
+"""The same where clients ask again after answers of equal length: they stay in the order in which they began, and wait
+as long as that makes them."""
+
+_ARRIVALS_WEIGHT = 0.3
+"""Of a time per token where requests came by themselves: near the ceiling a few more of them make it much longer."""
+
 _SIGNIFICANT_DIGITS = 2
+_MOST_OF_CEILING = 0.98
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +47,31 @@ class Predicted:
 def predicted(cell: Cell, constants: SpeedConstants) -> Predicted:
     """Return what the model says of a cell with these constants."""
     times = ServiceTimes.of(cell.replica, cell.load, constants)
-    rate = rate_in_flight(times, cell.concurrency)
+    if cell.load.concurrency is not None:
+        return Predicted(*in_flight(times, cell.load.concurrency), times)
+    rate = cell.load.requests_per_second
+    assert rate is not None
+    # A rate that the model holds impossible is one that it knows as the most: the times say so.
+    rate = min(rate, _MOST_OF_CEILING * times.ceiling)
     return Predicted(rate, response_at(times, rate), times)
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """The cells of one backend, and the constants that they determine; the others are another family's."""
+    """The cells of one backend, with experts or without, and the constants that they determine.
 
+    The other constants are another family's.
+    """
+
+    name: str
     backend: Backend
     fitted: tuple[str, ...]
+    with_experts: bool = False
 
     def holds(self, cell: Cell) -> bool:
         """Tell whether a cell belongs here."""
-        return cell.replica.backend is self.backend
+        has_experts = cell.replica.language.experts is not None
+        return cell.replica.backend is self.backend and has_experts == self.with_experts
 
     @property
     def committed(self) -> SpeedConstants:
@@ -61,18 +80,25 @@ class Family:
 
 
 TURBOMIND = Family(
+    "turbomind",
     Backend.TURBOMIND,
     (
         "image_ms",
         "tile_ms",
+        "loop_turns",
+        "request_ms",
         "vision_efficiency",
+        "wide_vision_efficiency",
         "prefill_efficiency",
+        "awq_prefill_efficiency",
+        "awq_reading_gb",
         "prompt_ms",
         "step_ms",
     ),
 )
-PYTORCH = Family(Backend.PYTORCH, ("vision_efficiency", "prompt_ms"))
-FAMILIES = (TURBOMIND, PYTORCH)
+EXPERTS = Family("experts", Backend.TURBOMIND, ("expert_layer_ms",), with_experts=True)
+PYTORCH = Family("pytorch", Backend.PYTORCH, ("vision_efficiency", "prompt_ms"))
+FAMILIES = (TURBOMIND, EXPERTS, PYTORCH)
 
 
 def fit(family: Family, cells: Iterable[Cell], base: SpeedConstants | None = None) -> SpeedConstants:
@@ -111,11 +137,14 @@ def _residuals(cells: Sequence[Cell], constants: SpeedConstants) -> list[float]:
     residuals = []
     for cell in cells:
         model = predicted(cell, constants)
-        residuals.append(log(model.rate / cell.rate))
+        if cell.rate:
+            residuals.append(log(model.rate / cell.rate))
         if cell.seconds_per_token:
-            residuals.append(log(model.response.per_token / cell.seconds_per_token))
+            weight = 1.0 if cell.rate else _ARRIVALS_WEIGHT
+            residuals.append(weight * log(model.response.per_token / cell.seconds_per_token))
         if cell.ttft_seconds:
-            residuals.append(_TTFT_WEIGHT * log(model.response.ttft / cell.ttft_seconds))
+            weight = _IN_STEP_WEIGHT if cell.is_in_step else _TTFT_WEIGHT
+            residuals.append(weight * log(model.response.ttft / cell.ttft_seconds))
     return residuals
 
 

@@ -5,7 +5,7 @@ cells by ``python -m tests.speed_accuracy --fit``, which prints this table; a te
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from internvl_operator.catalog.models import Backend
 
@@ -17,20 +17,36 @@ class SpeedConstants:
     Args:
         image_ms: of the preprocessing thread for each image: it decodes and resizes, milliseconds.
         tile_ms: of the same thread for each tile: it cuts and normalises, milliseconds.
-        vision_efficiency: part of the GPU's peak that the vision encoder reaches.
+        loop_turns: of a request with images in the event loop before its first token, which streams the tokens of the
+            others: pieces of the body, results of threads. Each is longer as the loop shares its interpreter with them.
+        request_ms: a request beside the queues: HTTP, tokens, copies, milliseconds.
+        vision_efficiency: part of the GPU's peak that InternViT-300M reaches.
+        wide_vision_efficiency: the same of InternViT-6B, whose layers are three times as wide.
         prefill_efficiency: part of the GPU's peak that the prefill reaches.
+        awq_prefill_efficiency: the same with 4-bit weights, which TurboMind's kernels expand again for each tile of a
+            matrix product, with the tensor core instructions of Ampere on every later GPU.
         memory_efficiency: part of the memory bandwidth that a step of decoding reaches.
+        awq_reading_gb: GB per second at most at which a step of decoding reads 4-bit weights: the kernels that expand
+            the weights are the limit, unless the memory is slower.
         prompt_ms: of the GPUs for each prompt beside its operations: launches of kernels, copies, milliseconds.
         step_ms: a step of decoding beside what it reads: launches of kernels, scheduling, sampling, milliseconds.
+        expert_layer_ms: of the host for a layer with experts in each step: it launches more kernels than the GPU needs
+            time for while few tokens choose few experts, milliseconds.
     """
 
     image_ms: float
     tile_ms: float
+    loop_turns: float
+    request_ms: float
     vision_efficiency: float
+    wide_vision_efficiency: float
     prefill_efficiency: float
+    awq_prefill_efficiency: float
     memory_efficiency: float
+    awq_reading_gb: float
     prompt_ms: float
     step_ms: float
+    expert_layer_ms: float
 
 
 _COPY_EFFICIENCY = 0.9
@@ -38,45 +54,29 @@ _COPY_EFFICIENCY = 0.9
 fitted: no step of decoding reads faster than that."""
 
 _TURBOMIND = SpeedConstants(
-    image_ms=13,
-    tile_ms=4.9,
-    vision_efficiency=0.39,
-    prefill_efficiency=0.69,
+    image_ms=9.5,
+    tile_ms=5.4,
+    loop_turns=110,
+    request_ms=3.9,
+    vision_efficiency=0.4,
+    wide_vision_efficiency=0.62,
+    prefill_efficiency=0.67,
+    awq_prefill_efficiency=0.69,
     memory_efficiency=_COPY_EFFICIENCY,
-    prompt_ms=3.1,
-    step_ms=1.8,
+    awq_reading_gb=790,
+    prompt_ms=2.3,
+    step_ms=1.9,
+    expert_layer_ms=0.15,
 )
 """LMDeploy 0.18.0 on H100 and H200: tests/measurements/*-serving-speed-*.csv, backend turbomind."""
 
-_PYTORCH = SpeedConstants(
-    image_ms=_TURBOMIND.image_ms,
-    tile_ms=_TURBOMIND.tile_ms,
-    vision_efficiency=0.1,
-    prefill_efficiency=_TURBOMIND.prefill_efficiency,
-    memory_efficiency=_COPY_EFFICIENCY,
-    prompt_ms=5.6,
-    step_ms=_TURBOMIND.step_ms,
-)
+_PYTORCH = replace(_TURBOMIND, vision_efficiency=0.1, prompt_ms=5.3)
 """The same files, backend pytorch: five cells, which determine two constants; the others are TurboMind's."""
 
 CONSTANTS: Mapping[Backend, SpeedConstants] = {Backend.TURBOMIND: _TURBOMIND, Backend.PYTORCH: _PYTORCH}
 
 EVENT_LOOP_TOKENS_PER_SECOND = 12_500
 """Tokens that one server streams. Not fitted: 12,508 a second were seen (1B, text), where nothing else is the limit."""
-
-AWQ_PREFILL_EFFICIENCY = 0.9
-"""Of the prefill's efficiency in full precision: 26B and 8B on an H200, read off the cells of
-tests/measurements/h200-serving-speed-lmdeploy-0.18.0-large.csv. TurboMind's 4-bit kernels expand the weights again for
-each tile of a matrix product, and use the tensor core instructions of Ampere on every later GPU."""
-
-AWQ_READING_GB = 860
-"""GB per second at most at which a step of decoding reads 4-bit weights: the same cells, where the memory has 4,800. A
-step of one request takes 14.2 ms on 26B and 7.7 ms on 8B, more than with 16-bit weights: the kernels that expand the
-weights are the limit, unless the memory is slower."""
-
-WIDE_VISION_EFFICIENCY = 1.4
-"""Of the vision encoder's efficiency, for InternViT-6B in place of InternViT-300M: the same cells. Its layers are three
-times as wide, and larger matrices use more of the GPU's peak."""
 
 WIDE_VISION_HIDDEN_SIZE = 2048
 """Of encoders from this width on: between the 1,024 and 3,200 that there are."""
@@ -108,6 +108,9 @@ class Scope:
 MEASURED = frozenset(
     {
         Scope(Backend.TURBOMIND, "0.18.0", (9, 0), False, 1, 1024),
+        Scope(Backend.TURBOMIND, "0.18.0", (9, 0), False, 1, 3200),
+        Scope(Backend.TURBOMIND, "0.18.0", (9, 0), True, 1, 1024),
+        Scope(Backend.TURBOMIND, "0.18.0", (9, 0), True, 1, 3200),
         Scope(Backend.PYTORCH, "0.18.0", (9, 0), False, 1, 1024),
     }
 )

@@ -6,7 +6,7 @@ from functools import lru_cache
 from math import ceil, floor, log10
 
 from internvl_operator.planner.speed.load import DEFAULT_CONCURRENCY, Load
-from internvl_operator.planner.speed.queueing import Response, rate_in_flight, rate_with_ttft, response_at
+from internvl_operator.planner.speed.queueing import Response, in_flight, rate_with_ttft, response_at
 from internvl_operator.planner.speed.replica import Replica
 from internvl_operator.planner.speed.service_times import ServiceTimes
 from internvl_operator.planner.speed.speed_constants import CALIBRATED_BOUND, CONSTANTS, ROOFLINE_BOUND
@@ -90,15 +90,15 @@ def estimate_speed(replica: Replica, load: Load) -> Speed:
     times = ServiceTimes.of(replica, load, CONSTANTS[replica.backend])
     if load.requests_per_second is None:
         replicas = 1
-        rate = rate_in_flight(times, load.concurrency or DEFAULT_CONCURRENCY)
-        if load.ttft_seconds is not None and response_at(times, rate).ttft > load.ttft_seconds:
+        rate, response = in_flight(times, load.concurrency or DEFAULT_CONCURRENCY)
+        if load.ttft_seconds is not None and response.ttft > load.ttft_seconds:
             replicas = 0
     else:
         most = _bound(replica) * times.ceiling
         carried = most if load.ttft_seconds is None else rate_with_ttft(times, load.ttft_seconds, most)
         replicas = ceil(load.requests_per_second / carried) if carried else 0
         rate = load.requests_per_second / (replicas or ceil(load.requests_per_second / most))
-    response = response_at(times, rate)
+        response = response_at(times, rate)
     return Speed(
         images=load.images,
         tiles=load.tiles,

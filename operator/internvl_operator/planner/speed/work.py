@@ -36,12 +36,25 @@ def prefill_flops(language: LanguageModel, tokens: int) -> float:
 
 
 def step_bytes(language: LanguageModel, *, awq: bool, tp: int) -> float:
-    """Return the bytes of weights that each rank reads for one token of every request: all but the embeddings.
-
-    Of experts all are read: among many requests each of them has some token to compute.
-    """
+    """Return the bytes of weights that each rank has for one token of every request: all but the embeddings."""
     matrices = linear_parameters(language, tp, awq=awq) * (AWQ_BYTES if awq else FLOAT16_BYTES)
     return matrices + FLOAT16_BYTES * language.vocab_size * language.hidden_size / tp
+
+
+def expert_bytes(language: LanguageModel, *, awq: bool, tp: int) -> float:
+    """Return the bytes of experts among those of ``step_bytes``, of which a step reads those that were chosen."""
+    experts = language.experts
+    if experts is None:
+        return 0.0
+    one_less = replace(language, experts=replace(experts, num_experts=experts.num_experts - 1))
+    one = linear_parameters(language, tp, awq=awq) - linear_parameters(one_less, tp, awq=awq)
+    return float(experts.num_experts * one * (AWQ_BYTES if awq else FLOAT16_BYTES))
+
+
+def chosen_experts(language: LanguageModel) -> float:
+    """Return the part of the experts that one token is sent to; 0 without experts."""
+    experts = language.experts
+    return experts.num_experts_per_tok / experts.num_experts if experts else 0.0
 
 
 def context_bytes(language: LanguageModel, tp: int, options: EngineOptions, tokens: float) -> float:
