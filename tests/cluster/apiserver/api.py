@@ -11,12 +11,12 @@ import urllib3
 import yaml
 
 from internvl_operator.kube.nesting import decoded
+from tests.cluster.access import REQUEST_SECONDS
 from tests.cluster.apiserver.kinds import Kinds
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-REQUEST_SECONDS = 10.0
 APPLY = "application/apply-patch+yaml"
 JSON = "application/json"
 
