@@ -123,7 +123,8 @@ async def desired_state(
         problem = Problem(Reason.NEWER_OPERATOR, _NEWER_OPERATOR.format(error))
         return Desired(resource=resource, problem=problem)
     inputs = inputs_of(given.spec)
-    if stored is not None and stored.inputs == inputs_of(given.spec, size_of(observed.claim)):
+    live_size = size_of(observed.claim)
+    if stored is not None and live_size and stored.inputs == inputs_of(given.spec, live_size):
         # A claim that grows is no reason for a new plan: what runs stays as it is.
         stored = replace(stored, inputs=inputs)
     request = request_of(resource.spec)

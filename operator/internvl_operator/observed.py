@@ -1,8 +1,7 @@
 """What the cache shows of one resource and of the objects that belong to it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from internvl_operator.kube.cache import Cache
 from internvl_operator.kube.kinds import (
@@ -33,7 +32,7 @@ class Observed:
         written_record: hash of the record that this process wrote into the Deployment last; empty: none.
     """
 
-    body: Mapping[str, Any]
+    body: KubernetesObject
     deployment: KubernetesObject | None = None
     claim: KubernetesObject | None = None
     scaled_object: KubernetesObject | None = None
@@ -54,20 +53,28 @@ class Observed:
         return "conditions" not in self.body.get("status", {})
 
 
-def observe(cache: Cache, body: Mapping[str, Any]) -> Observed:
-    """Return what the cache shows now of a resource and of what belongs to it."""
+def observe(cache: Cache, body: KubernetesObject, before: Observed | None = None) -> Observed:
+    """Return what the cache shows now of a resource and of what belongs to it.
+
+    Args:
+        cache: the watched objects.
+        body: the resource.
+        before: what the cache showed earlier; what has not changed since is taken from it.
+    """
+    owner = key_of(body)
+
+    def child(kind: Kind, known: KubernetesObject | None, suffix: str = "") -> KubernetesObject | None:
+        live = cache.get(kind, suffixed(owner, suffix), known)
+        return live if live is not None and is_controlled_by(live, body) else None
+
+    known = before or Observed(body=body)
     return Observed(
         body=body,
-        deployment=_child(cache, DEPLOYMENT, body),
-        claim=_child(cache, PERSISTENT_VOLUME_CLAIM, body),
-        scaled_object=_child(cache, SCALED_OBJECT, body),
-        route=_child(cache, HTTP_ROUTE, body),
-        pool=_child(cache, INFERENCE_POOL, body),
-        picker=_child(cache, DEPLOYMENT, body, PICKER_SUFFIX),
-        pods=cache.pods(key_of(body)),
+        deployment=child(DEPLOYMENT, known.deployment),
+        claim=child(PERSISTENT_VOLUME_CLAIM, known.claim),
+        scaled_object=child(SCALED_OBJECT, known.scaled_object),
+        route=child(HTTP_ROUTE, known.route),
+        pool=child(INFERENCE_POOL, known.pool),
+        picker=child(DEPLOYMENT, known.picker, PICKER_SUFFIX),
+        pods=cache.pods(owner),
     )
-
-
-def _child(cache: Cache, kind: Kind, owner: Mapping[str, Any], suffix: str = "") -> KubernetesObject | None:
-    live = cache.get(kind, suffixed(key_of(owner), suffix))
-    return live if live is not None and is_controlled_by(live, owner) else None

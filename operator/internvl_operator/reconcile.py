@@ -123,7 +123,7 @@ class Reconciler:
             await self._warnings.record_ignored(observed.body)
         if desired.children is not None:
             problem = await self._make_children(observed, desired, desired.children) or desired.unmet
-        await self._write_status(observed.body, desired, problem)
+        await self._write_status(observed, desired, problem)
         return problem
 
     def _forget(self, key: Key) -> None:
@@ -154,7 +154,7 @@ class Reconciler:
         if observed.is_new:
             # The answer to this write carries the latest generation: a spec that has changed is noticed before there
             # are pods.
-            writes.insert(0, self._write_status(body, desired, None))
+            writes.insert(0, self._write_status(observed, desired, None))
         problems = await all_of(writes)
         if (problem := blocking(problems)) is None:
             await self._writer.delete_replaced(children.manifests, body)
@@ -203,7 +203,7 @@ class Reconciler:
     def _time(self) -> str:
         return self.now().strftime("%Y-%m-%dT%H:%M:%SZ")
 
-    async def _write_status(self, body: Mapping[str, Any], desired: Desired, problem: Problem | None) -> None:
+    async def _write_status(self, observed: Observed, desired: Desired, problem: Problem | None) -> None:
         """Write the status if it differs, and record Events of what changed.
 
         Raises:
@@ -211,11 +211,14 @@ class Reconciler:
                 now, so the watch event of that change will look like no change: the resource must be requeued.
             ClusterError: the API failed.
         """
-        known = self.cache.get(RESOURCE, key_of(body)) or body
-        previous = known.get("status", {})
-        status = status_of(desired, observe(self.cache, body), problem, previous, self._time())
+        body = observed.body
+        latest = self.cache.get(RESOURCE, key_of(body), body) or body
+        previous = latest.get("status", {})
+        now = observe(self.cache, body, before=observed)
+        status = status_of(desired, now, problem, previous, self._time())
         self.reasons[key_of(body)] = _reason(status)
-        latest = known if status == previous else await self._put_status(body, previous, status)
+        if status != previous:
+            latest = await self._put_status(body, previous, status)
         if _generation(latest) != _generation(body):
             raise _NewerSpecError
 

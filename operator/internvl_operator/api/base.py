@@ -86,6 +86,10 @@ class ApiModel(BaseModel):
             raise ValueError(broken)
         return self
 
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """Return the model itself: it never changes. Pydantic copies the default of each section that a spec lacks."""
+        return self
+
     def to_object(self) -> dict[str, Any]:
         """Return the model as JSON, without fields that are None."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)

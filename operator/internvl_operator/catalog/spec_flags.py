@@ -7,7 +7,8 @@ row goes to the end.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import reduce
+from functools import cache
+from operator import attrgetter
 from types import MappingProxyType
 
 from internvl_operator.catalog.engine import Engine
@@ -176,11 +177,16 @@ def plain_arguments(spec: object, rows: tuple[SpecFlag, ...] = SPEC_FLAGS) -> tu
     written: list[str] = []
     for row in rows:
         if row.value is None:
-            value = reduce(getattr, map(to_python, row.field.split(".")), spec)
+            value = _reader(row.field)(spec)
             if row.when:
                 value = value == row.when
             written += _written(row.flag, value if isinstance(value, bool | None) else str(value))
     return tuple(written)
+
+
+@cache  # fields of the table
+def _reader(field: str) -> Callable[[object], str | int | bool | None]:
+    return attrgetter(to_python(field))
 
 
 def _written(flag: str, value: str | bool | None) -> list[str]:

@@ -80,10 +80,18 @@ class Cache:
         self._deleted: dict[tuple[Kind, Key], int] = {}
         self._pods: dict[Key, set[Key]] = {}
 
-    def get(self, kind: Kind, key: Key) -> KubernetesObject | None:
-        """Return a copy of an object, or None when there is none."""
+    def get(self, kind: Kind, key: Key, known: KubernetesObject | None = None) -> KubernetesObject | None:
+        """Return a copy of an object, or None when there is none.
+
+        Args:
+            kind: of the object.
+            key: of the object.
+            known: what was returned before: it is returned again, and nothing unpacked, if it has not changed since.
+        """
         entry = self._objects.get(kind, {}).get(key)
-        return None if entry is None else entry.object()
+        if entry is None:
+            return None
+        return known if known is not None and version_of(known) == entry.version else entry.object()
 
     def objects(self, kind: Kind) -> Iterator[KubernetesObject]:
         """Return copies of all objects of a kind, one after the other."""

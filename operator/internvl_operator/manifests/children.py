@@ -222,6 +222,11 @@ def render_children(
         platform=platform,
         served=served,
     )
-    manifests = tuple(with_manifest_hash(kind.build(given)) for kind in CHILD_KINDS if kind.wanted(given))
+    manifests = tuple(with_manifest_hash(kind.build(given)) for kind in CHILD_KINDS if _is_made(kind, given))
     wake = wake_in(resource, plan, platform.keda_http, served)
     return Children(manifests, plan, revision, strategy, update, wake)
+
+
+def _is_made(kind: ChildKind, given: Sources) -> bool:
+    """Return whether a resource has a child of a kind; of a kind that the cluster lacks, if that has to be told."""
+    return kind.wanted(given) and (kind.kind in given.served or kind.kind in ABSENCES)

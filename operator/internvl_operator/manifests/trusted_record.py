@@ -18,7 +18,7 @@ def record_hash(deployment: Mapping[str, Any] | None) -> str:
     return _hash_of(tuple(record_annotations(deployment).items()))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=32)  # two for each of 16 workers
 def _hash_of(record: tuple[tuple[str, str], ...]) -> str:
     """Return the hash of a record's annotations, 35 KB, which a reconcile needs eight times."""
     return digest(dict(record))

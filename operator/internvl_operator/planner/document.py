@@ -12,7 +12,8 @@ Example:
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
-from typing import Any
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from internvl_operator.catalog.engine_options import EngineOptions
 from internvl_operator.catalog.models import INTERNVL2, Backend
@@ -98,11 +99,10 @@ _AT_THE_TOP, _IN_MEMORY = _split(_MEMORY_KEYS, "kv_tokens", "kv_bytes_per_token"
 def plan_document(plan: Plan) -> Document:
     """Return a plan as JSON: camelCase, memory in MiB per GPU, and the speed if the plan has one."""
     document: Document = {}
-    for key, value in _entries(plan):
-        document[key] = value
-        if key in _COMPUTED:
-            computed, value_of = _COMPUTED[key]
-            document[computed] = value_of(plan)
+    for key, value_of, is_omitted_when_empty in _ENTRIES:
+        value = value_of(plan)
+        if not is_omitted_when_empty or value not in ("", [], None):
+            document[key] = value
     if plan.speed is not None:
         document[_SPEED_FIELD] = _to_document(plan.speed, _SPEED_KEYS)
     return document
@@ -145,22 +145,41 @@ def plan_from_document(document: Document) -> Plan:
     return Plan(**values, **_from_document(document, keys))
 
 
-def _entries(plan: Plan) -> Iterator[tuple[str, Any]]:
-    """Yield the entries of a document that are fields of the plan, of its options or of its memory."""
+class _Entry(NamedTuple):
+    """One entry of the document: its key, and how its value, which is JSON, follows from a plan."""
+
+    key: str
+    value_of: Callable[[Plan], Any]
+    is_omitted_when_empty: bool = False
+
+
+def _entries() -> Iterator[_Entry]:
+    """Yield the entries of a document, in their order."""
+    for entry in _fields_of_plan():
+        yield entry
+        if entry.key in _COMPUTED:
+            yield _Entry(*_COMPUTED[entry.key])
+
+
+def _fields_of_plan() -> Iterator[_Entry]:
+    """Yield the entries that are fields of the plan, of its options or of its memory."""
     for name, key in _PLAN_KEYS.items():
-        value = getattr(plan, name)
-        if name in _OMITTED_WHEN_EMPTY and value in ("", (), None):
-            continue
         if name in _BOOLEANS:
             flag, words = _BOOLEANS[name]
-            yield flag, words[value]
+            yield _Entry(flag, _converted(name, words.__getitem__))
         elif name == "options":
-            yield from _to_document(value, _OPTIONS_KEYS).items()
+            yield from (_Entry(key, attrgetter(f"options.{name}")) for name, key in _OPTIONS_KEYS.items())
         elif name == "memory":
-            yield key, _to_document(value, _IN_MEMORY)
-            yield from _to_document(value, _AT_THE_TOP).items()
+            yield _Entry(key, _converted(name, lambda memory: _to_document(memory, _IN_MEMORY)))
+            yield from (_Entry(key, attrgetter(f"memory.{name}")) for name, key in _AT_THE_TOP.items())
         else:
-            yield key, _WRITERS[name](value) if name in _WRITERS else value
+            yield _Entry(key, _converted(name, _WRITERS.get(name)), name in _OMITTED_WHEN_EMPTY)
+
+
+def _converted(name: str, writer: Callable[[Any], Any] | None) -> Callable[[Plan], Any]:
+    """Return what reads a field of a plan, and converts its value to JSON."""
+    read = attrgetter(name)
+    return read if writer is None else lambda plan: writer(read(plan))
 
 
 def _alternative_document(alternative: Alternative) -> Document:
@@ -185,3 +204,6 @@ def _from_document(document: Document, keys: Mapping[str, str]) -> dict[str, Any
         name: _READERS[name](document[key]) if name in _READERS else document[key]
         for name, key in keys.items()
     }
+
+
+_ENTRIES = tuple(_entries())

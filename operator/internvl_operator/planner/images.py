@@ -1,6 +1,7 @@
 """Which of a release's published images has code for some GPUs, or why none has."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from internvl_operator.catalog.engine import Engine
 from internvl_operator.catalog.hardware.image_variants import Capability, ImageVariant, dotted
@@ -61,6 +62,7 @@ def variant_named(release: Engine, name: str) -> ImageVariant:
     return next((each for each in release.variants if each.name == name), release.variants[0])
 
 
+@lru_cache(256)  # a plan asks for each of its candidates
 def _has_code(variant: ImageVariant, capability: Capability | None, backend: Backend) -> bool:
     return capability is None or variant.runs(capability, backend)
 

@@ -5,6 +5,7 @@ A plan that fails by it is made again by a newer one: nodes that were just added
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -23,6 +24,9 @@ _CONDITIONS_AT_ONCE = 20_000
 
 _CONDITIONS_PER_NODE = 200
 """As many as take the time of a node's labels, some 70 us."""
+
+_MOST_KEPT = 32
+"""Requests whose GPUs are kept as long as the list of the nodes: most resources ask for the same."""
 
 _log = logging.getLogger(__name__)
 
@@ -43,6 +47,7 @@ class NodeInventory:
         self._nodes: list[Mapping[str, Any]] | None = None
         self._read_at = float("-inf")
         self._reading = asyncio.Lock()
+        self._kept: deque[tuple[GpuRequest, Inventory]] = deque(maxlen=_MOST_KEPT)
 
     async def __call__(self, request: GpuRequest, *, fresh: bool = False) -> Inventory:
         """Return the GPUs that a request may use; ``fresh``: as they are now, and not a minute ago.
@@ -58,11 +63,21 @@ class NodeInventory:
             if not settings.inventory and self._clock() - self._read_at >= oldest:
                 self._nodes = await self._read()
                 self._read_at = self._clock()
-        read = partial(inventory_for, request, self._nodes, settings.default_gpu, settings.inventory)
-        if len(self._nodes or ()) * _conditions(request) <= _CONDITIONS_AT_ONCE:
-            return read()
-        # Many nodes, or an affinity of many terms: other resources are served meanwhile.
-        return await asyncio.to_thread(read)
+                self._kept.clear()
+            nodes = self._nodes
+        known = next((inventory for asked, inventory in self._kept if asked == request), None)
+        return known or await self._inventory_of(request, nodes)
+
+    async def _inventory_of(self, request: GpuRequest, nodes: list[Mapping[str, Any]] | None) -> Inventory:
+        read = partial(inventory_for, request, nodes, self._settings.default_gpu, self._settings.inventory)
+        if len(nodes or ()) * _conditions(request) <= _CONDITIONS_AT_ONCE:
+            inventory = read()
+        else:
+            # Many nodes, or an affinity of many terms: other resources are served meanwhile.
+            inventory = await asyncio.to_thread(read)
+        if nodes is self._nodes:
+            self._kept.append((request, inventory))
+        return inventory
 
     async def _read(self) -> list[Mapping[str, Any]] | None:
         try:

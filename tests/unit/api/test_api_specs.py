@@ -168,3 +168,12 @@ async def test_a_resource_that_cannot_be_parsed_is_stalled_and_nothing_is_change
 def _owned(spec: Spec) -> dict[str, object]:
     body = resource(spec)
     return {**body, "metadata": {**body["metadata"], **OWNED}}
+
+
+def test_specs_share_the_sections_that_they_lack_and_nothing_changes_them() -> None:
+    plain = parse(resource({"size": "1B"})).spec
+    untouched = plain.model_dump_json()
+    for right in RIGHT:
+        children_of(right.spec)
+    assert parse(resource({"size": "2B"})).spec.engine is plain.engine
+    assert plain.model_dump_json() == untouched

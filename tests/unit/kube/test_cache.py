@@ -38,6 +38,19 @@ def test_an_older_or_equal_state_is_ignored_and_is_no_change() -> None:
     assert version_in(cache) == "5"
 
 
+def test_what_has_not_changed_since_is_returned_again_and_what_has_is_not() -> None:
+    cache = Cache()
+    cache.put(SERVICE, body(1))
+    before = cache.get(SERVICE, KEY)
+    assert cache.get(SERVICE, KEY, before) is before
+    cache.put(SERVICE, body(2, generation=2))
+    after = cache.get(SERVICE, KEY, before)
+    assert after is not None
+    assert after["metadata"]["generation"] == 2
+    cache.drop(SERVICE, body(3))
+    assert cache.get(SERVICE, KEY, after) is None
+
+
 def test_a_state_is_known_once_it_or_a_newer_one_was_seen() -> None:
     cache = Cache()
     assert not cache.knows(SERVICE, body(5))

@@ -48,6 +48,15 @@ def test_each_child_is_in_one_wave(spec: dict[str, object]) -> None:
     assert all(child in in_waves for child in children.manifests)
 
 
+def test_a_kind_that_the_cluster_lacks_is_rendered_only_if_its_absence_has_to_be_told() -> None:
+    parsed = parse(resource(SLEEPING))
+    served = CHILDREN.keys() - {"PodMonitor", "ScaledObject"}
+    children = render_children(parsed, plan_of(SLEEPING), inputs_of(parsed.spec), served=served)
+    kinds = {child["kind"] for child in children.manifests}
+    assert "PodMonitor" not in kinds
+    assert "ScaledObject" in kinds, "of which the status says what to install"
+
+
 async def test_the_first_wave_is_written_before_the_second_begins() -> None:
     world = World(CHILDREN)
     first = [kind.kind for kind in CHILD_KINDS if kind.wave is Wave.BEFORE_PODS]

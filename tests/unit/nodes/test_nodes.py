@@ -67,6 +67,14 @@ async def test_the_nodes_are_read_again_after_a_while() -> None:
     assert len((await read(GpuRequest())).pools) == 2
 
 
+async def test_who_asks_for_the_same_gpus_gets_what_was_read_for_the_first_and_others_get_their_own() -> None:
+    read = NodeInventory(cluster_of(*NODES), Settings(), _Clock())
+    first = await read(GpuRequest())
+    other = GpuRequest(node_selector={"pool": "l4"})
+    assert await read(other) == inventory_for(other, NODES)
+    assert await read(GpuRequest()) is first
+
+
 async def test_nodes_that_are_asked_for_anew_are_not_older_than_some_seconds() -> None:
     cluster, clock = cluster_of(NODES[-1]), _Clock()
     read = NodeInventory(cluster, Settings(nodes_ttl_seconds=60), clock)

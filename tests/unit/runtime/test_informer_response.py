@@ -1,4 +1,4 @@
-"""What Kopf gets to read of lists and watches: what is not known yet, and to whom it is told what is gone."""
+"""What Kopf gets to read of lists and watches, what the observer gets, and to whom it is told what is gone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aiohttp import web
 from internvl_operator.kube.cache import Cache
 from internvl_operator.kube.kinds import DEPLOYMENT, SERVICE
 from internvl_operator.kube.port import Key
-from internvl_operator.runtime.informer.response import informer_response, news_of
+from internvl_operator.runtime.informer.response import handed_on, informer_response
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Mapping
@@ -31,10 +31,11 @@ def event(event_type: str, body: Mapping[str, Any]) -> bytes:
 
 
 class CachingObserver:
-    """Knows what its cache holds, and notes which objects are gone."""
+    """Knows what its cache holds, and notes events and which objects are gone."""
 
     def __init__(self, *known: Mapping[str, Any]) -> None:
         self.cache = Cache()
+        self.events: list[tuple[str | None, Mapping[str, Any]]] = []
         self.gone: list[set[Key]] = []
         self.skips: list[tuple[str, str]] = []
         for body in known:
@@ -43,8 +44,9 @@ class CachingObserver:
     def knows(self, kind: Kind, body: Mapping[str, Any]) -> bool:
         return self.cache.knows(kind, body)
 
-    def observe(self, *_: object) -> None:
-        raise AssertionError("events are Kopf's to hand on")
+    def observe(self, kind: Kind, event_type: str | None, body: Mapping[str, Any]) -> None:
+        self.cache.put(kind, body)
+        self.events.append((event_type, body))
 
     def skipped(self, kind: Kind, error: Exception) -> None:
         self.skips.append((kind.kind, type(error).__name__))
@@ -54,24 +56,46 @@ class CachingObserver:
 
 
 @pytest.mark.parametrize(
-    ("line", "is_passed_on"),
+    ("event_type", "body", "is_news"),
     [
-        (event("ADDED", service("known", 5)), False),
-        (event("MODIFIED", service("known", 4)), False),
-        (event("MODIFIED", service("known", 6)), True),
-        (event("ADDED", service("unknown", 1)), True),
-        (event("DELETED", service("known", 5)), True),
-        (event("BOOKMARK", {"metadata": {"resourceVersion": "9"}}), True),
-        (event("ERROR", {"code": 410}), True),
+        ("ADDED", service("known", 5), False),
+        ("MODIFIED", service("known", 4), False),
+        ("MODIFIED", service("known", 6), True),
+        ("ADDED", service("unknown", 1), True),
+        ("DELETED", service("known", 5), True),
     ],
 )
-def test_an_event_is_passed_on_unless_its_state_is_known(line: bytes, is_passed_on: bool) -> None:
+def test_the_observer_gets_an_event_unless_it_knows_the_state_and_kopf_gets_none(
+    event_type: str, body: Mapping[str, Any], is_news: bool
+) -> None:
     observer = CachingObserver(service("known", 5))
-    before = event("ADDED", service("new", 7))
-    news = news_of(before + line, SERVICE, observer)
-    assert [json.loads(each) for each in news.splitlines()] == [
-        json.loads(each) for each in (before, line * is_passed_on) if each
-    ]
+    new = service("new", 7)
+    lines = event("ADDED", new) + event(event_type, body)
+    assert handed_on(lines, SERVICE, observer) == b""
+    assert observer.events == [("ADDED", new), *([(event_type, body)] if is_news else [])]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [event("BOOKMARK", {"metadata": {"resourceVersion": "9"}}), event("ERROR", {"code": 410})],
+)
+def test_kopf_gets_what_tells_it_where_to_watch_on(line: bytes) -> None:
+    observer = CachingObserver()
+    assert json.loads(handed_on(line, SERVICE, observer)) == json.loads(line)
+    assert observer.events == []
+
+
+async def test_an_observer_that_fails_at_an_event_gets_the_next_one() -> None:
+    class Failing(CachingObserver):
+        def observe(self, kind: Kind, event_type: str | None, body: Mapping[str, Any]) -> None:
+            super().observe(kind, event_type, body)
+            if body["metadata"]["name"] == "a":
+                raise RuntimeError
+
+    observer = Failing()
+    handed_on(event("ADDED", service("a", 1)) + event("ADDED", service("b", 2)), SERVICE, observer)
+    assert [body["metadata"]["name"] for _, body in observer.events] == ["a", "b"]
+    assert observer.skips == [("Service", "RuntimeError")]
 
 
 @pytest.fixture
@@ -167,12 +191,15 @@ async def test_what_is_no_list_of_a_watched_kind_stays_as_it_is(server: Server) 
     assert await server.ask(CachingObserver(), "/apis/apps/v1") == [discovery]
 
 
-async def test_a_watch_has_whole_events_that_are_news(server: Server) -> None:
+async def test_the_observer_gets_whole_events_that_are_news_and_kopf_the_bookmarks(server: Server) -> None:
     path = f"{LIST}?watch=true&resourceVersion=1"
     known, news = event("ADDED", service("known", 5)), event("MODIFIED", service("known", 6))
-    server.answers[path] = known + news + known[:-9]
-    (text,) = await server.ask(CachingObserver(service("known", 5)), path)
-    assert json.loads(text) == json.loads(news)
+    bookmark = event("BOOKMARK", {"metadata": {"resourceVersion": "9"}})
+    server.answers[path] = known + news + bookmark + known[:-9]
+    observer = CachingObserver(service("known", 5))
+    (text,) = await server.ask(observer, path)
+    assert json.loads(text) == json.loads(bookmark)
+    assert observer.events == [("MODIFIED", service("known", 6))]
 
 
 @pytest.mark.parametrize(
@@ -201,10 +228,9 @@ async def test_an_event_that_is_nested_too_deep_ends_no_watch(server: Server, le
     )
     observer = CachingObserver()
 
-    (text,) = await server.ask(observer, path)
+    await server.ask(observer, path)
 
-    # Kopf reads each line with the standard library, whose recursion is limited.
-    names = [json.loads(line)["object"]["metadata"]["name"] for line in text.splitlines()]
+    names = [body["metadata"]["name"] for _, body in observer.events]
     assert names == ["before", "deep", "b"]
     assert observer.skips == []
 
@@ -220,9 +246,9 @@ async def test_a_line_that_nobody_can_read_is_skipped_and_told(server: Server) -
     server.answers[path] = b"".join(strange) + event("ADDED", service("b", 4))
     observer = CachingObserver()
 
-    (text,) = await server.ask(observer, path)
+    await server.ask(observer, path)
 
-    assert json.loads(text)["object"] == service("b", 4)
+    assert observer.events == [("ADDED", service("b", 4))]
     assert [kind for kind, _ in observer.skips] == ["Service"] * len(strange)
 
 

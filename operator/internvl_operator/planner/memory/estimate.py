@@ -6,6 +6,7 @@ nvidia-smi shows when the server is up: weights + overhead + KV cache + working 
 
 from bisect import bisect_left
 from dataclasses import dataclass
+from functools import lru_cache
 from math import ceil
 
 from internvl_operator.catalog.models import IMAGE_TOKENS, Backend
@@ -73,6 +74,7 @@ class MemoryEstimate:
     effective_session_len: int
 
 
+@lru_cache(256)  # resources of one size on one GPU ask the same, and each reconcile asks again
 def estimate(request: MemoryRequest) -> MemoryEstimate:
     """Return the memory of one GPU and what becomes of the configuration, as far as memory decides."""
     footprint = footprint_of(request, calibration(request.backend, native_vision=request.native_vision))

@@ -1,4 +1,4 @@
-"""Kopf's handlers and session: its watches feed the observer, and nothing else of it is used.
+"""Kopf's handlers and session: its lists and watches feed the observer, and nothing else of it is used.
 
 No handler state, timers, daemons, indices, finalizers or patches by Kopf: a resource carries no trace of it.
 """
@@ -24,7 +24,7 @@ def informer_registry(
     load: Callable[[], Credentials],
     stopping: asyncio.Event,
 ) -> kopf.OperatorRegistry:
-    """Return the handlers: one per watched kind, each handing its events to the observer.
+    """Return the handlers: one per watched kind, each handing what lists have to the observer.
 
     Args:
         observer: takes the events.

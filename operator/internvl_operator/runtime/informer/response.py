@@ -1,7 +1,8 @@
-"""The HTTP responses of Kopf's lists and watches, without the events that the observer knows already.
+"""The HTTP responses of Kopf's lists and watches, from which the observer gets the events at once.
 
 Every write of the operator comes back as an event, though the answer to the write had the same object. Kopf runs a
-task for each event and copies its object, which costs more than all other work on the event.
+task for each event and copies its object, which costs more than all other work on the event: so it gets none, and of
+lists what the observer does not know.
 
 Kopf reports the objects of a list, and not which objects the list lacks. This module finds the objects that were
 deleted while a watch was broken.
@@ -26,11 +27,11 @@ _IN_PASSING = frozenset({408, 409, 421, 422, 425})
 
 
 def informer_response(kinds: Iterable[Kind], observer: Observer) -> type[aiohttp.ClientResponse]:
-    """Return the class of the responses of a session that passes on what the observer does not know.
+    """Return the class of the responses of a session that hands events to the observer.
 
     Args:
         kinds: the kinds that are listed and watched; each has another plural.
-        observer: says which objects it knows, and gets the keys of each complete list.
+        observer: says which objects it knows, gets the events of the others, and the keys of each complete list.
     """
     by_plural = {kind.plural: kind for kind in kinds}
     lists = ListedKeys(observer)
@@ -42,7 +43,7 @@ def informer_response(kinds: Iterable[Kind], observer: Observer) -> type[aiohttp
                 # Kopf ends at a 4xx that it does not know, and tries again after a 503.
                 self.status = 503
             if self.status == 200 and self.url.query.get("watch") == "true":
-                content: Any = _News(self.content, by_plural[self.url.name], observer)
+                content: Any = _Watch(self.content, by_plural[self.url.name], observer)
                 self.content = content
             return self
 
@@ -94,6 +95,9 @@ class ListedKeys:
         )
 
 
+_CHANGES = frozenset({"ADDED", "MODIFIED", "DELETED"})
+
+
 class UnforeseenReadError(RuntimeError):
     """Kopf reads a watch in a way in which it would get what is known, and errors that end it."""
 
@@ -102,7 +106,7 @@ _PASSED_ON = frozenset({"exception", "set_exception", "on_eof", "is_eof", "at_eo
 """What aiohttp itself asks of the body of a response."""
 
 
-class _News:
+class _Watch:
     """The body of a watch, as Kopf reads it: by ``iter_chunked``, and by nothing else."""
 
     def __init__(self, content: aiohttp.StreamReader, kind: Kind, observer: Observer) -> None:
@@ -117,8 +121,8 @@ class _News:
 
     async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
         async for lines in whole_events(self._content.iter_chunked(size)):
-            if news := news_of(lines, self._kind, self._observer):
-                yield news
+            if rest := handed_on(lines, self._kind, self._observer):
+                yield rest
 
 
 def _has_identity(item: Any, kind: Kind, observer: Observer) -> bool:
@@ -131,18 +135,24 @@ def _has_identity(item: Any, kind: Kind, observer: Observer) -> bool:
     return True
 
 
-def news_of(lines: bytes, kind: Kind, observer: Observer) -> bytes:
-    """Return those events of a watch, a line each, that are not of a state that is known."""
-    return b"".join(_news(line, kind, observer) for line in lines.splitlines(keepends=True))
+def handed_on(lines: bytes, kind: Kind, observer: Observer) -> bytes:
+    """Hand those events of a watch, a line each, to the observer whose state it does not know.
+
+    Returns:
+        What is left for Kopf: the bookmarks and errors, by which it knows where to watch on.
+    """
+    return b"".join(_handed_on(line, kind, observer) for line in lines.splitlines(keepends=True))
 
 
-def _news(line: bytes, kind: Kind, observer: Observer) -> bytes:
-    """Return an event as Kopf can read it, or nothing if it is no news, or nobody can read it."""
+def _handed_on(line: bytes, kind: Kind, observer: Observer) -> bytes:
+    """Return an event as Kopf can read it, or nothing if it is the observer's, or nobody can read it."""
     try:
         event = decoded(line)
-        if event["type"] in ("ADDED", "MODIFIED") and observer.knows(kind, event["object"]):
-            return b""
-        return encoded(event) + b"\n"
+        event_type, body = event["type"], event["object"]
+        if event_type not in _CHANGES:
+            return encoded(event) + b"\n"
+        if event_type == "DELETED" or not observer.knows(kind, body):
+            observer.observe(kind, event_type, body)
     except Exception as error:
         observer.skipped(kind, error)
-        return b""
+    return b""
