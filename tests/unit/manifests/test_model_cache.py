@@ -60,13 +60,22 @@ def test_a_claim_grows_and_never_shrinks(asked: str, have: str, size: str) -> No
     assert unmet_claim(cached(size=asked), live(have)) is None
 
 
+@pytest.mark.parametrize("have", [live(class_name="slow"), live(access_mode="ReadWriteMany")], ids=str)
+def test_what_is_no_longer_asked_of_a_claim_is_not_missed(have: dict[str, Any]) -> None:
+    assert unmet_claim(cached(size="100Gi"), have) is None
+
+
 @pytest.mark.parametrize(
     ("asked", "have", "told"),
     [
         ({"storageClassName": "fast"}, live(class_name="slow"), ["storageClassName is slow, not fast"]),
         ({"storageClassName": "fast"}, live(), ["storageClassName is none, not fast"]),
         ({"accessMode": "ReadWriteMany"}, live(), ["accessMode is ReadWriteOnce, not ReadWriteMany"]),
-        ({}, live(access_mode="ReadWriteMany"), ["accessMode is ReadWriteMany, not ReadWriteOnce"]),
+        (
+            {"accessMode": "ReadWriteOnce"},
+            live(access_mode="ReadWriteMany"),
+            ["accessMode is ReadWriteMany, not ReadWriteOnce"],
+        ),
         (
             {"storageClassName": "fast", "accessMode": "ReadWriteMany"},
             live(class_name="slow"),

@@ -153,7 +153,10 @@ def test_alternatives_of_the_user_are_joined_with_those_of_the_plan() -> None:
 
 @pytest.mark.parametrize("terms", [(), (({"key": "zone", "operator": "Exists"},),)], ids=["free", "pinned"])
 def test_a_section_of_an_affinity_in_which_nothing_is_said_is_left_out(terms: Sequence[Term]) -> None:
-    empty = {"podAffinity": {}, "podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}}
+    empty: dict[str, Any] = {
+        "podAffinity": {},
+        "podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []},
+    }
     assert affinity_with(empty, terms) == affinity_with(None, terms)
 
 

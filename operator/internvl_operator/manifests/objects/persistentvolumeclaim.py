@@ -63,10 +63,9 @@ def unmet_claim(resource: InternVLDeployment, live: Mapping[str, Any] | None) ->
     """Return how a live claim differs from the spec in fields that cannot change, and what to do, or None."""
     if live is None or not owns_claim(resource):
         return None
-    asked = {
-        "storageClassName": resource.spec.model.cache.storage_class_name,
-        "accessMode": _access_mode(resource),
-    }
+    cache = resource.spec.model.cache
+    # What the spec does not say is met by whatever the claim has.
+    asked = {"storageClassName": cache.storage_class_name, "accessMode": cache.access_mode}
     have = {
         "storageClassName": live["spec"].get("storageClassName", "none"),
         "accessMode": live["spec"]["accessModes"][0],
