@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from internvl_operator.api.crd import custom_resource_definition
@@ -24,20 +25,6 @@ CONTAINERS = [
 FIELDS = [path for path, _ in nodes(SCHEMA, "spec") if path != "spec" and not path.endswith(("[]", "{}"))]
 """Every field of the spec, at any depth, those of Kubernetes's types among them."""
 
-_CLAIM = {"source": {"persistentVolumeClaim": {"name": "models", "path": "8b"}}}
-_IMAGE = {"source": {"image": {"reference": "example.com/8b", "pullPolicy": "IfNotPresent"}}}
-_BESIDE = {"podTemplate": RICH["podTemplate"], "engine": RICH["engine"]}
-FILLED: tuple[Spec, ...] = (
-    {**RICH, "service": {**RICH["service"], "type": "ClusterIP"}},
-    {"size": "8B", "model": _CLAIM, **_BESIDE},
-    {"size": "8B", "model": _IMAGE, **_BESIDE},
-    at("load", {"requestsPerSecond": 0.5, "tiles": 7}),
-    at("model.cache.claimName", "models"),
-    at("model.cache.size", "100Gi"),
-    at("model.cache", {"size": "100Gi", "accessMode": "ReadWriteMany"}),
-    at("networkPolicy.egress.enabled", True),
-    at("series", "InternVL3"),
-)
 _EXPRESSION = {"key": "example.com/key", "operator": "NotIn", "values": ["a"]}
 _SELECTOR = {"matchLabels": {"app": "a"}, "matchExpressions": [_EXPRESSION]}
 _POD_TERM = {
@@ -83,52 +70,97 @@ _SECURITY = {
     "seccompProfile": {"type": "Localhost", "localhostProfile": "profiles/a.json"},
     "appArmorProfile": {"type": "Localhost", "localhostProfile": "a"},
     "sysctls": [{"name": "kernel.shm_rmid_forced", "value": "1"}],
+    "windowsOptions": {
+        "gmsaCredentialSpec": "{}",
+        "gmsaCredentialSpecName": "captions",
+        "hostProcess": False,
+        "runAsUserName": "captions",
+    },
 }
-_SOURCES = (
-    {"configMapKeyRef": {"name": "tuning", "key": "level", "optional": True}},
-    {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}},
-    {"resourceFieldRef": {"containerName": "lmdeploy", "resource": "requests.cpu", "divisor": "1m"}},
-    {"secretKeyRef": {"name": "hub", "key": "token", "optional": True}},
-)
-_PEERS = (
+_SOURCES = {
+    "FROM_CONFIG": {"configMapKeyRef": {"name": "tuning", "key": "level", "optional": True}},
+    "FROM_FIELD": {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}},
+    "FROM_RESOURCE": {
+        "resourceFieldRef": {"containerName": "lmdeploy", "resource": "requests.cpu", "divisor": "1m"}
+    },
+    "FROM_SECRET": {"secretKeyRef": {"name": "hub", "key": "token", "optional": True}},
+    "FROM_FILE": {"fileKeyRef": {"volumeName": "scratch", "path": "a", "key": "b", "optional": True}},
+}
+_PEERS = [
     {"ipBlock": {"cidr": "10.0.0.0/8", "except": ["10.1.0.0/16"]}},
     {"namespaceSelector": _SELECTOR, "podSelector": _SELECTOR},
+]
+FULL: Spec = {
+    **{field: value for field, value in RICH.items() if field != "gateway"},
+    "engine": {
+        **RICH["engine"],
+        "env": [
+            *RICH["engine"]["env"],
+            *({"name": name, "valueFrom": source} for name, source in _SOURCES.items()),
+        ],
+    },
+    "service": {**RICH["service"], "type": "ClusterIP"},
+    "networkPolicy": {"enabled": True, "from": _PEERS, "egress": {"enabled": True, "to": _PEERS}},
+    "podTemplate": {
+        **RICH["podTemplate"],
+        "affinity": {
+            "nodeAffinity": _NODE_AFFINITY,
+            "podAffinity": _POD_AFFINITY,
+            "podAntiAffinity": _POD_AFFINITY,
+        },
+        "topologySpreadConstraints": [_SPREAD],
+        "securityContext": _SECURITY,
+    },
+}
+"""As much in one resource as goes together."""
+
+_CLAIM = {"source": {"persistentVolumeClaim": {"name": "models", "path": "8b"}}}
+_IMAGE = {"source": {"image": {"reference": "example.com/8b", "pullPolicy": "IfNotPresent"}}}
+FILLED: tuple[Spec, ...] = (
+    FULL,
+    {"size": "8B", "model": _CLAIM},
+    {"size": "8B", "model": _IMAGE},
+    at("load", {"requestsPerSecond": 0.5, "tiles": 7}),
+    at("load.requestsPerSecond", 0.5),
+    at("model.cache.claimName", "models"),
+    at("model.cache.size", "100Gi"),
+    at("model.cache", {"size": "100Gi", "accessMode": "ReadWriteMany"}),
+    at("networkPolicy.egress.enabled", True),
+    # Apart: each resource with a hostname is looked at again when another one with it changes.
+    {"size": "8B", "gateway": RICH["gateway"]},
+    at("gateway.parentRefs[].name", "inference"),
+    at("gateway", {"parentRefs": [{"name": "inference"}], "balancing": "InferencePool"}),
+    at("autoscaling.maxReplicas", 2),
+    at("autoscaling", {"minReplicas": 0, "maxReplicas": 1}),
+    at("series", "InternVL3"),
+    at("gpu.resource", "nvidia.com/mig-3g.40gb"),
 )
-FILLED += (
-    at("podTemplate.affinity", {"nodeAffinity": _NODE_AFFINITY, "podAffinity": _POD_AFFINITY}),
-    at("podTemplate.affinity.podAntiAffinity", _POD_AFFINITY),
-    at("podTemplate.topologySpreadConstraints", [_SPREAD]),
-    at("podTemplate.securityContext", _SECURITY),
-    *(at("engine.env", [{"name": "TUNING", "valueFrom": source}]) for source in _SOURCES),
-    *(at("networkPolicy.from", [peer]) for peer in _PEERS),
-    *(at("networkPolicy.egress", {"enabled": True, "to": [peer]}) for peer in _PEERS),
-)
-"""Beside them what Kubernetes's own types have, as Kubernetes takes it."""
+"""Beside it what excludes something else, or cannot be removed beside it."""
 
 
-def filled(path: str) -> Spec:
-    """A spec that has something at a path.
+Change = Callable[[Spec, str], Spec]
+
+
+def filled(path: str, change: Change | None = None) -> Spec:
+    """A spec that has something at a path: one that may be changed there, if any may.
 
     Raises:
         StopIteration: the field is new and of this project's own: give it a value in FILLED.
     """
-    for spec in FILLED:
-        if _get(spec, path) not in (None, {}, []):
-            return spec
+    specs = [spec for spec in FILLED if _get(spec, steps_of(path)[1:]) not in (None, {}, [])]
+    if not specs:
+        return _made(path)
+    return next((spec for spec in specs if change and is_taken(change(spec, path))), specs[0])
+
+
+def _made(path: str) -> Spec:
+    """A spec that has the least something of a Kubernetes type at a path."""
     root = next(each for each in KUBERNETES_PATHS if path.startswith(each))
     schema = dict(nodes(SCHEMA, "spec"))
     something = placed(schema[root], steps_of(path.removeprefix(root)), _something(schema[path]))
     field = root.removeprefix("spec.").removesuffix("[]")
     beside = {"enabled": True} if field == "networkPolicy.egress.to" else {}
     return at(field, [something] if root.endswith("[]") else something, **beside)
-
-
-def removable(path: str) -> Spec:
-    """A spec that has a field, which may be removed from it, if it may be removed at all."""
-    for spec in FILLED:
-        if _get(spec, path) is not None and is_taken(removed(spec, path)):
-            return spec
-    return filled(path)
 
 
 def _something(schema: Schema) -> Any:
@@ -141,16 +173,6 @@ def _something(schema: Schema) -> Any:
             return least(schema) or {name: least(each) for name, each in [*schema["properties"].items()][:1]}
         case _:
             return least(schema)
-
-
-def _get(spec: Any, path: str) -> Any:
-    value = spec
-    for step in steps_of(path)[1:]:
-        try:
-            value = value[0] if step == "[]" else value[step]
-        except (KeyError, IndexError):
-            return None
-    return value
 
 
 def emptied(spec: Spec, path: str) -> Spec:
@@ -170,11 +192,26 @@ def removed(spec: Spec, path: str) -> Spec:
 def _copied(spec: Spec, path: str) -> tuple[Spec, Any, str]:
     """A copy, the object in it that has the field of a path, and the field's name."""
     copy: Spec = json.loads(json.dumps(spec))
-    *parents, last = steps_of(path)[1:]
     holder: Any = copy
-    for step in parents:
-        holder = holder[0] if step == "[]" else holder[step]
-    return copy, holder, last
+    steps = steps_of(path)[1:]
+    while len(steps) > 1:
+        holder, steps = _inside(holder, steps), steps[1:]
+    return copy, holder, steps[0]
+
+
+def _get(value: Any, steps: list[str]) -> Any:
+    """What is at some steps in a value, or None."""
+    while steps and value is not None:
+        value, steps = _inside(value, steps), steps[1:]
+    return value
+
+
+def _inside(value: Any, steps: list[str]) -> Any:
+    """What is one step further: of a list the first item that has something at the steps after it."""
+    step, *rest = steps
+    if step != "[]":
+        return value.get(step)
+    return next((each for each in value if _get(each, rest) is not None), None)
 
 
 def meaning(body: dict[str, Any]) -> Any:

@@ -15,7 +15,7 @@ from internvl_operator.api.parsing import InvalidSpecError, parse
 from internvl_operator.desired import Desired, desired_state
 from internvl_operator.observed import Observed
 from internvl_operator.status import status_of
-from tests.cluster.specs.emptying import CONTAINERS, FIELDS, emptied, filled, removable, removed
+from tests.cluster.specs.emptying import CONTAINERS, FIELDS, emptied, filled, removed
 from tests.cluster.specs.table import Spec, resource
 from tests.rendering import inventory
 
@@ -44,8 +44,9 @@ class Edit:
 
 
 EDITS = [
-    *(Edit(f"{path} emptied", filled(path), emptied(filled(path), path)) for path in CONTAINERS),
-    *(Edit(f"{path} removed", removable(path), removed(removable(path), path)) for path in FIELDS),
+    Edit(f"{path} {change.__name__}", filled(path, change), change(filled(path, change), path))
+    for paths, change in ((CONTAINERS, emptied), (FIELDS, removed))
+    for path in paths
 ]
 TAKEN = [edit for edit in EDITS if edit.is_taken]
 
