@@ -90,9 +90,7 @@ SPREAD = 0.5
 
 def arriving(workload: Workload, *rates: float) -> tuple[Workload, ...]:
     """Return a workload with requests that arrive by themselves, for each rate per second."""
-    return tuple(
-        replace(workload, in_flight=0, arrivals_per_s=rate, answers_spread=SPREAD) for rate in rates
-    )
+    return tuple(replace(workload, in_flight=0, arrivals_per_s=rate, answers_spread=SPREAD) for rate in rates)
 
 
 def asked_by(workload: Workload, *clients: int) -> tuple[Workload, ...]:

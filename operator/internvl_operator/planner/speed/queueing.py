@@ -64,7 +64,14 @@ def response_at(times: ServiceTimes, rate: float, concurrency: float | None = No
         + _loop(times, others * rate, others * written)
         + times.preprocessing
         + _wait(others * rate, times.preprocessing)
-        + _turn(times, rate, others, others * written, _met(times, rate, iteration, concurrency is None), iteration)
+        + _turn(
+            times,
+            rate,
+            others,
+            others * written,
+            _met(times, rate, iteration, concurrency is None),
+            iteration,
+        )
         + times.prompt
         + times.step_among(1 + others * written)
         + others * written * times.context
