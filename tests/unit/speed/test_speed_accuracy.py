@@ -5,18 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING
 
 import pytest
 
 from internvl_operator.planner.speed.speed_constants import MEASURED, MEASURED_LANGUAGES
 from internvl_operator.planner.speed.speed_estimate import Limit
 from tests.speed_accuracy.cells import HELD_BACK, TABLES, Cell, read_cells
-from tests.speed_accuracy.comparison import compare, leave_out, limit, load_of, size_of
+from tests.speed_accuracy.comparison import compare, leave_out, limit, size_of
 from tests.speed_accuracy.fit import FAMILIES, TURBOMIND, Family, fit, scopes
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 CELLS = [cell for path in TABLES for cell in read_cells(path)]
 FITTED = [cell for cell in CELLS if cell.is_fitted]
@@ -84,9 +80,8 @@ def test_nothing_is_fitted_to_what_was_measured_later() -> None:
     assert fit(TURBOMIND, [*CELLS, *MEASURED_LATER]) == TURBOMIND.committed
 
 
-@pytest.mark.parametrize("group", [load_of, size_of])
-def test_each_load_and_each_size_is_predicted_from_the_others(group: Callable[[Cell], str]) -> None:
-    found = leave_out(CELLS, group).values()
+def test_each_size_is_predicted_from_the_others() -> None:
+    found = leave_out(CELLS, size_of).values()
     assert fmean(abs(error) for each in found for error in each.rate.values) <= 0.15
     assert fmean(abs(error) for each in found for error in each.per_token.values) <= 0.25
 
