@@ -1,7 +1,7 @@
 """What one request takes of each part of a replica, in seconds, and how many requests fit at once."""
 
+import math
 from dataclasses import dataclass
-from math import pow
 from typing import Self
 
 from internvl_operator.planner.speed.load import Load
@@ -112,7 +112,7 @@ class ServiceTimes:
         """
         if not self.experts:
             return self.step
-        read = 1 - pow(1 - self.chosen, requests)
+        read = 1 - math.pow(1 - self.chosen, requests)
         return max(self.launches, self.step + self.experts * read)
 
     @property
