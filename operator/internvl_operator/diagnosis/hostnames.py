@@ -3,6 +3,9 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
+from pydantic import ValidationError
+
+from internvl_operator.api.gateway import Gateway
 from internvl_operator.kube.objects import key_of
 from internvl_operator.kube.port import Key
 
@@ -118,14 +121,17 @@ def _meet(one: Iterable[str], other: Iterable[str]) -> bool:
 
 
 def _claims(body: Mapping[str, Any]) -> dict[_Claim, set[str]]:
-    """Return what a resource asks for, with the listeners; one that cannot be read asks for nothing."""
+    """Return what a resource asks for, with the listeners; one that the schema refuses asks for nothing.
+
+    An older CRD may have let in what this one bounds: a list of hostnames for each of a list of Gateways grows fast.
+    """
     claims: dict[_Claim, set[str]] = {}
     try:
-        gateway = body["spec"].get("gateway") or {}
-        for parent in gateway.get("parentRefs") or ():
-            at = Key(parent.get("namespace") or key_of(body).namespace, parent["name"])
-            for hostname in gateway.get("hostnames") or [""]:
-                claims.setdefault(_Claim(at, hostname), set()).add(parent.get("sectionName") or "")
-    except (AttributeError, KeyError, TypeError):
+        gateway = Gateway.model_validate(body["spec"].get("gateway") or {})
+    except (AttributeError, KeyError, ValidationError):
         return {}
+    for parent in gateway.parent_refs:
+        at = Key(parent.namespace or key_of(body).namespace, parent.name)
+        for hostname in gateway.hostnames or [""]:
+            claims.setdefault(_Claim(at, hostname), set()).add(parent.section_name or "")
     return claims
