@@ -217,6 +217,15 @@ class TestSharedHostnames:
         assert sorted(told) == ["ant", "yak"]
         assert "vision/yak has" in hostnames.shared(young)[0]
 
+    def test_a_resource_with_more_hostnames_than_the_schema_takes_asks_for_nothing(
+        self, hostnames: Hostnames
+    ) -> None:
+        many = [f"h{number}.example" for number in range(17)]
+        hostnames.shared(asking("one", *many))
+        assert hostnames.shared(asking("two", *many)) == []
+        hostnames.shared(asking("one", *many[:16]))
+        assert len(hostnames.shared(asking("two", *many[:16]))) == 16
+
     def test_a_resource_that_cannot_be_read_asks_for_nothing(self, hostnames: Hostnames) -> None:
         broken = {
             "metadata": {"name": "one", "namespace": "vision"},
