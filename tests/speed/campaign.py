@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
     from internvl_operator.catalog.models import Model
     from tests.gpu.manifest import Container
-    from tests.speed.cells import Server, Workload
+    from tests.speed.cells import Server
     from tests.speed.serving import Running
+    from tests.speed.workloads import Workload
 
 _DONE = "done"
 

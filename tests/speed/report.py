@@ -59,13 +59,20 @@ def _model(row: Mapping[str, str]) -> str:
 
 
 def _load(row: Mapping[str, str]) -> tuple[str, ...]:
-    return (row["image"], row["in_flight"], row["output_tokens"])
+    names = ("image", "in_flight", "output_tokens", "arrivals_per_s", "answers_spread")
+    return tuple(row[name] for name in names)
+
+
+def _offered(row: Mapping[str, str]) -> str:
+    if row["arrivals_per_s"]:
+        return f"{row['arrivals_per_s']} per second"
+    return row["in_flight"]
 
 
 def _line(row: Mapping[str, str], plain: float | None) -> str:
     rate = float(row["requests_per_s"])
     ratio = f"{rate / plain:.2f}" if plain else ""
-    columns = [row[name] for name in ("server", "image", "in_flight", "cpus", "cpus_used")]
+    columns = [row["server"], row["image"], _offered(row), row["cpus"], row["cpus_used"]]
     columns += [f"{rate:.1f}", row["ttft_p50_s"], row["token_p50_s"], ratio]
     return f"| {' | '.join(columns)} |"
 

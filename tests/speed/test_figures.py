@@ -36,10 +36,15 @@ def test_the_steady_rate_does_not_see_waves() -> None:
         assert seen.output_tokens_per_s == 11
 
 
+def test_the_rate_of_requests_that_come_by_themselves_is_counted() -> None:
+    seen = figures(Observation(10, 20, tuple(answered(start, 4) for start in (8, 9, 15)), ()), 0)
+    assert seen.requests_per_s == seen.steady_requests_per_s == 0.3
+
+
 def test_times_are_medians_over_requests() -> None:
     timings = tuple(answered(10, seconds, ttft) for seconds, ttft in ((1.5, 0.5), (2.6, 0.6), (9, 3)))
     seen = figures(Observation(10, 20, timings, ()), 3)
-    assert (seen.ttft_p50_s, seen.ttft_p95_s) == (0.6, 3)
+    assert (seen.ttft_p50_s, seen.ttft_mean_s, seen.ttft_p95_s) == (0.6, 1.3667, 3)
     assert (seen.token_p50_s, seen.request_p50_s) == (0.2, 2.6)
 
 
@@ -60,6 +65,8 @@ def row(server: str, rate: float, machine: str = "a") -> Row:
         image="1 x 1344x896",
         in_flight=4,
         output_tokens=11,
+        arrivals_per_s=None,
+        answers_spread=0.0,
         cpus=16,
         cpus_used=2.5,
         warm_up_s=7,
@@ -78,6 +85,8 @@ def test_what_is_kept_is_known_again_on_the_same_machine_only(tmp_path: Path) ->
     assert row("8B plain", 2.0).key in known
     assert row("8B plain", 2.0, machine="b").key not in known
     assert replace(row("8B plain", 2.0), in_flight=8).key not in known
+    assert replace(row("8B plain", 2.0), in_flight=0, arrivals_per_s=4.0).key not in known
+    assert replace(row("8B plain", 2.0), answers_spread=0.5).key not in known
 
 
 def test_the_table_shows_each_server_beside_the_plain_one_of_its_model_and_machine(tmp_path: Path) -> None:

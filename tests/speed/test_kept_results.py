@@ -14,6 +14,8 @@ ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "tests/measurements/h100-serving-speed-lmdeploy-0.18.0.csv"
 ON_H200 = ROOT / "tests/measurements/h200-serving-speed-lmdeploy-0.18.0.csv"
 LARGE = ROOT / "tests/measurements/h200-serving-speed-lmdeploy-0.18.0-large.csv"
+ARRIVALS = ROOT / "tests/measurements/h200-serving-speed-lmdeploy-0.18.0-arrivals.csv"
+HELD_BACK = ROOT / "tests/measurements/h200-serving-speed-lmdeploy-0.18.0-held-back.csv"
 ROWS = read(RESULTS)
 FIRST, SECOND = dict.fromkeys(row["machine"] for row in ROWS)
 
@@ -29,7 +31,9 @@ def rate(server: str, column: str = "requests_per_s", machine: str = FIRST) -> f
 
 def test_the_kept_file_has_todays_columns_and_no_failed_request() -> None:
     assert list(ROWS[0]) == COLUMNS
-    assert {row["errors"] for row in (*ROWS, *read(ON_H200), *read(LARGE))} == {"0"}
+    kept = (ON_H200, LARGE, ARRIVALS, HELD_BACK)
+    assert {row["errors"] for row in (*ROWS, *(row for path in kept for row in read(path)))} == {"0"}
+    assert {tuple(row) for path in kept for row in read(path)} == {tuple(COLUMNS)}
 
 
 @pytest.mark.parametrize(
@@ -65,6 +69,8 @@ def test_spinning_threads_need_the_cores_that_are_requested() -> None:
         (RESULTS, FIRST),
         (RESULTS, SECOND),
         (ON_H200, read(ON_H200)[0]["machine"]),
+        (ARRIVALS, read(ARRIVALS)[0]["machine"]),
+        (HELD_BACK, read(HELD_BACK)[0]["machine"]),
         *((LARGE, machine) for machine in dict.fromkeys(row["machine"] for row in read(LARGE))),
     ],
 )

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+from itertools import pairwise
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.speed.cells import Workload
+from tests.speed.arrivals import Arrivals
 from tests.speed.conftest import TOKEN_SECONDS
 from tests.speed.figures import figures
 from tests.speed.load import RequestFailedError, complete, drive, read_stream
 from tests.speed.pictures import bodies
+from tests.speed.workloads import Workload
 from tests.stub.server import MODEL
 
 if TYPE_CHECKING:
@@ -39,6 +44,31 @@ def test_as_many_requests_as_asked_for_are_in_flight(stubs: Stubs) -> None:
     ]
     assert max(together) == SMALL.in_flight
     assert figures(seen, SMALL.in_flight).requests_per_s > 0
+
+
+def test_requests_arrive_by_themselves_however_long_the_answers_take(stubs: Stubs) -> None:
+    stub = stubs.start(STUB_TOKEN_SECONDS=str(TOKEN_SECONDS))
+    seen = drive(stub.port, bodies(SMALL, MODEL, 2), 0, arrivals_per_s=20, warm_up=1, seconds=2)
+    assert seen.errors == ()
+    asked = sorted(timing.asked for timing in seen.timings)
+    assert 30 <= len(asked) <= 90
+    gaps = [after - before for before, after in pairwise(asked)]
+    assert max(gaps) > 3 * fmean(gaps), "random arrivals, and no clock's"
+
+
+def test_arrivals_are_the_same_each_time_and_differ_between_processes() -> None:
+    one = list(Arrivals(5.0, 1).times(100.0, 300.0))
+    assert one == list(Arrivals(5.0, 1).times(100.0, 300.0))
+    assert one != list(Arrivals(5.0, 2).times(100.0, 300.0))
+    assert all(100 < moment < 300 for moment in one)
+    assert len(one) == pytest.approx(1000, rel=0.1)
+
+
+def test_answers_differ_in_length_by_what_is_asked_for() -> None:
+    tokens = [json.loads(body)["max_tokens"] for body in bodies(replace(SMALL, answers_spread=0.5), MODEL)]
+    assert fmean(tokens) == pytest.approx(TOKENS, rel=0.05)
+    assert (min(tokens), max(tokens)) == (TOKENS / 2, 1.5 * TOKENS)
+    assert tokens != sorted(tokens)
 
 
 def test_a_refused_request_is_an_error_with_the_servers_words(stubs: Stubs) -> None:

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.speed_accuracy.cells import TABLES, Cell, read_cells
+from tests.speed_accuracy.cells import HELD_BACK, TABLES, Cell, read_cells
 from tests.speed_accuracy.comparison import (
     Comparison,
     by,
@@ -35,7 +35,9 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tests.speed_accuracy", description="Compare the speed model."
     )
-    parser.add_argument("--file", type=Path, nargs="+", default=TABLES, help="tables of measured cells")
+    parser.add_argument(
+        "--file", type=Path, nargs="+", default=(*TABLES, *HELD_BACK), help="tables of measured cells"
+    )
     parser.add_argument("--cells", action="store_true", help="print each cell")
     parser.add_argument("--fit", action="store_true", help="print the fitted constants instead")
     options = parser.parse_args(arguments)
@@ -60,7 +62,8 @@ def _print_fit(cells: Sequence[Cell]) -> int:
 
 def _print_comparison(cells: Sequence[Cell], *, each: bool) -> int:
     fitted = [cell for cell in cells if cell.is_fitted]
-    unseen = [cell for cell in cells if not cell.is_fitted]
+    unseen = [cell for cell in cells if not cell.is_fitted and not cell.is_held_back]
+    held_back = [cell for cell in cells if cell.is_held_back]
     if each:
         _print_cells(cells)
     metrics = _printed("cells that the constants were fitted to", {"all": compare(fitted)}, "fitted")
@@ -73,6 +76,12 @@ def _print_comparison(cells: Sequence[Cell], *, each: bool) -> int:
             "unseen",
         )
         _printed("the same by size", _compared_by(unseen, size_of), None)
+    if held_back:
+        metrics |= _printed(
+            "loads and servers that were measured after the model", {"all": compare(held_back)}, "held_back"
+        )
+        _printed("the same by size", _compared_by(held_back, size_of), None)
+        _printed("the same by limit", _compared_by(held_back, limit), None)
     metrics |= _printed("each load, from the other loads", leave_out(cells, load_of), "left_out_load")
     metrics |= _printed("each size, from the other sizes", leave_out(cells, size_of), "left_out_size")
     for name, value in metrics.items():
@@ -88,7 +97,14 @@ def _print_cells(cells: Sequence[Cell]) -> None:
     for cell in cells:
         family = next(family for family in FAMILIES if family.holds(cell))
         model = predicted(cell, family.committed)
-        print(f"  {cell}: {model.rate:.2f} ({cell.rate:.2f}) requests/s, limit {limit(cell)}")
+        said = [
+            f"{model.rate:.2f} ({cell.rate:.2f}) requests/s" if cell.rate else "",
+            f"first token {model.response.ttft:.3f} ({cell.ttft_seconds:.3f}) s" if cell.ttft_seconds else "",
+            f"per token {model.response.per_token:.4f} ({cell.seconds_per_token:.4f}) s"
+            if cell.seconds_per_token
+            else "",
+        ]
+        print(f"  {cell}: {', '.join(filter(None, said))}, limit {limit(cell)}")
 
 
 def _printed(title: str, groups: Mapping[str, Comparison], prefix: str | None) -> dict[str, float]:

@@ -26,6 +26,8 @@ TABLES = (
     MEASUREMENTS / "h200-serving-speed-lmdeploy-0.18.0-large.csv",
     MEASUREMENTS / "h200-serving-speed-lmdeploy-0.18.0-arrivals.csv",
 )
+HELD_BACK = (MEASUREMENTS / "h200-serving-speed-lmdeploy-0.18.0-held-back.csv",)
+"""Loads that were measured after the model, and that nothing is fitted to."""
 
 _REPOSITORIES: Mapping[str, tuple[Model, bool]] = {
     repository.rpartition("/")[2]: (model, repository == model.awq_repository)
@@ -59,7 +61,8 @@ class Cell:
         is_burst: whether the clients still asked in step with each other, from their beginning on: the times of the
             first tokens and of the tokens are those of a burst, and are not what the model speaks of.
         is_in_step: whether several clients ask again after answers of equal length, so that they keep their order.
-        is_fitted: whether the constants may follow from it: it had every core of the machine.
+        is_held_back: whether it was measured after the model, which then was not changed.
+        is_fitted: whether the constants may follow from it: it had every core of the machine, and is not held back.
         rate: None where requests arrived by themselves: it was given, and is the load's.
         ttft_seconds: the mean, where only medians were kept the median; None where it was not measured or is a burst's,
             as the next one.
@@ -72,6 +75,7 @@ class Cell:
     cores: int
     is_burst: bool
     is_in_step: bool
+    is_held_back: bool
     is_fitted: bool
     rate: float | None
     ttft_seconds: float | None
@@ -102,7 +106,10 @@ def read_cells(path: Path) -> list[Cell]:
         rows = csv.DictReader(file)
         header = set(rows.fieldnames or ())
         if "command" in header:
-            return [_of_campaign(row) for row in rows if _is_rendered(row["command"], int(row["cpus"]))]
+            held_back = path in HELD_BACK
+            return [
+                _of_campaign(row, held_back) for row in rows if _is_rendered(row["command"], int(row["cpus"]))
+            ]
         if "omp_threads" in header:
             return [_of_first_runs(row) for row in rows if _ran_alone(row)]
         raise ValueError(f"{path} is no table of serving speed: its header is {sorted(header)}")
@@ -119,7 +126,7 @@ def _ran_alone(row: Mapping[str, str]) -> bool:
     return threads == _RENDERED_THREADS and cores >= _LEAST_CORES and not row["note"]
 
 
-def _of_campaign(row: Mapping[str, str]) -> Cell:
+def _of_campaign(row: Mapping[str, str], is_held_back: bool) -> Cell:
     words = shlex.split(row["command"])
     given = dict(pairwise(words))
     repository = next(word.rpartition("/")[2] for word in words if word.startswith("/models/"))
@@ -143,6 +150,7 @@ def _of_campaign(row: Mapping[str, str]) -> Cell:
         and float(row["warm_up_s"])
         < (_SPREAD_AFTER if float(row["answers_spread"]) else _DISPERSED_AFTER) * float(row["request_p50_s"]),
         is_in_step=float(row["answers_spread"]) == 0 and int(row["in_flight"]) > 1,
+        is_held_back=is_held_back,
         is_passive="OMP_WAIT_POLICY=PASSIVE" in words,
         rate=float(row["steady_requests_per_s"]),
     )
@@ -163,6 +171,7 @@ def _of_first_runs(row: Mapping[str, str]) -> Cell:
         engine="0.18.0",
         is_burst=concurrency > 1,
         is_in_step=concurrency > 1,
+        is_held_back=False,
         is_passive=False,
         # Equal answers come in waves: what was counted depends on where the count begins, the median does not.
         rate=concurrency / float(row["e2e_p50_s"]),
@@ -182,6 +191,7 @@ def _cell(
     engine: str,
     is_burst: bool,
     is_in_step: bool,
+    is_held_back: bool,
     is_passive: bool,
     rate: float,
 ) -> Cell:
@@ -229,7 +239,8 @@ def _cell(
         cores=cores,
         is_burst=is_burst,
         is_in_step=is_in_step,
-        is_fitted=cores >= _FITTED_CORES and not is_passive,
+        is_held_back=is_held_back,
+        is_fitted=cores >= _FITTED_CORES and not is_passive and not is_held_back,
         rate=rate if concurrency else None,
         ttft_seconds=None if is_burst else _number(row.get("ttft_mean_s") or row["ttft_p50_s"]),
         seconds_per_token=None if is_burst else _number(row["token_p50_s"]),

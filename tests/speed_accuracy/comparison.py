@@ -83,12 +83,14 @@ def _family_of(cell: Cell) -> Family:
 
 def _compared(cells: Sequence[tuple[Cell, SpeedConstants]]) -> Comparison:
     rate, ttft, per_token = [], [], []
+    ttft_error = {}
     for cell, constants in cells:
         model = predicted(cell, constants)
         if cell.rate:
             rate.append(model.rate / cell.rate - 1)
         if cell.ttft_seconds:
             ttft.append(model.response.ttft / cell.ttft_seconds - 1)
+            ttft_error[id(cell)] = abs(ttft[-1])
         if cell.seconds_per_token:
             per_token.append(model.response.per_token / cell.seconds_per_token - 1)
     return Comparison(
@@ -96,5 +98,5 @@ def _compared(cells: Sequence[tuple[Cell, SpeedConstants]]) -> Comparison:
         rate=Errors(tuple(rate)),
         ttft=Errors(tuple(ttft)),
         per_token=Errors(tuple(per_token)),
-        worst=max(zip(rate, (cell for cell, _ in cells), strict=True), key=lambda pair: abs(pair[0]))[1],
+        worst=max((cell for cell, _ in cells), key=lambda cell: ttft_error.get(id(cell), 0.0)),
     )

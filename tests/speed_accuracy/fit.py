@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _ROUNDS = 30
 _STEP = 1e-4
-_ENOUGH = 1e-4
+_ENOUGH = 2e-3
 """Part of a constant below which a step changes no digit that is kept."""
 _TTFT_WEIGHT = 0.3
 """Of a time to the first token, beside a rate's 1: it varies by a quarter between runs of one server."""

@@ -187,6 +187,45 @@ class TestSharedHostnames:
         assert len(hostnames.shared(both[0])) == 1
         assert told == []
 
+    def test_however_many_share_a_hostname_one_more_concerns_the_first_alone(
+        self, hostnames: Hostnames, told: list[str]
+    ) -> None:
+        many = [
+            asking(f"model-{number:03}", "a.example", created=f"2026-01-01T00:{99 - number:02}:00Z")
+            for number in reversed(range(100))
+        ]
+        for body in many:
+            hostnames.shared(body)
+            hostnames.shared(many[0])
+        assert told == ["model-099"]
+
+        hostnames.forget(Key("vision", "model-050"))
+        assert told == ["model-099"], "nobody was told of that one"
+
+    def test_who_was_told_of_one_that_is_gone_is_told_of_the_oldest_that_is_left(
+        self, hostnames: Hostnames, told: list[str]
+    ) -> None:
+        oldest, old, young = (
+            asking(name, "a.example", created=f"2026-01-0{day}T00:00:00Z")
+            for day, name in enumerate(("zebra", "yak", "ant"), 1)
+        )
+        for body in (oldest, old, young):
+            hostnames.shared(body)
+        assert "vision/zebra has" in hostnames.shared(young)[0]
+        told.clear()
+        hostnames.forget(Key("vision", "zebra"))
+        assert sorted(told) == ["ant", "yak"]
+        assert "vision/yak has" in hostnames.shared(young)[0]
+
+    def test_a_resource_with_more_hostnames_than_the_schema_takes_asks_for_nothing(
+        self, hostnames: Hostnames
+    ) -> None:
+        many = [f"h{number}.example" for number in range(17)]
+        hostnames.shared(asking("one", *many))
+        assert hostnames.shared(asking("two", *many)) == []
+        hostnames.shared(asking("one", *many[:16]))
+        assert len(hostnames.shared(asking("two", *many[:16]))) == 16
+
     def test_a_resource_that_cannot_be_read_asks_for_nothing(self, hostnames: Hostnames) -> None:
         broken = {
             "metadata": {"name": "one", "namespace": "vision"},
@@ -195,11 +234,14 @@ class TestSharedHostnames:
         assert hostnames.shared(broken) == []
 
 
-def asking(name: str, *hostnames: str, namespace: str = "vision", listener: str = "") -> dict[str, Any]:
+def asking(
+    name: str, *hostnames: str, namespace: str = "vision", listener: str = "", created: str = ""
+) -> dict[str, Any]:
     """Return a resource that asks for hostnames at a Gateway."""
     parent = {**PARENT, "sectionName": listener} if listener else PARENT
     gateway = {"parentRefs": [parent], "hostnames": [*hostnames]}
-    return {"metadata": {"name": name, "namespace": namespace}, "spec": {"gateway": gateway}}
+    metadata = {"name": name, "namespace": namespace, "creationTimestamp": created}
+    return {"metadata": metadata, "spec": {"gateway": gateway}}
 
 
 async def test_without_the_kind_everything_else_is_made_and_the_status_names_what_to_install() -> None:

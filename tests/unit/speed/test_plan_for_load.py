@@ -72,9 +72,10 @@ def test_the_reason_names_replicas_and_limit() -> None:
 
 
 def test_the_alternatives_carry_it_too_and_say_why_they_were_not_taken() -> None:
-    awq, more, *_ = planned("8B", Load(requests_per_second=40), H100, L40S).alternatives
+    long_answers = Load(requests_per_second=40, images=0, output_tokens=1024)
+    awq, more, *_ = planned("8B", long_answers, H100, L40S).alternatives
     assert awq.quantization == "AWQ"
-    assert "carry it too; AWQ would be slower here by the roofline: at most " in awq.reason
+    assert "carry it too; AWQ would be slower here: at most " in awq.reason
     assert "carry it too; costs more: " in more.reason
 
 

@@ -16,7 +16,7 @@ from internvl_operator.catalog.tiling import tile_count
 from internvl_operator.library import plan
 from internvl_operator.planner.load.speed_of_plan import speed_of_plan
 from internvl_operator.planner.speed.load import Load
-from internvl_operator.planner.speed.queueing import rate_in_flight, response_at
+from internvl_operator.planner.speed.queueing import in_flight, response_at
 from internvl_operator.planner.speed.service_times import ServiceTimes
 from internvl_operator.planner.speed.speed_constants import CONSTANTS
 from internvl_operator.planner.speed.speed_estimate import Limit, Speed
@@ -148,14 +148,20 @@ def test_a_replica_of_what_was_measured_is_planned_nearer_to_its_most() -> None:
     ("size", "gpu", "given"),
     [
         ("8B", "A100-80GB", {}),
-        ("8B", "H100", {"quantization": "AWQ"}),
         ("8B", "H100", {"tp": 2}),
         ("8B", "H100", {"version": "0.17.0"}),
-        ("26B", "H100", {}),
+        ("30B-A3B", "H100", {"series": "InternVL3.5"}),
     ],
 )
 def test_what_was_not_measured_is_said_to_be_a_roofline(size: str, gpu: str, given: dict[str, Any]) -> None:
     assert not speed(size, gpu, **given).calibrated
+
+
+@pytest.mark.parametrize(
+    ("size", "given"), [("26B", {"quantization": "AWQ"}), ("8B", {"quantization": "AWQ"})]
+)
+def test_awq_and_the_large_vision_encoder_were_measured(size: str, given: dict[str, Any]) -> None:
+    assert speed(size, "H100", **given).calibrated
 
 
 def test_a_first_token_that_takes_longer_than_asked_for_has_no_number_of_replicas() -> None:
@@ -173,15 +179,53 @@ def test_a_short_time_to_the_first_token_takes_more_replicas() -> None:
 def test_a_request_that_is_alone_waits_for_nothing() -> None:
     times = _times("8B")
     alone = response_at(times, 0.0)
-    assert alone.ttft == pytest.approx(times.preprocessing + times.vision + times.prefill + times.step)
+    assert alone.ttft == pytest.approx(
+        times.request + times.preprocessing + times.vision + times.prefill + times.step
+    )
     assert alone.per_token == times.step
-    assert rate_in_flight(times, 1e-6) == pytest.approx(1e-6 / alone.whole, rel=1e-3)
+    rate, response = in_flight(times, 1)
+    assert response.ttft == pytest.approx(alone.ttft)
+    assert rate * response.whole == pytest.approx(1)
+
+
+def test_a_prompt_waits_for_iterations_and_for_no_answer_to_end() -> None:
+    times = replace(_times("8B"), preprocessing=0.0, turns=0.0, vision=0.0, prefill=1e-6, context=0.0)
+    found = response_at(times, 0.9 * times.ceiling)
+    # What is left of the running iteration, the next one and its own.
+    assert found.ttft - times.request == pytest.approx(2.5 * times.step, rel=0.01)
+
+
+def test_in_a_closed_loop_nobody_waits_for_more_than_are_in_flight() -> None:
+    times = _times("26B")
+    for concurrency in (2, 8, 32):
+        rate, closed = in_flight(times, concurrency)
+        assert closed.ttft < response_at(times, rate).ttft
+        assert rate * closed.whole == pytest.approx(concurrency)
+
+
+def test_those_that_the_busiest_part_does_not_take_wait_in_front_of_it() -> None:
+    times = _times("1B")
+    _, some = in_flight(times, 100)
+    _, more = in_flight(times, 101)
+    assert more.ttft - some.ttft == pytest.approx(1 / times.ceiling, rel=0.02)
+    assert more.per_token == pytest.approx(some.per_token, rel=0.01)
+
+
+def test_few_tokens_read_few_experts_and_many_read_all() -> None:
+    times = ServiceTimes.of(
+        _replica(plan("30B-A3B", series="InternVL3.5", gpu="H200")), Load(), CONSTANTS[Backend.TURBOMIND]
+    )
+    assert times.chosen == 8 / 128
+    assert times.step_among(1) == times.launches
+    assert times.step_among(16) == pytest.approx(times.step + times.experts * (1 - (15 / 16) ** 16))
+    assert times.step_among(10_000) == pytest.approx(times.step + times.experts)
 
 
 def test_no_number_in_flight_gets_above_the_ceiling() -> None:
     times = _times("8B")
-    assert rate_in_flight(times, 1e6) == pytest.approx(times.ceiling, rel=1e-3)
-    assert rate_in_flight(times, 1e6) < times.ceiling
+    rate, _ = in_flight(times, 1e6)
+    assert rate == pytest.approx(times.ceiling, rel=1e-3)
+    assert rate < times.ceiling
 
 
 def test_the_utilization_is_that_of_the_busiest_part_at_the_ceiling() -> None:

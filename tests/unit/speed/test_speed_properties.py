@@ -11,7 +11,7 @@ from internvl_operator.catalog.engine_options import EngineOptions
 from internvl_operator.catalog.gpus import GPUS
 from internvl_operator.catalog.models import MODELS, Backend
 from internvl_operator.planner.speed.load import Load
-from internvl_operator.planner.speed.queueing import rate_in_flight, rate_with_ttft, response_at
+from internvl_operator.planner.speed.queueing import in_flight, rate_with_ttft, response_at
 from internvl_operator.planner.speed.replica import Replica
 from internvl_operator.planner.speed.service_times import ServiceTimes
 from internvl_operator.planner.speed.speed_constants import CONSTANTS, REDUCTION_MS
@@ -66,7 +66,7 @@ def test_the_more_are_in_flight_the_more_are_answered(
     replica: Replica, load: Load, one: int, other: int
 ) -> None:
     times = times_of(replica, load)
-    few, many = (rate_in_flight(times, count) for count in sorted((one, other)))
+    few, many = (in_flight(times, count)[0] for count in sorted((one, other)))
     assert 0 < few <= many * SLACK
     assert many < times.ceiling
 

@@ -64,7 +64,14 @@ def response_at(times: ServiceTimes, rate: float, concurrency: float | None = No
         + _loop(times, others * rate, others * written)
         + times.preprocessing
         + _wait(others * rate, times.preprocessing)
-        + _turn(times, rate, others, others * written, _met(times, rate, iteration, concurrency is None), iteration)
+        + _turn(
+            times,
+            rate,
+            others,
+            others * written,
+            _met(times, rate, iteration, concurrency is None),
+            iteration,
+        )
         + times.prompt
         + times.step_among(1 + others * written)
         + others * written * times.context
@@ -91,8 +98,8 @@ def _iteration(times: ServiceTimes, rate: float) -> float:
 def _met(times: ServiceTimes, rate: float, iteration: float, is_open: bool) -> float:
     """Return the mean length of an iteration in which a request comes: more likely a long one.
 
-    It is the mean of the square over the mean. The prompts in an iteration vary as arrivals do (Poisson). Where these go
-    on while an iteration takes long, the next one has more of them; answers do not end the faster for it.
+    It is the mean of the square over the mean. The prompts in an iteration vary as arrivals do (Poisson). Where these
+    go on while an iteration takes long, the next one has more of them; answers do not end the faster for it.
     """
     grows = (rate * times.prompt) ** 2 if is_open else 0.0
     return iteration + rate * times.prompt**2 / (1 - grows)
@@ -102,7 +109,7 @@ def _turn(
     times: ServiceTimes, rate: float, others: float, written: float, met: float, iteration: float
 ) -> float:
     """Return how long a prompt waits for its iteration, and there for the prompts beside it."""
-    busy = 1 - exp(-written)
+    busy = 1 - exp(-written) * (1 - others * rate * times.prompt)
     return busy * (met / 2 + iteration + others * rate * met * times.prompt)
 
 

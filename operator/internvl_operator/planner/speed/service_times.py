@@ -1,5 +1,6 @@
 """What one request takes of each part of a replica, in seconds, and how many requests fit at once."""
 
+import math
 from dataclasses import dataclass
 from typing import Self
 
@@ -111,7 +112,7 @@ class ServiceTimes:
         """
         if not self.experts:
             return self.step
-        read = 1 - (1 - self.chosen) ** requests
+        read = 1 - math.pow(1 - self.chosen, requests)
         return max(self.launches, self.step + self.experts * read)
 
     @property
