@@ -18,7 +18,12 @@ _IDENTITY = ("runAsUser", "runAsGroup", "fsGroup")
 
 
 def pod_security_context(template: PodTemplate) -> dict[str, Any]:
-    """Return the security context of the pods: without user and groups where the cluster assigns them."""
+    """Return the security context of the pods: without user and groups where the cluster assigns them.
+
+    An object in which nothing is said is left out: the API server stores it in one way when it is new, and in another
+    when it was emptied.
+    """
     assigned = _IDENTITY if template.identity == "ClusterAssigned" else ()
     default = {name: value for name, value in _POD_SECURITY_CONTEXT.items() if name not in assigned}
-    return default | (template.security_context or {})
+    given = template.security_context or {}
+    return default | {name: value for name, value in given.items() if value != {} or name in default}

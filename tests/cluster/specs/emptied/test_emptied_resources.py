@@ -149,12 +149,13 @@ def test_a_resource_ends_as_one_that_never_had_what_is_gone(
     made_with = {json.dumps(spec): fresh[name] for name, spec in firsts.items()}
     faults = {}
     for name, each in turns.items():
-        wanted = _with_refused_child(between[name], fresh[name]) if name in refused else fresh[name]
+        alike = [between[name], fresh[name]] if name in refused else [fresh[name]]
         faults[f"{name}: {each.names}, back"] = differences(between[name], made_with[json.dumps(each.second)])
-        faults[f"{name}: {each.names}, gone"] = differences(again[name], wanted)
+        faults[f"{name}: {each.names}, gone"] = _unlike(again[name], alike)
     ends = [*fresh.values(), *between.values(), *again.values()]
     print(_coverage(world, turns, ends, _sections(schemas["status"], "status")))
-    assert {what: found for what, found in faults.items() if found} == {}
+    found = {what: each for what, each in faults.items() if each}
+    assert not found, json.dumps(found, indent=1)
 
 
 def _turns(world: World) -> dict[str, Turns]:
@@ -176,9 +177,19 @@ def _filled(*edits: Iterable[Edit]) -> Iterator[Spec]:
     yield from (edit.before for each in edits for edit in each)
 
 
-def _with_refused_child(between: End, fresh: End) -> End:
-    """The end of a resource of which Kubernetes refuses a child: that stays as it was before, and all after it."""
-    return {**between, "status": fresh["status"]}
+def _unlike(end: End, wanted: Sequence[End]) -> list[str]:
+    """The differences of the status from the last of some ends, and of each child from that of every one.
+
+    Of a resource of which Kubernetes refuses a child, some children are as they were before, and some as wanted.
+    """
+    status = differences(end["status"], wanted[-1]["status"], ".status")
+    children = {name for each in (end, *wanted) for name in each} - {"status"}
+    return status + [
+        difference
+        for name in sorted(children)
+        if end.get(name) not in [each.get(name) for each in wanted]
+        for difference in differences(end.get(name), wanted[-1].get(name), f".{name}")
+    ]
 
 
 def _is_served(cluster: LocalCluster, plural: str) -> bool:
