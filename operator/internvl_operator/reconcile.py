@@ -77,9 +77,7 @@ class Reconciler:
         self._written_records: dict[Key, str] = {}
         self._warnings = Warnings(self.cluster)
         self._log = LimitedLog(_log, lambda: self.now().timestamp())
-        self._hostnames = Hostnames(
-            resources=lambda: self.cache.objects(RESOURCE), requeue=lambda key: self.requeue(key)
-        )
+        self._hostnames = Hostnames(lambda: self.cache.objects(RESOURCE), lambda key: self.requeue(key))
 
     async def reconcile(self, key: Key) -> float | None:
         """Reconcile a resource; return the seconds after which to requeue it, or None.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from internvl_operator.api.pod_template import PodTemplate
 from internvl_operator.manifests.objects.security_context import pod_security_context
 
@@ -17,7 +19,7 @@ def test_a_cluster_that_assigns_user_and_groups_is_given_none() -> None:
 
 
 def test_an_object_in_which_nothing_is_said_is_as_one_that_is_not_there() -> None:
-    empty = {"seLinuxOptions": {}, "windowsOptions": {}}
+    empty: dict[str, Any] = {"seLinuxOptions": {}, "windowsOptions": {}}
     assert pod_security_context(
         PodTemplate.model_validate({"securityContext": empty})
     ) == pod_security_context(PodTemplate())
