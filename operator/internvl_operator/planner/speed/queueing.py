@@ -130,9 +130,11 @@ def _wait(rate: float, service: float) -> float:
 def in_flight(times: ServiceTimes, concurrency: float) -> tuple[float, Response]:
     """Return the rate at which so many requests are in flight, and how they fare.
 
-    Where the busiest part takes no more, all others wait in front of it (Little's law).
+    Where the busiest part takes no more, all others wait in front of it (Little's law). Several are answered no slower
+    than one that waits for nobody.
     """
-    rate = _rate_in_flight(times, concurrency, times.ceiling * _BELOW_CEILING)
+    most = times.ceiling * _BELOW_CEILING
+    rate = max(_rate_in_flight(times, each, most) for each in {1.0, concurrency})
     response = response_at(times, rate, concurrency)
     waits = max(0.0, concurrency / rate - response.whole)
     return rate, replace(response, ttft=response.ttft + waits, whole=response.whole + waits)
