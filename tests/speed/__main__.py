@@ -22,7 +22,7 @@ The measurement needs a machine with an NVIDIA GPU and LMDeploy: {missing}.
 Run it there, with the Python that has LMDeploy: make speed PYTHON=/path/to/python.
 """
 _PROGRAMS = ("nvidia-smi", "lmdeploy", "taskset")
-_PACKAGES = ("lmdeploy", "tokenizers", "numpy", "PIL", "pydantic", "jinja2", "yaml")
+_PACKAGES = ("lmdeploy", "tokenizers", "numpy", "PIL", "pydantic", "jinja2", "yaml", "orjson")
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
