@@ -59,7 +59,10 @@ async def test_many_pods_are_looked_at_in_time_in_proportion(
     make: Callable[[int], KubernetesObject],
 ) -> None:
     # The least of three: other work of the machine costs caches, and never saves time.
-    few, many = [min([await seconds(make, count) for _ in range(3)]) for count in (FEW, MANY)]
+    few = min([await seconds(make, FEW) for _ in range(3)])
     # Linear work takes four times as long, quadratic work sixteen times.
-    assert many < 8 * few + SLACK_SECONDS
-    assert many < MOST_SECONDS_PER_POD * MANY
+    most = min(8 * few + SLACK_SECONDS, MOST_SECONDS_PER_POD * MANY)
+    many = await seconds(make, MANY)
+    for _ in range(2):
+        many = many if many < most else min(many, await seconds(make, MANY))
+    assert many < most
