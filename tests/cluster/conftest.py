@@ -12,7 +12,7 @@ from tests.cluster.control_plane import LocalCluster
 from tests.cluster.custom_resources import install_crds
 from tests.cluster.operators.operator_process import grant_rights, spawn_operator
 from tests.cluster.simulated_nodes import add_nodes, gpu_node
-from tests.cluster.waiting import create_namespace, delete
+from tests.cluster.waiting import create_namespace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,11 +37,11 @@ def cluster() -> Iterator[LocalCluster]:
 
 @pytest.fixture
 def namespace(cluster: LocalCluster) -> Iterator[str]:
-    """The name of a new namespace, which is deleted afterwards."""
+    """The name of a new namespace, of which nothing is left afterwards."""
     name = f"test-{uuid4().hex[:12]}"
     create_namespace(cluster, name)
     yield name
-    delete(cluster, "namespace", name)
+    cluster.etcd.remove_namespace(name)
 
 
 @pytest.fixture(scope="session")

@@ -52,7 +52,7 @@ def pool(clouds: LocalCluster, name: str) -> Iterator[Callable[[], None]]:
 
     create_namespace(clouds, name)
     yield add
-    delete(clouds, "namespace", name)
+    clouds.etcd.remove_namespace(name)
     for node in nodes:
         delete(clouds, "node", node)
 
