@@ -9,7 +9,6 @@ from uuid import uuid4
 import pytest
 
 from tests.cluster.control_plane import LocalCluster
-from tests.cluster.custom_resources import install_crds
 from tests.cluster.operators.operator_process import grant_rights, spawn_operator
 from tests.cluster.simulated_nodes import add_nodes, gpu_node
 from tests.cluster.waiting import create_namespace
@@ -26,9 +25,8 @@ CRD_DIRECTORY = Path(__file__).parents[2] / "crds"
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[LocalCluster]:
     """A control plane with an audit log, three nodes of eight A100 80 GB, the CRD, and the operator's rights."""
-    with LocalCluster(audited=True) as cluster:
+    with LocalCluster(audited=True, crds=CRD_DIRECTORY.glob("*.yaml")) as cluster:
         add_nodes(cluster, [gpu_node(f"a100-{number}") for number in (1, 2, 3)])
-        install_crds(cluster, *CRD_DIRECTORY.glob("*.yaml"))
         # An established kind is served a moment later; kubectl tries until then.
         cluster.kubectl("get", "internvldeployments", "--all-namespaces")
         grant_rights(cluster)
