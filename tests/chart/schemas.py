@@ -13,22 +13,30 @@ Schema = dict[str, Any]
 LOCATION = "{{ .ResourceKind }}{{ .KindSuffix }}.json"
 """Name of a kind's file, as kubeconform fills it in."""
 
-_DEFINITIONS = "definitions.json"
+_REFERENCE = '"#/definitions/'
 _QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
 
 
 def write_schemas(openapi: Schema, directory: Path) -> None:
-    """Write a schema for each kind, which refuses fields that the API server does not know."""
+    """Write a schema for each kind, which refuses fields that the API server does not know.
+
+    Each definition is a file, so that kubeconform reads those of the kinds that it checks, and not all of Kubernetes.
+    """
     definitions = {name: _strict(schema) for name, schema in openapi["definitions"].items()}
     definitions[_QUANTITY] = {"type": ["string", "number"]}
-    (directory / _DEFINITIONS).write_text(json.dumps({"definitions": definitions}))
+    for name, schema in definitions.items():
+        text = json.dumps(schema).replace(_REFERENCE, f'"{_address(directory, "")}')
+        (directory / name).write_text(text)
     for name, schema in openapi["definitions"].items():
         for kind in schema.get("x-kubernetes-group-version-kind", ()):
             group = kind["group"].split(".")[0]
             suffix = "-".join(part for part in (group, kind["version"]) if part)
             path = directory / f"{kind['kind'].lower()}-{suffix}.json"
-            reference = f"file://{directory / _DEFINITIONS}#/definitions/{name}"
-            path.write_text(json.dumps({"$ref": reference}))
+            path.write_text(json.dumps({"$ref": _address(directory, name)}))
+
+
+def _address(directory: Path, name: str) -> str:
+    return f"file://{directory}/{name}"
 
 
 def _strict(schema: Any) -> Any:

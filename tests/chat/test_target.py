@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 import trustme
 
+from internvl_operator.chat.endpoint import Endpoint
 from tests.chat.conftest import CORE, NAMESPACE, captions, listing, pod, service
 from tests.cluster.waiting import eventually
 
@@ -234,3 +236,21 @@ def test_a_pod_that_only_carries_the_label_is_not_sent_the_key(api: FakeApi, int
     api.objects[f"{CORE}/pods"] = listing(*somebodys)
     assert internvl("chat", "captions", "hello") == (1, "", "internvl chat: no pod is ready\n")
     assert api.open_streams == 0
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "checks"),
+    [
+        (Endpoint("https://models.example/v1"), True),
+        (Endpoint("https://models.example/v1", insecure=True), False),
+        (Endpoint("http://models.example/v1"), False),
+    ],
+    ids=["https", "unchecked", "http"],
+)
+def test_the_systems_authorities_are_read_where_a_certificate_is_checked(
+    monkeypatch: pytest.MonkeyPatch, endpoint: Endpoint, checks: bool
+) -> None:
+    read: list[ssl.SSLContext] = []
+    monkeypatch.setattr(ssl.SSLContext, "load_default_certs", lambda context, _: read.append(context))
+    context = endpoint.tls()
+    assert read == ([context] if checks else [])

@@ -37,7 +37,7 @@ def _rendered(version: str, model: Model) -> dict[tuple[bool, int], set[tuple[st
             gpu=gpu,
             series=model.series,
         )
-        plan = make_plan(request, given_gpu(gpu))
+        plan = make_plan(request, given_gpu(gpu), explains_options=False)
         if plan.is_ok:
             extra = ["--log-level", "INFO"]
             arguments = server_arguments(plan, extra_args=extra, has_api_key=True, has_tls=True)

@@ -92,6 +92,17 @@ def test_the_bill_of_materials_has_each_locked_package_with_its_hashes(dist: Pat
     assert all(component["externalReferences"][0]["hashes"] for component in document["components"])
 
 
+def test_the_bill_of_materials_is_what_cyclonedx_says_one_is(dist: Path) -> None:
+    # Imported here: the grammars that it checks by are compiled, which takes seconds.
+    from cyclonedx.schema import SchemaVersion
+    from cyclonedx.validation.json import JsonStrictValidator
+
+    text = (dist / "sbom.cdx.json").read_text()
+    validator = JsonStrictValidator(SchemaVersion.from_version(json.loads(text)["specVersion"]))
+    assert validator.validate_str(text) is None
+    assert validator.validate_str(text.replace('"type": "application"', '"type": "colour"')) is not None
+
+
 def test_the_notes_are_the_section_of_the_changelog(dist: Path) -> None:
     notes = (dist / "release-notes.md").read_text()
     assert notes.startswith("### Added\n")

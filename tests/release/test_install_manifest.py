@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from release.__main__ import make_release
-from release.chart import NAMESPACE
+from internvl_operator import __version__
+from release.chart import NAMESPACE, install_manifest, package_chart
 from tests.chart.installation import running_operator
-from tests.chart.tools import RELEASE, of_kind, rendered
+from tests.chart.tools import CHART, RELEASE, of_kind, rendered
 from tests.cluster.control_plane import LocalCluster
 from tests.cluster.operators.operator_process import resource
+from tests.cluster.programs.binaries import locate
 from tests.cluster.simulated_nodes import add_nodes, gpu_node
 from tests.cluster.waiting import apply, eventually, get, wait_ready
 
@@ -29,9 +30,12 @@ ACCOUNT = f"system:serviceaccount:{NAMESPACE}:{RELEASE}"
 @pytest.fixture(scope="module")
 def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file that people without Helm apply."""
-    output = tmp_path_factory.mktemp("release") / "dist"
-    make_release(output, {})
-    return output / "install.yaml"
+    output = tmp_path_factory.mktemp("release")
+    helm = locate(["helm"])["helm"]
+    chart = package_chart(helm, CHART, __version__, output, epoch=0)
+    path = output / "install.yaml"
+    path.write_text(install_manifest(helm, chart, __version__))
+    return path
 
 
 @pytest.fixture(scope="module")

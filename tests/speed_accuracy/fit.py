@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import log
 from typing import TYPE_CHECKING
 
@@ -48,12 +49,16 @@ def predicted(cell: Cell, constants: SpeedConstants) -> Predicted:
     """Return what the model says of a cell with these constants."""
     times = ServiceTimes.of(cell.replica, cell.load, constants)
     if cell.load.concurrency is not None:
-        return Predicted(*in_flight(times, cell.load.concurrency), times)
+        return Predicted(*_in_flight(times, cell.load.concurrency), times)
     rate = cell.load.requests_per_second
     assert rate is not None
     # A rate that the model holds impossible is one that it knows as the most: the times say so.
     rate = min(rate, _MOST_OF_CEILING * times.ceiling)
     return Predicted(rate, response_at(times, rate), times)
+
+
+_in_flight = lru_cache(1 << 15)(in_flight)
+"""Many cells have the same times whichever of two values a constant has: those without images, or without AWQ."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,3 +97,23 @@ def test_a_broken_kubeconfig_is_an_error_in_words(write: Any, text: str) -> None
     write(text=text)
     with pytest.raises(NoCredentialsError):
         load_credentials()
+
+
+@pytest.mark.parametrize(
+    ("cluster", "checks"),
+    [
+        ({}, True),
+        ({"insecure-skip-tls-verify": True}, False),
+        ({"server": "http://10.0.0.1:8080"}, False),
+        ({"server": "http://10.0.0.1:8080", "proxy-url": "https://proxy.example"}, True),
+    ],
+    ids=["https", "unchecked", "http", "an https proxy"],
+)
+def test_the_systems_authorities_are_read_where_a_certificate_is_checked(
+    write: Any, monkeypatch: pytest.MonkeyPatch, cluster: dict[str, Any], checks: bool
+) -> None:
+    read: list[ssl.SSLContext] = []
+    monkeypatch.setattr(ssl.SSLContext, "load_default_certs", lambda context: read.append(context))
+    write(cluster=cluster)
+    context = load_credentials().ssl_context()
+    assert read == ([context] if checks else [])

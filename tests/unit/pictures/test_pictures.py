@@ -1,4 +1,7 @@
-"""The pictures of `plan`, `table` and `bench`: what is in them, the same file each time, small enough for a page."""
+"""The pictures of `plan`, `table` and `bench`: what is in them, the same file each time, small enough for a page.
+
+What draws is imported by the tests: matplotlib takes a second, in each process that collects this module.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,6 @@ from internvl_operator import plan
 from internvl_operator.bench.latency_figures import Figures, Percentiles
 from internvl_operator.bench.measured_load import MeasuredLoad
 from internvl_operator.bench.offered_load import OfferedLoad
-from internvl_operator.cli.bench import latency_picture
-from internvl_operator.cli.plan.plan_picture import PlanPicture, SpeedPoint, draw
-from internvl_operator.cli.plot import picture
 from internvl_operator.cli.table.plan_table import USUAL_GPUS
 
 if TYPE_CHECKING:
@@ -114,6 +114,8 @@ def _width(group: ElementTree.Element) -> float:
 
 
 def test_speed_is_drawn_beneath_the_memory_where_it_is_known(tmp_path: Path) -> None:
+    from internvl_operator.cli.plan.plan_picture import PlanPicture, SpeedPoint, draw
+
     points = [SpeedPoint(number, 2.0 * number, 0.1 * number) for number in (1, 2, 4)]
     path = tmp_path / "speed.svg"
     draw([PlanPicture(plan("8B", gpu="H100"), points), PlanPicture(plan("1B", gpu="H100"))], path)
@@ -178,6 +180,8 @@ def measured(concurrency: int | None) -> MeasuredLoad:
 
 @pytest.mark.parametrize("concurrencies", [(None,), (1, 4, 2)])
 def test_times_are_drawn_over_the_rate(concurrencies: tuple[int | None, ...], tmp_path: Path) -> None:
+    from internvl_operator.cli.bench import latency_picture
+
     path = tmp_path / "latency.svg"
     latency_picture.draw([measured(number) for number in concurrencies], path)
     found = texts(path)
@@ -196,10 +200,12 @@ def luminance(colour: str) -> float:
 @pytest.mark.parametrize("name", ["plan", "table", "plans"])
 def test_text_stands_out_from_every_area(name: str, internvl: Internvl, tmp_path: Path) -> None:
     """At least 4.5 to 1 (WCAG 2.2, level AA), with the ink on each colour that fills something."""
+    from internvl_operator.cli.plot.picture import BLUE, INK
+
     content = drawn(internvl, tmp_path, name).read_text()
-    fills = set(re.findall(r"fill: (#[0-9a-f]{6})", content)) - {picture.INK, "#000000", picture.BLUE}
+    fills = set(re.findall(r"fill: (#[0-9a-f]{6})", content)) - {INK, "#000000", BLUE}
     assert len(fills) > 2
-    ink = luminance(picture.INK)
+    ink = luminance(INK)
     for colour in fills:
         assert (luminance(colour) + 0.05) / (ink + 0.05) >= 4.5, colour
 

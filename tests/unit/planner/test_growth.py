@@ -41,13 +41,20 @@ SLACK_SECONDS = 0.02
 NODES = [gpu_node("a100-1"), gpu_node("a100-2")]
 
 
-def seconds(work: Callable[[], None]) -> float:
-    """CPU time of this thread alone, so that other work of the machine does not count; the best of two."""
+def seconds(work: Callable[[], object], enough: float = 0.0) -> float:
+    """CPU time of this thread alone, so that other work of the machine does not count; the best of two.
+
+    Args:
+        work: what is measured.
+        enough: a time that is short enough: the second run cannot change what follows from it.
+    """
     best = float("inf")
     for _ in range(2):
         begun = thread_time()
         work()
         best = min(best, thread_time() - begun)
+        if best < enough:
+            break
     return best
 
 
@@ -65,7 +72,7 @@ def reconciled(body: dict[str, Any]) -> None:
 def check(name: str, works: Mapping[int, Callable[[], None]]) -> list[str]:
     """What is wrong with how the time grows over the sizes."""
     smallest, middle, largest = sorted(works)
-    times = {size: seconds(works[size]) for size in (largest,)}
+    times = {largest: seconds(works[largest], SLACK_SECONDS)}
     if times[largest] <= SLACK_SECONDS:
         return []
     times |= {size: seconds(works[size]) for size in (smallest, middle)}
@@ -160,8 +167,8 @@ def test_the_largest_spec_takes_at_most_100_ms() -> None:
     body = resource(_all_at_once())
     without_flags = resource({**body["spec"], "engine": {**body["spec"]["engine"], "extraArgs": []}})
     assert parse(body)
-    assert seconds(lambda: reconciled(body)) < MOST_SECONDS
-    assert seconds(lambda: reconciled(without_flags)) < MOST_SECONDS
+    assert seconds(lambda: reconciled(body), MOST_SECONDS) < MOST_SECONDS
+    assert seconds(lambda: reconciled(without_flags), MOST_SECONDS) < MOST_SECONDS
 
 
 @pytest.mark.parametrize(
@@ -177,4 +184,4 @@ def test_the_largest_spec_takes_at_most_100_ms() -> None:
 )
 def test_hostile_arguments_are_refused_in_time(arguments: list[str]) -> None:
     body = resource(at("engine.extraArgs", arguments))
-    assert seconds(lambda: reconciled(body)) < MOST_SECONDS
+    assert seconds(lambda: reconciled(body), MOST_SECONDS) < MOST_SECONDS

@@ -11,6 +11,7 @@ import pytest
 from internvl_operator.text.yaml_documents import read_document, read_documents
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.conftest import Internvl
@@ -80,14 +81,15 @@ BOMBS = {
     "of merges": "".join(f"  a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 9)}]}}\n" for n in range(1, 12)),
 }
 LONG = {
-    "a list": "".join(f"  - --flag-{number}\n" for number in range(600_000)),
-    "a text": "a: " + "a" * 10_000_000,
-    "documents": "---\n{}\n" * 400_000,
+    "a list": lambda: "".join(f"  - --flag-{number}\n" for number in range(600_000)),
+    "a text": lambda: "a: " + "a" * 10_000_000,
+    "documents": lambda: "---\n{}\n" * 400_000,
 }
 
 
-@pytest.mark.parametrize("text", LONG.values(), ids=LONG)
-def test_a_text_of_megabytes_is_refused_at_once(text: str) -> None:
+@pytest.mark.parametrize("make", LONG.values(), ids=LONG)
+def test_a_text_of_megabytes_is_refused_at_once(make: Callable[[], str]) -> None:
+    text = make()
     begun = thread_time()
     with pytest.raises(ValueError, match="split it"):
         read_documents(text, "a file")

@@ -78,7 +78,8 @@ class MemoryEstimate:
 def estimate(request: MemoryRequest) -> MemoryEstimate:
     """Return the memory of one GPU and what becomes of the configuration, as far as memory decides."""
     footprint = footprint_of(request, calibration(request.backend, native_vision=request.native_vision))
-    sizing = _Sizing.of(request, footprint, request.gpu_memory_mib)
+    block_bytes = kv_block_bytes(request.language, request.tp, request.options)
+    sizing = _Sizing.of(request, footprint, block_bytes, request.gpu_memory_mib)
     left = request.gpu_memory_mib
     taken = []
     for part in (footprint.overhead, footprint.weights, sizing.kv_cache_mib, footprint.working):
@@ -100,7 +101,7 @@ def estimate(request: MemoryRequest) -> MemoryEstimate:
         kv_tokens=sizing.kv_tokens,
         kv_bytes_per_token=kv_bytes_per_token(request.language, request.tp, request.options),
         effective_session_len=sizing.session_len(request),
-        shortfall_mib=0 if outcome is Outcome.OK else _shortfall(request, footprint),
+        shortfall_mib=0 if outcome is Outcome.OK else _shortfall(request, footprint, block_bytes),
     )
 
 
@@ -114,13 +115,12 @@ class _Sizing:
     kv_tokens: int
 
     @classmethod
-    def of(cls, request: MemoryRequest, footprint: Footprint, total_mib: int) -> "_Sizing":
+    def of(cls, request: MemoryRequest, footprint: Footprint, block_bytes: int, total_mib: int) -> "_Sizing":
         free = total_mib - DRIVER_MIB - round(footprint.overhead) - round(footprint.weights)
         ratio = request.options.cache_max_entry_count
         if ratio is None:
             ratio = _derived_percent(free, footprint) / 100
-        block = kv_block_bytes(request.language, request.tp, request.options)
-        blocks = int(footprint.sure_kv_cache(free, ratio)) * MIB // block
+        blocks = int(footprint.sure_kv_cache(free, ratio)) * MIB // block_bytes
         return cls(free, ratio, int(footprint.kv_cache(free, ratio)), blocks * KV_BLOCK_TOKENS)
 
     def session_len(self, request: MemoryRequest) -> int:
@@ -165,11 +165,12 @@ def _least_tokens(request: MemoryRequest) -> int:
     return min(request.options.session_len, request.max_prefill_token_num)
 
 
-def _shortfall(request: MemoryRequest, footprint: Footprint) -> int:
+def _shortfall(request: MemoryRequest, footprint: Footprint, block_bytes: int) -> int:
     """Return how much more memory makes the outcome ok: more memory never makes it worse."""
 
     def fits(total_mib: int) -> bool:
-        return _Sizing.of(request, footprint, total_mib).outcome(request, footprint) is Outcome.OK
+        sizing = _Sizing.of(request, footprint, block_bytes, total_mib)
+        return sizing.outcome(request, footprint) is Outcome.OK
 
     total = request.gpu_memory_mib
     return bisect_left(range(total, _LARGEST_GPU_MIB), True, key=fits)

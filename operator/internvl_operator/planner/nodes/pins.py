@@ -5,6 +5,7 @@ architecture. The pods must not be scheduled on such nodes either, nor on those 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from internvl_operator.catalog.hardware.image_variants import MAJORS, ImageVariant
@@ -106,12 +107,18 @@ def with_processor(terms: Sequence[Term], processor: str | None) -> tuple[Term, 
 
 def with_code(terms: Sequence[Term], variant: ImageVariant, backend: Backend) -> tuple[Term, ...]:
     """Return terms that also keep out GPUs without code in the image, as far as a label has their capability."""
-    without = [
+    without = _majors_without_code(variant, backend)
+    return tuple((*term, _is_not_in(COMPUTE_CAPABILITY_LABELS[0], without)) for term in terms)
+
+
+@cache
+def _majors_without_code(variant: ImageVariant, backend: Backend) -> tuple[str, ...]:
+    """Return the major numbers of compute capabilities none of whose GPUs run an image."""
+    return tuple(
         str(major)
         for major in MAJORS
         if not any(variant.runs((major, minor), backend) for minor in range(10))
-    ]
-    return tuple((*term, _is_not_in(COMPUTE_CAPABILITY_LABELS[0], without)) for term in terms)
+    )
 
 
 def without_named(terms: Sequence[Term], label: str) -> tuple[Term, ...]:
