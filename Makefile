@@ -9,7 +9,7 @@ CRD := crds/internvl.dev_internvldeployments.yaml
 # Modules side by side, as tests/lanes.py gives them to the processes. Unit tests compute and share nothing. Each
 # process of the other tests has control planes of its own, which wait most of the time: three are what two cores carry.
 SIDE_BY_SIDE = --dist loadfile --no-loadscope-reorder
-LANES ?= 3
+LANES ?= 4
 
 # Tests start the operator and the command some hundred times: each would compile every module again.
 unexport PYTHONDONTWRITEBYTECODE

@@ -1,8 +1,8 @@
 """Tests side by side: which of them one process runs after each other, in which order, and which run alone.
 
-`make test` starts several processes (pytest-xdist), each of which runs whole modules. The first process begins with
-what needs a control plane, which keeps a core busy: two cores can carry one such process. The others begin with the
-real nodes, which mostly wait, and with what computes. Whoever has none of these left takes the next modules in order.
+`make test` starts several processes (pytest-xdist), each of which runs whole modules. Half of them begin with what
+needs a control plane, which keeps half a core busy and waits for the rest of the time. The others begin with the real
+nodes, which mostly wait, and with what computes. Whoever has none of these left takes the next modules in order.
 
 Modules with the mark ``undisturbed`` hold what they measure against bounds in seconds: they come last, and no other
 test runs meanwhile.
@@ -33,6 +33,7 @@ CONTROL_PLANES = (
     "tests/cluster/lifecycle/test_crashes.py",
     "tests/cluster/lifecycle/test_removal.py",
     "tests/chart/test_install.py",
+    "tests/cluster/cost/test_writes.py",
     "tests/cluster/",
     "tests/chart/",
     "tests/release/test_install_manifest.py",
@@ -56,8 +57,13 @@ def _place(item: pytest.Item) -> int:
     return next((place for place, prefix in enumerate(ORDER) if item.nodeid.startswith(prefix)), len(ORDER))
 
 
+def with_control_planes(processes: int) -> int:
+    """How many of the processes begin with what needs a control plane."""
+    return max(1, processes // 2)
+
+
 class Lanes(LoadFileScheduling):  # type: ignore[misc]
-    """Gives the first process the modules in their order, and the others those without a control plane first."""
+    """Gives some processes the modules in their order, and the others those without a control plane first."""
 
     def _split_scope(self, nodeid: str) -> str:
         """Return what one process runs as a whole: a module, or all tests on the real nodes, which they share."""
@@ -66,7 +72,7 @@ class Lanes(LoadFileScheduling):  # type: ignore[misc]
 
     def _assign_work_unit(self, node: WorkerController) -> None:
         """Give a process what it runs next."""
-        if node is not self.nodes[0]:
+        if self.nodes.index(node) >= with_control_planes(len(self.nodes)):
             others = (scope for scope in self.workqueue if not scope.startswith(CONTROL_PLANES))
             self.workqueue.move_to_end(next(others, next(iter(self.workqueue))), last=False)
         super()._assign_work_unit(node)

@@ -41,7 +41,7 @@ def older_chart(directory: Path) -> Path:
     description = yaml.safe_load((chart / "Chart.yaml").read_text())
     description |= {"version": "0.0.9", "appVersion": "0.0.9"}
     (chart / "Chart.yaml").write_text(yaml.safe_dump(description))
-    crd = yaml.safe_load(CRD.read_text())
+    crd = yaml.load(CRD.read_text(), Loader=yaml.CSafeLoader)
     del _spec_properties(crd)[NEW_FIELD]
     (chart / "templates" / "crd.yaml").write_text(crd_template(yaml.safe_dump(crd, sort_keys=False)))
     run("helm", "package", chart, "--destination", directory)

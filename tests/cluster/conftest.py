@@ -9,10 +9,9 @@ from uuid import uuid4
 import pytest
 
 from tests.cluster.control_plane import LocalCluster
-from tests.cluster.custom_resources import install_crds
 from tests.cluster.operators.operator_process import grant_rights, spawn_operator
 from tests.cluster.simulated_nodes import add_nodes, gpu_node
-from tests.cluster.waiting import create_namespace, delete
+from tests.cluster.waiting import create_namespace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,9 +25,8 @@ CRD_DIRECTORY = Path(__file__).parents[2] / "crds"
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[LocalCluster]:
     """A control plane with an audit log, three nodes of eight A100 80 GB, the CRD, and the operator's rights."""
-    with LocalCluster(audited=True) as cluster:
+    with LocalCluster(audited=True, crds=CRD_DIRECTORY.glob("*.yaml")) as cluster:
         add_nodes(cluster, [gpu_node(f"a100-{number}") for number in (1, 2, 3)])
-        install_crds(cluster, *CRD_DIRECTORY.glob("*.yaml"))
         # An established kind is served a moment later; kubectl tries until then.
         cluster.kubectl("get", "internvldeployments", "--all-namespaces")
         grant_rights(cluster)
@@ -37,11 +35,11 @@ def cluster() -> Iterator[LocalCluster]:
 
 @pytest.fixture
 def namespace(cluster: LocalCluster) -> Iterator[str]:
-    """The name of a new namespace, which is deleted afterwards."""
+    """The name of a new namespace, of which nothing is left afterwards."""
     name = f"test-{uuid4().hex[:12]}"
     create_namespace(cluster, name)
     yield name
-    delete(cluster, "namespace", name)
+    cluster.etcd.remove_namespace(name)
 
 
 @pytest.fixture(scope="session")

@@ -25,6 +25,7 @@ from tests.cluster.apiserver import audit
 from tests.cluster.apiserver.api import Api
 from tests.cluster.apiserver.etcd import Etcd
 from tests.cluster.apiserver.kubectl import kubectl
+from tests.cluster.custom_resources import install_crds
 from tests.cluster.guardian import Guardian
 from tests.cluster.processes import Process
 from tests.cluster.programs.binaries import locate
@@ -49,6 +50,8 @@ class LocalCluster:
         audited: Whether the API server keeps an audit log, for `audit_events`.
         feature_gates: Of kube-apiserver.
         api_server_flags: Further flags of kube-apiserver.
+        crds: CustomResourceDefinitions, as files, that are there before the controllers start: the garbage collector
+            looks for kinds when it starts, and then every 30 s.
         stages: kwok stages beside those of this package, as files.
         address: Where the API server listens; nodes in a network of their own reach no loopback address.
         service_range: Addresses of Services.
@@ -62,6 +65,7 @@ class LocalCluster:
         audited: bool = False,
         feature_gates: Mapping[str, bool] | None = None,
         api_server_flags: Sequence[str] = (),
+        crds: Iterable[Path] = (),
         stages: Iterable[Path] = (),
         address: str = components.LOOPBACK,
         service_range: str = components.SERVICE_RANGE,
@@ -74,6 +78,7 @@ class LocalCluster:
         self._audited = audited
         self._feature_gates = dict(feature_gates or {})
         self._api_server_flags = api_server_flags
+        self._crds = [*crds]
         self._stages = [*stage_files(), *stages]
         self._address = address
         self._service_range = service_range
@@ -115,6 +120,7 @@ class LocalCluster:
         self._guardian = Guardian(*([directory] if given is None else []))
         try:
             self._start_api_server()
+            install_crds(self, *self._crds)
             self._start_optional_components()
         except BaseException:
             self.stop()

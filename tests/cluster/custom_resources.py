@@ -27,7 +27,7 @@ def install_crds(cluster: LocalCluster, *files: Path) -> None:
         AssertionError: One was not served in time.
     """
     for file in files:
-        definition = yaml.safe_load(file.read_text())
+        definition = yaml.load(file.read_text(), Loader=yaml.CSafeLoader)
         path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{definition['metadata']['name']}"
         options = {"fieldManager": "tests", "force": "true"}
         cluster.api.request("PATCH", path, definition, content_type=APPLY, **options).granted()

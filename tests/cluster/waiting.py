@@ -35,7 +35,8 @@ def eventually(ask: Callable[[], T | None], what: str | Callable[[], str], timeo
     Raises:
         AssertionError: there was none in time; the message says what was waited for.
     """
-    deadline = time.monotonic() + timeout
+    began = time.monotonic()
+    deadline = began + timeout
     while True:
         asked = time.monotonic()
         answer = _unless_passing(ask)
@@ -43,8 +44,8 @@ def eventually(ask: Callable[[], T | None], what: str | Callable[[], str], timeo
             return answer
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {timeout:g} s: {what if isinstance(what, str) else what()}")
-        # However much there is to look at, looking takes a fifth of the time at most.
-        time.sleep(max(0.05, 4 * (time.monotonic() - asked)))
+        # However much there is to look at, looking takes a fifth of the time at most, and the less the longer it lasts.
+        time.sleep(max(0.05, 4 * (time.monotonic() - asked), min(0.25, (asked - began) / 40)))
 
 
 def _unless_passing(ask: Callable[[], T | None]) -> T | None:

@@ -8,13 +8,11 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import pytest
 
 from tests.cluster.components import PORTS, free_ports
-from tests.lanes import room
-
-if TYPE_CHECKING:
-    import pytest
+from tests.lanes import room, with_control_planes
 
 SECONDS = 10.0
 
@@ -104,6 +102,11 @@ def test_the_real_nodes_have_one_process_and_the_control_planes_another(tmp_path
     assert processes.keys() == {*cluster, *nodes}
     assert processes[nodes[0]] == processes[nodes[1]]
     assert processes[cluster[0]] != processes[nodes[0]]
+
+
+@pytest.mark.parametrize(("processes", "starting"), [(1, 1), (2, 1), (3, 1), (4, 2), (8, 4)])
+def test_half_of_the_processes_begin_with_control_planes(processes: int, starting: int) -> None:
+    assert with_control_planes(processes) == starting
 
 
 def _ran(directory: Path, modules: dict[str, str]) -> list[tuple[str, str]]:

@@ -20,7 +20,7 @@ from internvl_operator.kube.credentials import load_credentials
 from internvl_operator.kube.kinds import JOB, RESOURCE
 from internvl_operator.kube.port import Key
 from tests.cluster.operators.operator_process import resource
-from tests.cluster.waiting import apply, eventually, get, wait_ready
+from tests.cluster.waiting import apply, eventually, get, get_all, patch, wait_ready
 from tests.load_test.test_documents import measured
 
 if TYPE_CHECKING:
@@ -40,10 +40,10 @@ async def save(namespace: str, failures: dict[str, int]) -> dict[str, Any]:
     async with KubernetesClient(partial(load_credentials, None), [namespace]) as client:
         body = await client.get(RESOURCE, Key(namespace, "fast"))
         one = measured(OfferedLoad(concurrency=32), failures)
-        patch = performance_patch(body, one, datetime.now(UTC), "service", 1)
-        written = await client.patch_status(patch, FIELD_MANAGER)
-        assert written["status"]["performance"] == patch["status"]["performance"]
-        performance: dict[str, Any] = patch["status"]["performance"]
+        change = performance_patch(body, one, datetime.now(UTC), "service", 1)
+        written = await client.patch_status(change, FIELD_MANAGER)
+        assert written["status"]["performance"] == change["status"]["performance"]
+        performance: dict[str, Any] = change["status"]["performance"]
         return performance
 
 
@@ -80,26 +80,13 @@ def test_the_job_is_made_its_report_read_and_it_is_deleted(cluster: LocalCluster
 
     def end() -> None:
         pods = eventually(
-            lambda: json.loads(
-                cluster.kubectl("get", "pods", "-n", namespace, "-l", f"{LABEL}=fast", "-o", "json")
-            )["items"],
+            lambda: get_all(cluster, "pods", namespace, labelSelector=f"{LABEL}=fast") or None,
             "the Job's pod",
         )
         ended = {"exitCode": 0, "reason": "Completed", "message": json.dumps(report)}
         own = {"name": CONTAINER, "image": "i", "imageID": "i", "ready": False, "restartCount": 0}
         status = {"phase": "Succeeded", "containerStatuses": [own | {"state": {"terminated": ended}}]}
-        name = pods[0]["metadata"]["name"]
-        cluster.kubectl(
-            "patch",
-            "pod",
-            name,
-            "-n",
-            namespace,
-            "--subresource=status",
-            "--type=merge",
-            "-p",
-            json.dumps({"status": status}),
-        )
+        patch(cluster, "pod", pods[0]["metadata"]["name"], namespace, {"status": status}, "status")
 
     async def measure() -> MeasuredLoad:
         async with KubernetesClient(partial(load_credentials, None), [namespace]) as client:
@@ -112,7 +99,4 @@ def test_the_job_is_made_its_report_read_and_it_is_deleted(cluster: LocalCluster
 
     assert asyncio.run(measure()).document() == report
 
-    def gone() -> bool:
-        return not json.loads(cluster.kubectl("get", JOB.plural, "-n", namespace, "-o", "json"))["items"]
-
-    eventually(gone, "the Job is deleted")
+    eventually(lambda: get_all(cluster, JOB.plural, namespace) == [], "the Job is deleted")

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import pytest
 import yaml
@@ -15,7 +16,7 @@ import yaml
 from internvl_operator.kube.kinds import DEPLOYMENT, POD, RESOURCE, SERVICE
 from internvl_operator.manifests.labels import child_labels
 from tests.cluster.operators.operator_process import resource, spawn_operator
-from tests.cluster.waiting import apply, condition, eventually, wait_ready
+from tests.cluster.waiting import apply, condition, create_namespace, eventually, wait_ready
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from internvl_operator.kube.port import Kind
     from tests.cluster.apiserver.api import Api
     from tests.cluster.control_plane import LocalCluster
+    from tests.cluster.processes import Process
 
 CRD = Path(__file__).parents[3] / "crds" / "internvl.dev_internvldeployments.yaml"
 DEPTHS = (300, 1100, 9000)
@@ -31,7 +33,7 @@ DEPTHS = (300, 1100, 9000)
 @pytest.fixture(scope="module")
 def without_bounds(cluster: LocalCluster) -> Iterator[LocalCluster]:
     """A cluster whose schema lets an affinity be anything, as one that an operator was upgraded on may have let it."""
-    crd = yaml.safe_load(CRD.read_text())
+    crd = yaml.load(CRD.read_text(), Loader=yaml.CSafeLoader)
     properties = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
     properties["podTemplate"]["properties"]["affinity"] = {
         "type": "object",
@@ -97,49 +99,84 @@ def strangers(namespace: str) -> dict[Kind, dict[str, object]]:
     }
 
 
-@pytest.mark.timeout(180)
-@pytest.mark.parametrize("depth", DEPTHS)
-def test_objects_that_are_nested_too_deep_stop_nothing(
-    without_bounds: LocalCluster, api: Api, namespace: str, depth: int
-) -> None:
-    cluster = without_bounds
-    operator = spawn_operator(cluster, f"isolation-{depth}")
-    try:
-        # While it runs, by its watches.
+@pytest.fixture(scope="module")
+def namespaces(without_bounds: LocalCluster) -> Iterator[dict[int, str]]:
+    """A namespace for each depth. No object is left: other tests read by libraries that cannot follow these."""
+    names = {depth: f"test-{uuid4().hex[:12]}" for depth in DEPTHS}
+    for name in names.values():
+        create_namespace(without_bounds, name)
+    yield names
+    for name in names.values():
+        without_bounds.etcd.remove_namespace(name)
+
+
+@pytest.fixture(scope="module")
+def operator(cluster: LocalCluster, api: Api, namespaces: dict[int, str]) -> Iterator[Process]:
+    """An operator that sees objects of every depth come while it runs, by its watches."""
+    operator = spawn_operator(cluster, "isolation")
+    for depth, namespace in namespaces.items():
         post(api, collection(RESOURCE, namespace), deep_affinity("deep", namespace, depth))
         owned = deep_managed_fields(resource("owned", namespace), depth)
         post(api, collection(RESOURCE, namespace), owned)
         for kind, body in strangers(namespace).items():
             post(api, collection(kind, namespace), deep_managed_fields(body, depth))
         apply(cluster, resource("other", namespace))
+    yield operator
+    operator.stop()
 
-        message = wait_for(api, "deep", namespace, "Stalled", "InvalidSpec")
-        assert message.startswith("spec.podTemplate.affinity.deep is nested more than")
-        wait_ready(cluster, "other", namespace)
-        wait_for(api, "owned", namespace, "Ready", "Ready")
-        assert "Traceback" not in operator.log_tail(1000)
 
-        # And when it starts, by its lists.
-        operator.stop()
-        operator.start()
-        apply(cluster, resource("later", namespace))
-        wait_ready(cluster, "later", namespace)
-        assert operator.running
-        assert "Traceback" not in operator.log_tail(1000)
+@pytest.fixture(scope="module")
+def restarted(cluster: LocalCluster, namespaces: dict[int, str], operator: Process) -> Process:
+    """The operator, which finds these objects in its lists when it starts."""
+    operator.stop()
+    operator.start()
+    apply(cluster, *(resource("later", namespace) for namespace in namespaces.values()))
+    return operator
 
-        shown = status_of_all(cluster)
-        assert {"deep", "owned", "other", "later"} <= {row["name"] for row in shown["resources"]}
 
-        # What is mended is served.
-        mended = json.dumps({"spec": {"podTemplate": None}})
-        path = f"{collection(RESOURCE, namespace)}/deep"
-        assert api.request("PATCH", path, mended, "application/merge-patch+json").accepted
-        wait_for(api, "deep", namespace, "Ready", "Ready")
-    finally:
-        operator.stop()
-        # Other tests read all resources by libraries that cannot follow these.
-        for kind in (RESOURCE, *strangers(namespace)):
-            assert api.request("DELETE", collection(kind, namespace)).code in (200, 202, 405)
+@pytest.fixture(scope="module")
+def shown(cluster: LocalCluster, restarted: Process) -> list[dict[str, object]]:
+    """What ``internvl status -A`` says of each resource."""
+    assert restarted.running
+    return status_of_all(cluster)["resources"]
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("depth", DEPTHS)
+def test_objects_that_are_nested_too_deep_stop_nothing(
+    cluster: LocalCluster, api: Api, namespaces: dict[int, str], operator: Process, depth: int
+) -> None:
+    namespace = namespaces[depth]
+    message = wait_for(api, "deep", namespace, "Stalled", "InvalidSpec")
+    assert message.startswith("spec.podTemplate.affinity.deep is nested more than")
+    wait_ready(cluster, "other", namespace)
+    wait_for(api, "owned", namespace, "Ready", "Ready")
+    assert operator.running
+    assert "Traceback" not in operator.log_tail(1000)
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("depth", DEPTHS)
+def test_objects_that_are_nested_too_deep_stop_no_operator_that_starts_and_no_command(
+    cluster: LocalCluster,
+    api: Api,
+    namespaces: dict[int, str],
+    restarted: Process,
+    shown: list[dict[str, object]],
+    depth: int,
+) -> None:
+    namespace = namespaces[depth]
+    wait_ready(cluster, "later", namespace)
+    assert restarted.running
+    assert "Traceback" not in restarted.log_tail(1000)
+    ours = {row["name"] for row in shown if row["namespace"] == namespace}
+    assert ours == {"deep", "owned", "other", "later"}
+
+    # What is mended is served.
+    mended = json.dumps({"spec": {"podTemplate": None}})
+    path = f"{collection(RESOURCE, namespace)}/deep"
+    assert api.request("PATCH", path, mended, "application/merge-patch+json").accepted
+    wait_for(api, "deep", namespace, "Ready", "Ready")
 
 
 def wait_for(api: Api, name: str, namespace: str, type_: str, reason: str) -> str:

@@ -45,7 +45,7 @@ def namespaces(cluster: LocalCluster) -> Iterator[tuple[str, str, str]]:
         create_namespace(cluster, name)
     yield names[0], names[1], names[2]
     for name in names:
-        delete(cluster, "namespace", name)
+        cluster.etcd.remove_namespace(name)
 
 
 @pytest.fixture

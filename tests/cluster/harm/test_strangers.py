@@ -13,7 +13,7 @@ from tests.cluster.apiserver.api import APPLY
 from tests.cluster.custom_resources import install_crds
 from tests.cluster.operators.operator_process import resource, spawn_operator
 from tests.cluster.programs.published_crds import CHILDREN_CRDS, obtain
-from tests.cluster.waiting import Object, apply, condition, eventually, get, wait_ready, wait_stalled
+from tests.cluster.waiting import Object, apply, condition, delete, eventually, get, wait_ready, wait_stalled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,14 +84,20 @@ SLEEPING: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def operated(cluster: LocalCluster) -> Iterator[LocalCluster]:
-    """A cluster with every kind of child, and an operator that was started after it."""
+def every_kind(cluster: LocalCluster) -> Iterator[LocalCluster]:
+    """A cluster with every kind of child."""
     files = [obtain(crd) for crd in CHILDREN_CRDS]
     install_crds(cluster, *files)
-    operator = spawn_operator(cluster, "strangers")
     yield cluster
-    operator.stop()
     cluster.kubectl("delete", *(f"--filename={file}" for file in files))
+
+
+@pytest.fixture(scope="module")
+def operated(every_kind: LocalCluster) -> Iterator[LocalCluster]:
+    """This cluster, and an operator that was started after its kinds were there."""
+    operator = spawn_operator(every_kind, "strangers")
+    yield every_kind
+    operator.stop()
 
 
 def stranger(kind: str, namespace: str, labels: dict[str, str]) -> Object:
@@ -138,7 +144,7 @@ def test_a_strangers_object_is_neither_changed_nor_deleted_with_the_resource(
     assert f"a {kind} named {NAME} exists and is not this resource's" in message
     assert own_parts(api, kind, namespace) == before
 
-    operated.kubectl("delete", "ivl", NAME, "-n", namespace)
+    delete(operated, "ivl", NAME, namespace)
     others = next(name for name in ("Service", "NetworkPolicy") if name != kind)
     eventually(
         lambda: get(operated, others, NAME, namespace) is None, "the resource's own children collected"
@@ -153,7 +159,7 @@ def test_a_resource_gets_its_children_once_the_stranger_is_gone(
     apply(operated, resource(NAME, namespace))
     wait_stalled(operated, NAME, namespace, "NameConflict")
 
-    operated.kubectl("delete", "service", NAME, "-n", namespace)
+    delete(operated, "service", NAME, namespace)
 
     body = wait_ready(operated, NAME, namespace, timeout=60)
     assert condition(body, "Stalled")["status"] == "False"
@@ -161,10 +167,9 @@ def test_a_resource_gets_its_children_once_the_stranger_is_gone(
 
 @pytest.mark.parametrize("kind", SPECS)
 def test_an_apply_creates_or_changes_the_object_that_is_meant_and_no_other(
-    cluster: LocalCluster, api: Api, namespace: str, kind: str
+    every_kind: LocalCluster, api: Api, namespace: str, kind: str
 ) -> None:
     """What ``KubernetesClient.apply`` relies on: see its source."""
-    install_crds(cluster, *map(obtain, CHILDREN_CRDS))
     path = path_of(kind, namespace)
     options = {"fieldManager": "internvl-operator", "force": "true"}
 
@@ -184,5 +189,6 @@ def test_an_apply_creates_or_changes_the_object_that_is_meant_and_no_other(
     assert (code, "metadata.uid" in message) == (422, True)
     assert applied(uid=live["uid"])[0] == 200
     assert (
-        "annotations" not in (get(cluster, kind, NAME, namespace) or {})["metadata"] or kind == "Deployment"
+        "annotations" not in (get(every_kind, kind, NAME, namespace) or {})["metadata"]
+        or kind == "Deployment"
     )

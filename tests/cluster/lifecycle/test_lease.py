@@ -1,4 +1,4 @@
-"""Two operators with a Lease of two seconds: one works; whatever happens to it, the other goes on where it was."""
+"""Two operators with a Lease of two seconds: how soon the other goes on where the leader was, to the second."""
 
 from __future__ import annotations
 
@@ -20,10 +20,9 @@ from tests.cluster.operators.operator_process import (
     grant_lease,
     grant_rights,
     resource,
-    spawn_operator,
 )
-from tests.cluster.operators.two_operators import FEW, SECONDS, Changes, Leader, TwoOperators, other
-from tests.cluster.waiting import apply, eventually, get, get_all, wait_ready
+from tests.cluster.operators.two_operators import FEW, SECONDS, Changes, Leader, TwoOperators
+from tests.cluster.waiting import apply, eventually, get, wait_ready
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +38,6 @@ ROUNDS = int(os.environ.get("LEASE_ROUNDS", "4"))
 # At any moment between two renewals, and between any two writes: the same moments in every run.
 PAUSES = [random.Random(seed).uniform(0.0, SECONDS / 5) for seed in range(ROUNDS)]
 NAMES = [f"model-{number}" for number in range(4)]
-QUIET_SECONDS = 5.0
 STORED_AS = {
     "internvldeployments": "internvl.dev/internvldeployments",
     "services": "services/specs",
@@ -77,7 +75,7 @@ def test_a_killed_leader_is_succeeded_within_the_lease_and_no_write_is_lost_or_d
         f" and the API server answered after {max(allowed) - SECONDS:.2f} s at worst"
     )
 
-    _assert_settled(cluster, namespace, changes)
+    changes.assert_settled(cluster)
     _assert_each_write_changed_something(cluster, namespace, operators.answers_lost)
     assert all(took <= most for took, most in zip(seconds, allowed, strict=True)), (seconds, allowed)
 
@@ -108,7 +106,7 @@ def test_a_leader_that_was_paused_past_its_lease_starts_no_write(
             assert written == []
     print(f"\n{ROUNDS} pauses during {changes.count} changes: no write of a leader after its pause")
 
-    _assert_settled(cluster, namespace, changes)
+    changes.assert_settled(cluster)
 
 
 @pytest.mark.timeout(120)
@@ -125,88 +123,6 @@ def test_a_leader_that_is_told_to_stop_hands_over_at_once(
     assert (operators.wait_for_successor(leader).at - told).total_seconds() < SECONDS / 2
     apply(cluster, resource("after", namespace))
     wait_ready(cluster, "after", namespace)
-
-
-@pytest.mark.timeout(120)
-def test_a_standby_is_ready_and_says_that_it_does_not_lead(
-    cluster: LocalCluster, namespace: str, operators: TwoOperators
-) -> None:
-    apply(cluster, resource("served", namespace))
-    wait_ready(cluster, "served", namespace)
-
-    leader = operators.wait_for_leader().user
-    standby = other(leader)
-
-    eventually(lambda: "internvl_leader 1.0" in operators.get(leader, "metrics"), "the leader says so")
-    metrics = operators.get(standby, "metrics")
-    assert "internvl_leader 0.0" in metrics
-    assert 'internvl_watched_objects{kind="InternVLDeployment"} 1.0' in metrics, "its cache is warm"
-    assert "internvl_resources{" not in metrics, "a sum over both replicas counts each resource once"
-    assert "internvl_queue_oldest_seconds 0.0" in metrics, "nothing waits for it"
-    assert operators.get(standby, "healthz") == "ok"
-
-
-@pytest.mark.timeout(120)
-def test_an_api_server_that_is_gone_for_longer_than_the_lease_costs_the_lead_and_no_change(
-    cluster: LocalCluster, namespace: str, operators: TwoOperators
-) -> None:
-    leader = operators.wait_for_leader()
-    apply(cluster, resource("before", namespace))
-    wait_ready(cluster, "before", namespace)
-
-    cluster.processes["kube-apiserver"].stop()
-    try:
-        _wait_ended(leader)
-    finally:
-        cluster.processes["kube-apiserver"].start()
-
-    assert leader.process.exit_code == 1
-    apply(cluster, resource("after", namespace))
-    wait_ready(cluster, "after", namespace, timeout=60)
-    operators.wait_for_leader()
-
-
-@pytest.mark.timeout(120)
-def test_two_operators_without_a_lease_write_twice_and_converge(
-    cluster: LocalCluster, namespace: str
-) -> None:
-    grant_rights(cluster, USER, STANDBY)
-    environment = {"INTERNVL_NAMESPACES": namespace}
-    both = [spawn_operator(cluster, user, cluster.kubeconfig(user), environment) for user in (USER, STANDBY)]
-    try:
-        apply(cluster, *(resource(name, namespace, replicas=FEW) for name in NAMES))
-        with Changes(Api(cluster.kubeconfig()), namespace, NAMES) as changes:
-            eventually(lambda: changes.count >= 40, "changes", timeout=60.0)
-        _assert_settled(cluster, namespace, changes)
-
-        def quiet() -> bool:
-            before = len(_writes(cluster, namespace, USER, STANDBY))
-            time.sleep(QUIET_SECONDS)
-            return len(_writes(cluster, namespace, USER, STANDBY)) == before
-
-        # The pods of the last changes come and go for a while yet.
-        eventually(quiet, "an end of the writes: they undo each other's", timeout=6 * QUIET_SECONDS)
-    finally:
-        for process in both:
-            process.stop()
-
-
-def _assert_settled(cluster: LocalCluster, namespace: str, changes: Changes) -> None:
-    """No change was lost: what was asked for last is what runs."""
-
-    def settled() -> bool:
-        ready = {
-            body["metadata"]["name"]: body["status"].get("readyReplicas")
-            for body in get_all(cluster, "ivl", namespace)
-            if body["status"]["observedGeneration"] == body["metadata"]["generation"]
-        }
-        return ready == changes.replicas
-
-    eventually(settled, f"{changes.replicas} ready", timeout=30.0)
-    for name, replicas in changes.replicas.items():
-        deployment = get(cluster, "deployment", name, namespace)
-        assert deployment is not None
-        assert deployment["spec"]["replicas"] == replicas
 
 
 def _assert_each_write_changed_something(cluster: LocalCluster, namespace: str, answers_lost: int) -> None:

@@ -27,24 +27,17 @@ pytestmark = pytest.mark.timeout(180)
 
 
 @pytest.fixture
-def operator(cluster: LocalCluster, namespace: str) -> Iterator[Process]:
-    """An operator of a namespace in which two resources are Ready."""
-    process = spawn_operator(cluster, environment={"INTERNVL_NAMESPACES": namespace})
+def serving(cluster: LocalCluster, namespace: str, operator: Process) -> Process:
+    """The operator, with two resources in the namespace that are Ready."""
     _serve(cluster, namespace)
-    yield process
-    process.stop()
+    return operator
 
 
 @pytest.fixture
 def alone() -> Iterator[LocalCluster]:
     """A cluster of a test's own, as the CRD goes: two resources are Ready in its namespace ``models``."""
-    with LocalCluster() as cluster:
+    with LocalCluster(crds=CRD_DIRECTORY.glob("*.yaml")) as cluster:
         add_nodes(cluster, [gpu_node("a100")])
-        install_crds(cluster, *CRD_DIRECTORY.glob("*.yaml"))
-        # Its garbage collector looks for new kinds every 30 s, and when it starts. Of a kind that comes and goes
-        # between two looks it collects nothing.
-        cluster.processes["kube-controller-manager"].stop()
-        cluster.processes["kube-controller-manager"].start()
         create_namespace(cluster, "models")
         grant_rights(cluster)
         spawn_operator(cluster)
@@ -52,7 +45,7 @@ def alone() -> Iterator[LocalCluster]:
         yield cluster
 
 
-@pytest.mark.usefixtures("operator")
+@pytest.mark.usefixtures("serving")
 def test_a_deleted_resource_takes_its_children_along_and_no_other(
     cluster: LocalCluster, namespace: str
 ) -> None:
@@ -65,25 +58,28 @@ def test_a_deleted_resource_takes_its_children_along_and_no_other(
 
 
 def test_the_operator_deleted_first_leaves_the_models_serving_and_the_namespace_free_to_go(
-    cluster: LocalCluster, namespace: str, operator: Process
+    cluster: LocalCluster, namespace: str, serving: Process
 ) -> None:
     pods = _uids(cluster, namespace)
     assert len(pods) == 4
 
-    operator.stop()
+    serving.stop()
 
-    assert operator.exit_code == 0
-    assert _uids(cluster, namespace) == pods
-    assert _names(cluster, namespace) == set(RESOURCES)
-    cluster.kubectl("delete", "namespace", namespace, "--timeout=60s")
+    try:
+        assert serving.exit_code == 0
+        assert _uids(cluster, namespace) == pods
+        assert _names(cluster, namespace) == set(RESOURCES)
+        cluster.kubectl("delete", "namespace", namespace, "--timeout=60s")
+    finally:
+        serving.start()
 
 
 def test_a_namespace_deleted_beside_a_running_operator_goes(
-    cluster: LocalCluster, namespace: str, operator: Process
+    cluster: LocalCluster, namespace: str, serving: Process
 ) -> None:
     cluster.kubectl("delete", "namespace", namespace, "--timeout=60s")
 
-    assert operator.running
+    assert serving.running
     create_namespace(cluster, namespace)
     apply(cluster, resource("captions", namespace))
     wait_ready(cluster, "captions", namespace)

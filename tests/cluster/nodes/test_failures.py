@@ -10,7 +10,6 @@ import pytest
 from internvl_operator.api.reasons import FROM_PODS
 from tests.cluster.conftest import CRD_DIRECTORY
 from tests.cluster.control_plane import LocalCluster
-from tests.cluster.custom_resources import install_crds
 from tests.cluster.nodes.failures import FAILURES, LOST, NODES, PLENTY, Failure
 from tests.cluster.operators.operator_process import USER, grant_rights, resource, spawn_operator
 from tests.cluster.simulated_nodes import FATE_LABEL, add_nodes
@@ -37,9 +36,8 @@ NODE_GRACE_SECONDS = 50.0
 @pytest.fixture(scope="module")
 def failing() -> Iterator[LocalCluster]:
     """A cluster in which all of them are under way at once."""
-    with LocalCluster(audited=True) as cluster:
+    with LocalCluster(audited=True, crds=CRD_DIRECTORY.glob("*.yaml")) as cluster:
         add_nodes(cluster, NODES)
-        install_crds(cluster, *CRD_DIRECTORY.glob("*.yaml"))
         cluster.kubectl("get", "internvldeployments", "--all-namespaces")
         grant_rights(cluster)
         for namespace in sorted({failure.namespace for failure in FAILURES.values()}):

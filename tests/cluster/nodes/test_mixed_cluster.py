@@ -12,7 +12,6 @@ import pytest
 
 from tests.cluster.conftest import CRD_DIRECTORY
 from tests.cluster.control_plane import LocalCluster
-from tests.cluster.custom_resources import install_crds
 from tests.cluster.operators.operator_process import grant_rights, resource, spawn_operator
 from tests.cluster.simulated_nodes import GPU_TAINT, add_nodes, gpu_node
 from tests.cluster.waiting import apply, get, get_all, wait_ready, wait_stalled
@@ -49,7 +48,7 @@ PLANS = {
 @pytest.fixture(scope="module")
 def mixed() -> Iterator[LocalCluster]:
     """Nodes of three products, one with MIG slices, one without labels, and an operator."""
-    with LocalCluster() as cluster:
+    with LocalCluster(crds=CRD_DIRECTORY.glob("*.yaml")) as cluster:
         unlabelled = gpu_node("unlabelled")
         for label in [key for key in unlabelled["metadata"]["labels"] if key.startswith("nvidia.com/")]:
             del unlabelled["metadata"]["labels"][label]
@@ -63,7 +62,6 @@ def mixed() -> Iterator[LocalCluster]:
                 unlabelled,
             ],
         )
-        install_crds(cluster, *CRD_DIRECTORY.glob("*.yaml"))
         cluster.kubectl("get", "internvldeployments", "--all-namespaces")
         grant_rights(cluster)
         spawn_operator(cluster, environment={"INTERNVL_NODES_TTL_SECONDS": "0"})

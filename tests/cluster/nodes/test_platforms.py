@@ -12,7 +12,6 @@ import pytest
 
 from tests.cluster.conftest import CRD_DIRECTORY
 from tests.cluster.control_plane import LocalCluster
-from tests.cluster.custom_resources import install_crds
 from tests.cluster.nodes.platforms import PLATFORMS, Platform, platform_node
 from tests.cluster.operators.operator_process import grant_rights, resource, spawn_operator
 from tests.cluster.simulated_nodes import add_nodes
@@ -25,9 +24,8 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 def clouds() -> Iterator[LocalCluster]:
     """A control plane, one node without GPUs, and an operator that looks at the nodes each time."""
-    with LocalCluster() as cluster:
+    with LocalCluster(crds=CRD_DIRECTORY.glob("*.yaml")) as cluster:
         add_nodes(cluster, [platform_node("cpu", Platform({}, {}, ()), offers=False)])
-        install_crds(cluster, *CRD_DIRECTORY.glob("*.yaml"))
         cluster.kubectl("get", "internvldeployments", "--all-namespaces")
         grant_rights(cluster)
         runtime = {
@@ -52,7 +50,7 @@ def pool(clouds: LocalCluster, name: str) -> Iterator[Callable[[], None]]:
 
     create_namespace(clouds, name)
     yield add
-    delete(clouds, "namespace", name)
+    clouds.etcd.remove_namespace(name)
     for node in nodes:
         delete(clouds, "node", node)
 

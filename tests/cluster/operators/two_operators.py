@@ -15,7 +15,7 @@ from tests.cluster.components import free_ports
 from tests.cluster.operators.operator_process import STANDBY, USER, answers, spawn_operator
 from tests.cluster.operators.rights import LEASE
 from tests.cluster.processes import ProcessError
-from tests.cluster.waiting import eventually
+from tests.cluster.waiting import eventually, get, get_all
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -61,9 +61,10 @@ class TwoOperators:
         cluster: where they run.
         api: the administrator's view of it.
         namespace: of the Lease, and of the resources.
+        seconds: for which a leader holds the Lease without renewing it.
     """
 
-    def __init__(self, cluster: LocalCluster, api: Api, namespace: str) -> None:
+    def __init__(self, cluster: LocalCluster, api: Api, namespace: str, seconds: int = SECONDS) -> None:
         self._cluster = cluster
         self._api = api
         self._path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{LEASE}"
@@ -71,7 +72,7 @@ class TwoOperators:
             "INTERNVL_NAMESPACES": namespace,
             "INTERNVL_LEASE_NAME": LEASE,
             "INTERNVL_LEASE_NAMESPACE": namespace,
-            "INTERNVL_LEASE_SECONDS": str(SECONDS),
+            "INTERNVL_LEASE_SECONDS": str(seconds),
         }
         self._ports = dict(zip((USER, STANDBY), free_ports(2), strict=True))
         self._processes: dict[str, Process] = {}
@@ -194,6 +195,23 @@ class Changes:
     ) -> None:
         self._ended.set()
         self._thread.join()
+
+    def assert_settled(self, cluster: LocalCluster) -> None:
+        """No change was lost: what was asked for last is what runs."""
+
+        def settled() -> bool:
+            ready = {
+                body["metadata"]["name"]: body["status"].get("readyReplicas")
+                for body in get_all(cluster, "ivl", self._namespace)
+                if body["status"]["observedGeneration"] == body["metadata"]["generation"]
+            }
+            return ready == self.replicas
+
+        eventually(settled, f"{self.replicas} ready", timeout=30.0)
+        for name, replicas in self.replicas.items():
+            deployment = get(cluster, "deployment", name, self._namespace)
+            assert deployment is not None
+            assert deployment["spec"]["replicas"] == replicas
 
     def _run(self) -> None:
         root = f"/apis/internvl.dev/v1alpha1/namespaces/{self._namespace}/internvldeployments"

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from tests.cluster.control_plane import LocalCluster
-from tests.cluster.custom_resources import install_crds
 from tests.cluster.operators.operator_process import grant_rights, spawn_operator
 from tests.node.cluster.kube_proxy import start_kube_proxy
 from tests.node.cluster.network import NodeNetwork
@@ -73,7 +72,12 @@ class RealCluster:
         self.network = self._stack.enter_context(NodeNetwork(NODES))
         addresses = self.network.addresses
         self.cluster = self._stack.enter_context(
-            LocalCluster(components=CONTROLLERS, address=addresses.host, service_range=addresses.services)
+            LocalCluster(
+                components=CONTROLLERS,
+                crds=CRD_DIRECTORY.glob("*.yaml"),
+                address=addresses.host,
+                service_range=addresses.services,
+            )
         )
         images = self.cluster.directory / "images.tar"
         write_images(images)
@@ -82,6 +86,5 @@ class RealCluster:
             self.nodes[node.name] = self._stack.enter_context(node)
             node.set_gpus(GPUS)
         start_kube_proxy(self.cluster, self.network, node.name)
-        install_crds(self.cluster, *CRD_DIRECTORY.glob("*.yaml"))
         grant_rights(self.cluster)
         self.operator = spawn_operator(self.cluster)
