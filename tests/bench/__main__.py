@@ -14,9 +14,9 @@ from functools import partial
 from pathlib import Path
 
 from tests.bench import limit, series
-from tests.bench.machine import this_machine
+from tests.bench.instruments.machine import this_machine
+from tests.bench.instruments.recording import Recording, record
 from tests.bench.plot import draw
-from tests.bench.recording import Recording, record
 from tests.bench.report import Report, Run, metric_lines, table
 
 DEFAULT_COUNTS = (200, 1000)

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from tests.bench.convergence import LONGEST_SECONDS
 from tests.bench.crowd import for_each
-from tests.bench.machine import this_machine
-from tests.bench.requests import parse_requests
+from tests.bench.instruments.machine import this_machine
+from tests.bench.instruments.requests import parse_requests
+from tests.bench.instruments.usage import usage
 from tests.bench.stand import fresh_cluster
-from tests.bench.usage import usage
 from tests.cluster.apiserver.async_api import AsyncApi
 from tests.cluster.apiserver.async_waiting import until
 from tests.cluster.operators.operator_process import resource, spawn_operator

@@ -12,7 +12,7 @@ from tests.bench.workload import RESOURCES, bodies, body_of
 from tests.cluster.apiserver.async_api import AsyncApi
 
 if TYPE_CHECKING:
-    from tests.bench.recording import Recording
+    from tests.bench.instruments.recording import Recording
 
 CONCURRENCIES = (4, 8, 16, 32)
 CREATORS = 16

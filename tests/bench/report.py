@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from tests.bench.machine import Machine
+    from tests.bench.instruments.machine import Machine
     from tests.bench.series import Phase
 
 

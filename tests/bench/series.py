@@ -11,10 +11,10 @@ import aiohttp
 
 from tests.bench.convergence import LONGEST_SECONDS, all_converged, all_gone, all_scaled
 from tests.bench.crowd import for_each
+from tests.bench.instruments.requests import Requests, parse_requests, sum_of
+from tests.bench.instruments.usage import Usage, usage
 from tests.bench.limit import CREATORS, create_all
-from tests.bench.requests import Requests, parse_requests, sum_of
 from tests.bench.stand import fresh_cluster, start_garbage_collector
-from tests.bench.usage import Usage, usage
 from tests.bench.workload import DEPLOYMENTS, RESOURCES, body_of, name_of
 from tests.cluster.apiserver.api import MERGE
 from tests.cluster.apiserver.async_api import METADATA, AsyncApi

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.bench.requests import flow_schemas
+from tests.bench.instruments.requests import flow_schemas
 from tests.bench.workload import NAMESPACE
 from tests.cluster.control_plane import LocalCluster
 from tests.cluster.custom_resources import install_crds

@@ -13,8 +13,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.bench.machine import this_machine
-from tests.chaos.catalog import catalog
+from tests.bench.instruments.machine import this_machine
+from tests.chaos.disturbances.catalog import catalog
 from tests.chaos.report import Report, Result, faults_by_kind, metric_lines, table
 from tests.chaos.run import Outcome, Reference, disturbed, undisturbed
 from tests.chaos.stand import Stand, chaos_stand
@@ -23,8 +23,8 @@ from tests.chaos.state import missing_kinds
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from tests.chaos.catalog import Runs
-    from tests.chaos.disturbance import Disturbance
+    from tests.chaos.disturbances.catalog import Runs
+    from tests.chaos.disturbances.disturbance import Disturbance
 
 
 def main() -> int:

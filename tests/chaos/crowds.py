@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from internvl_operator.kube.kinds import NETWORK_POLICY
 from internvl_operator.manifests.labels import NAME_LABEL
 from tests.bench.crowd import for_each
-from tests.chaos.disturbance import Disturbance
+from tests.chaos.disturbances.disturbance import Disturbance
 from tests.chaos.scenario import COLLECTION, NAMESPACE, STAGES
 from tests.cluster.apiserver.api import MERGE, RefusedError
 from tests.cluster.apiserver.async_waiting import until

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tests.bench.machine import Machine
+    from tests.bench.instruments.machine import Machine
     from tests.chaos.run import Outcome
 
 MOST_RSS_GROWTH_MIB = 16.0

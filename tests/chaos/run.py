@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
+from tests.chaos.disturbances.traffic import nothing
 from tests.chaos.scenario import COLLECTION, NAMESPACE, STAGES
 from tests.chaos.state import State, differences, read_state
-from tests.chaos.traffic import nothing
 from tests.cluster.apiserver.api import RefusedError
 from tests.cluster.apiserver.async_waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tests.chaos.disturbance import Disturbance
+    from tests.chaos.disturbances.disturbance import Disturbance
     from tests.chaos.scenario import Stage
     from tests.chaos.stand import Stand
 

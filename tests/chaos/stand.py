@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.bench.instruments.usage import usage
 from tests.bench.stand import add_ready_nodes
-from tests.bench.usage import usage
+from tests.chaos.disturbances.traffic import Traffic
 from tests.chaos.scenario import NAMESPACE
-from tests.chaos.traffic import Traffic
 from tests.cluster.apiserver.async_api import AsyncApi
 from tests.cluster.apiserver.proxy import ApiProxy
 from tests.cluster.control_plane import LocalCluster

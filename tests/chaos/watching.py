@@ -6,9 +6,9 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from internvl_operator.kube.kinds import CHILDREN, DEPLOYMENT, NETWORK_POLICY, POD, RESOURCE, SERVICE
-from tests.chaos.disturbance import Disturbance
+from tests.chaos.disturbances.disturbance import Disturbance
+from tests.chaos.disturbances.watches import EXPIRED, HALF_AN_EVENT, Watches
 from tests.chaos.scenario import NAMESPACE, STAGES
-from tests.chaos.watches import EXPIRED, HALF_AN_EVENT, Watches
 from tests.cluster.apiserver.async_waiting import until
 
 if TYPE_CHECKING:

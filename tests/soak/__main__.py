@@ -15,7 +15,7 @@ from pathlib import Path
 from random import Random
 
 from tests.bench.crowd import for_each
-from tests.bench.machine import this_machine
+from tests.bench.instruments.machine import this_machine
 from tests.cluster.apiserver.async_waiting import until
 from tests.soak.oracle import unconverged
 from tests.soak.plan import AddNode, ChangeWeather, Kill, Plan

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from tests.bench.machine import Machine
+    from tests.bench.instruments.machine import Machine
 
 MOST_RSS_GROWTH_MIB = 32.0
 """Of one process between the last kill and the end of the acts."""

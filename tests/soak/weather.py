@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from tests.chaos.faults import (
+from tests.chaos.disturbances.faults import (
     Injector,
     ShareOfRequests,
     answered,
@@ -14,15 +14,15 @@ from tests.chaos.faults import (
     never_answered,
     slowly,
 )
-from tests.chaos.traffic import nothing
-from tests.chaos.watches import EXPIRED, HALF_AN_EVENT
+from tests.chaos.disturbances.traffic import nothing
+from tests.chaos.disturbances.watches import EXPIRED, HALF_AN_EVENT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from random import Random
 
-    from tests.chaos.faults import Fault
-    from tests.chaos.traffic import Traffic
+    from tests.chaos.disturbances.faults import Fault
+    from tests.chaos.disturbances.traffic import Traffic
 
 _RETRY_AFTER = {"Retry-After": "1"}
 _FAULTS: Mapping[str, tuple[float, Mapping[str, Fault]]] = {

@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from internvl_operator.manifests.objects.gateway.inferencepool import PICKER_PORT
 from tests.cluster.components import free_ports
 from tests.traffic.clients import Outcomes, crowd
 from tests.traffic.stand import REPLICAS, Stand, stand
@@ -22,6 +23,12 @@ THINKING_SECONDS = 8.5
 
 _ENDPOINTS_SECONDS = 5.0
 """Between a pod that is deleted and its SIGTERM: the preStop hook of the operator's pods."""
+
+_UNNOTICED_SECONDS = 1.0
+"""Between the end of a container and its pod's condition: a kubelet looks at its containers every second."""
+
+_RESTART_SECONDS = 5.0
+"""Between the end of a container and its next start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +133,13 @@ def losses(outcomes: Outcomes, disturbed: float) -> list[str]:
 
 
 async def _kill_picker(there: Stand) -> None:
-    """Kill the picker, as when its node fails, and start it again 5 seconds later."""
+    """Kill the picker, and start it again: meanwhile its Service has no endpoint, as soon as a kubelet has seen it."""
     await _in_thread(there.picker.kill)
-    await asyncio.sleep(5)
+    await asyncio.sleep(_UNNOTICED_SECONDS)
+    there.envoy.ask_picker()
+    await asyncio.sleep(_RESTART_SECONDS - _UNNOTICED_SECONDS)
     await _in_thread(there.picker.start)
+    there.envoy.ask_picker(PICKER_PORT)
 
 
 async def _roll_picker(there: Stand) -> None:

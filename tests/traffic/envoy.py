@@ -65,9 +65,9 @@ class Envoy:
         """Spread requests over these replicas from now on, as a gateway's controller says it."""
         self._assign(_HOSTS, [_address(address, PORT) for address in addresses])
 
-    def ask_picker(self, port: int) -> None:
-        """Ask the endpoint picker at this port from now on, as when its Service has another pod."""
-        self._assign(_PICKERS, [_address("127.0.0.1", port)])
+    def ask_picker(self, *ports: int) -> None:
+        """Ask the endpoint picker at this port from now on, as when its Service has another pod, or none."""
+        self._assign(_PICKERS, [_address("127.0.0.1", port) for port in ports])
 
     def _assign(self, name: str, addresses: Iterable[dict[str, Any]]) -> None:
         self._version += 1

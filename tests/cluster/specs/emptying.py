@@ -145,7 +145,7 @@ def filled(path: str, change: Change | None = None) -> Spec:
     """A spec that has something at a path: one that may be changed there, if any may.
 
     Raises:
-        StopIteration: the field is new and of this project's own: give it a value in FILLED.
+        LookupError: the field is new and of this project's own.
     """
     specs = [spec for spec in FILLED if _get(spec, steps_of(path)[1:]) not in (None, {}, [])]
     if not specs:
@@ -155,7 +155,9 @@ def filled(path: str, change: Change | None = None) -> Spec:
 
 def _made(path: str) -> Spec:
     """A spec that has the least something of a Kubernetes type at a path."""
-    root = next(each for each in KUBERNETES_PATHS if path.startswith(each))
+    root = next((each for each in KUBERNETES_PATHS if path.startswith(each)), None)
+    if root is None:
+        raise LookupError(f"no spec has something at {path}: give it a value in RICH or FILLED, in tests/cluster/specs")
     schema = dict(nodes(SCHEMA, "spec"))
     something = placed(schema[root], steps_of(path.removeprefix(root)), _something(schema[path]))
     field = root.removeprefix("spec.").removesuffix("[]")

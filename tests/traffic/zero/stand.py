@@ -12,12 +12,13 @@ from typing import Any
 
 import yaml
 
+from internvl_operator.manifests.labels import NAME_LABEL
 from tests.cluster.control_plane import LocalCluster
 from tests.cluster.custom_resources import install_crds
 from tests.cluster.operators.operator_process import grant_rights, resource, spawn_operator
 from tests.cluster.operators.operator_version import Patch, patched
 from tests.cluster.processes import Process
-from tests.cluster.waiting import Object, apply, condition, create_namespace, eventually, get
+from tests.cluster.waiting import Object, apply, condition, create_namespace, eventually, get, get_all
 from tests.node.kube_proxy import start_kube_proxy
 from tests.node.network import NodeNetwork
 from tests.traffic.zero import keda
@@ -86,6 +87,11 @@ class Stand:
     def replicas(self) -> int:
         """``spec.replicas``, which KEDA writes."""
         return int(self.body["spec"]["replicas"])
+
+    @property
+    def pods(self) -> list[Object]:
+        """The model's pods, those that end among them."""
+        return get_all(self.cluster, "pods", NAMESPACE, labelSelector=f"{NAME_LABEL}={NAME}")
 
     def ready(self) -> str:
         """Return what the condition Ready says."""

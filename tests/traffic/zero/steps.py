@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from tests.cluster.waiting import eventually, get
+from tests.cluster.waiting import Object, eventually, get
 from tests.traffic.zero.asking import Answer, ask, ask_together, lost
 from tests.traffic.zero.kubelet import GPUS
 from tests.traffic.zero.stand import COOLDOWN_SECONDS, HOST, NAMESPACE, Stand
@@ -22,8 +22,11 @@ _ROUNDS_TOLD = 25
 _DRAIN_SECONDS = 60.0
 """More than the 35 s of the interceptor between SIGTERM and its end."""
 
-_UNTIL_ZERO_SECONDS = COOLDOWN_SECONDS + 2.0
-"""From the last answer to the moment at which KEDA writes 0: it looks once a second."""
+_UNTIL_ZERO_SECONDS = COOLDOWN_SECONDS + 1.0
+"""From the last answer to the moment at which KEDA writes 0, before it was seen: it looks once a second."""
+
+_NEAR_SECONDS = 0.25
+"""How far from that moment a request comes, at most."""
 
 
 def waking(there: Stand, _rounds: int) -> Metrics:
@@ -37,11 +40,16 @@ def waking(there: Stand, _rounds: int) -> Metrics:
 
 
 def stopping(there: Stand, rounds: int) -> Metrics:
-    """1 to 0 against a new request: it comes some time before, while, or after KEDA stops the last replica."""
+    """1 to 0 against a new request, by turns shortly after KEDA has written 0 and about when it is going to."""
     chance = random.Random(1)
     answers, met = [asyncio.run(ask(there.url, HOST))], Counter[str]()
+    until_zero = _UNTIL_ZERO_SECONDS
     for number in range(1, rounds + 1):
-        time.sleep(chance.uniform(0.5, 1.5) * _UNTIL_ZERO_SECONDS)
+        if number % 2:
+            until_zero = _wait_for_zero(there)
+            time.sleep(chance.uniform(0, _NEAR_SECONDS))
+        else:
+            time.sleep(max(0, until_zero + chance.uniform(-_NEAR_SECONDS, _NEAR_SECONDS)))
         met[_state(there)] += 1
         answers.append(asyncio.run(ask(there.url, HOST)))
         if answers[-1].is_lost:
@@ -113,9 +121,22 @@ STEPS: Mapping[str, Callable[[Stand, int], Metrics]] = {
 }
 
 
+def _wait_for_zero(there: Stand) -> float:
+    """Return the seconds until KEDA has written 0."""
+    started = time.monotonic()
+    eventually(lambda: there.replicas == 0, "KEDA writes 0 replicas")
+    return time.monotonic() - started
+
+
 def _state(there: Stand) -> str:
-    """Return what the replica is about to do: it serves, or KEDA has stopped it."""
-    return "serves" if there.replicas else "was_stopped"
+    """Return what becomes of the replica: it serves, it is to be stopped, or its pod has been deleted."""
+    if there.replicas:
+        return "serves"
+    return "is_to_stop" if any(not _is_deleted(pod) for pod in there.pods) else "was_stopped"
+
+
+def _is_deleted(pod: Object) -> bool:
+    return "deletionTimestamp" in pod["metadata"]
 
 
 def _restart(process: Any) -> None:

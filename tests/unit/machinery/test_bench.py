@@ -6,12 +6,12 @@ import json
 
 import pytest
 
-from tests.bench.machine import Machine
-from tests.bench.recording import Recording, Write
+from tests.bench.instruments.machine import Machine
+from tests.bench.instruments.recording import Recording, Write
+from tests.bench.instruments.requests import Requests, parse_requests, sum_of
+from tests.bench.instruments.usage import parse_usage
 from tests.bench.report import Report, Run, metric_lines, table
-from tests.bench.requests import Requests, parse_requests, sum_of
 from tests.bench.series import Phase
-from tests.bench.usage import parse_usage
 from tests.bench.workload import KINDS, name_of
 
 STAT = "77 (a (strange) name) S 1 77 77 0 -1 4194560 9 0 0 0 150 50 7 7 20 0 3 0 99 1000 200"

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.bench.machine import Machine
-from tests.chaos.faults import EveryWrite, Injector, ShareOfRequests, answered
+from tests.bench.instruments.machine import Machine
+from tests.chaos.disturbances.faults import EveryWrite, Injector, ShareOfRequests, answered
 from tests.chaos.report import MOST_RSS_GROWTH_MIB, Report, Result, faults_by_kind, metric_lines, table
 from tests.chaos.run import Outcome, most_writes
 from tests.chaos.scenario import STAGES, Create, Delete

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.bench.machine import Machine
+from tests.bench.instruments.machine import Machine
 from tests.soak.oracle import unconverged
 from tests.soak.plan import Act, Create, Delete, Edit, Kill, Plan, merged
 from tests.soak.report import Sample, Summary, by_minute, metric_lines, slope, table

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from tests.chaos.disturbance import Disturbance
+from tests.chaos.disturbances.disturbance import Disturbance
 from tests.cluster.apiserver.proxy import AfterEachWrite
 
 if TYPE_CHECKING:

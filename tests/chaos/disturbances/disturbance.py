@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-    from tests.chaos.faults import Injector
+    from tests.chaos.disturbances.faults import Injector
     from tests.chaos.scenario import Stage
     from tests.chaos.stand import Stand
     from tests.cluster.apiserver.proxy import Exchange

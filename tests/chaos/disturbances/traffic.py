@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.chaos.watches import Watches
+from tests.chaos.disturbances.watches import Watches
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

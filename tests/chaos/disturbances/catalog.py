@@ -6,10 +6,10 @@ from itertools import count
 from random import Random
 from typing import TYPE_CHECKING
 
-from tests.chaos.clock import faketime_library
 from tests.chaos.crowds import ClockJumps, ManyEdits, NamespaceDeleted, Strangers
-from tests.chaos.disturbance import Answers, Disturbance
-from tests.chaos.faults import (
+from tests.chaos.disturbances.clock import faketime_library
+from tests.chaos.disturbances.disturbance import Answers, Disturbance
+from tests.chaos.disturbances.faults import (
     EveryWrite,
     Injector,
     ShareOfRequests,
@@ -21,14 +21,14 @@ from tests.chaos.faults import (
     never_asked,
     slowly,
 )
-from tests.chaos.interruptions import Kill, Outage, Pause, StartAmid
+from tests.chaos.disturbances.interruptions import Kill, Outage, Pause, StartAmid
 from tests.chaos.watching import BrokenWatches, LateEvents, MissedDeletions, late_resources
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from tests.chaos.faults import Fault, Schedule
+    from tests.chaos.disturbances.faults import Fault, Schedule
 
     Runs = Callable[[], Iterable[Disturbance]]
 
