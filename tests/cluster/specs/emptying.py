@@ -157,7 +157,9 @@ def _made(path: str) -> Spec:
     """A spec that has the least something of a Kubernetes type at a path."""
     root = next((each for each in KUBERNETES_PATHS if path.startswith(each)), None)
     if root is None:
-        raise LookupError(f"no spec has something at {path}: give it a value in RICH or FILLED, in tests/cluster/specs")
+        raise LookupError(
+            f"no spec has something at {path}: give it a value in RICH or FILLED, in tests/cluster/specs"
+        )
     schema = dict(nodes(SCHEMA, "spec"))
     something = placed(schema[root], steps_of(path.removeprefix(root)), _something(schema[path]))
     field = root.removeprefix("spec.").removesuffix("[]")
