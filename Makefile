@@ -86,10 +86,10 @@ kubernetes-types: install binaries ## Write the schemas of Kubernetes's types fr
 	$(BIN)/python -m tests.kubernetes_types
 
 reference: install ## Write docs/api-reference.md, the plans and the failures into their pages, the chart's README.md and schema
-	$(BIN)/python -m tests.docs.api_reference > docs/api-reference.md
-	$(BIN)/python -m tests.docs.plan_section
-	$(BIN)/python -m tests.docs.failure_section
-	$(BIN)/python -m tests.docs.hardware_section
+	$(BIN)/python -m tests.docs.sections.api_reference > docs/api-reference.md
+	$(BIN)/python -m tests.docs.sections.plan_section
+	$(BIN)/python -m tests.docs.sections.failure_section
+	$(BIN)/python -m tests.docs.sections.hardware_section
 	$(BIN)/python -m tests.chart.values_schema
 	$$($(BIN)/python -m tests.cluster path helm-docs) --chart-search-root $(CHART) --log-level error
 

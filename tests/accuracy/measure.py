@@ -27,7 +27,7 @@ from tests.speed.serving import ServerFailedError, running
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tests.gpu.manifest import Container
+    from tests.gpu.container.manifest import Container
 
 COLUMNS = [
     "series",

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.chart.tools import CHART, of_kind, rendered
+from tests.chart.helm.tools import CHART, of_kind, rendered
 from tests.cluster.apiserver.api import Api
 from tests.cluster.control_plane import LocalCluster
 from tests.cluster.custom_resources import install_crds

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tests.chart.crd_template import crd_template
-from tests.chart.tools import CHART, ROOT, SCENARIOS, ToolError, of_kind, rendered, run
+from tests.chart.helm.tools import CHART, ROOT, SCENARIOS, ToolError, of_kind, rendered, run
 from tests.cluster.access import OPERATOR
 from tests.cluster.operators.rights import chart_rules
 

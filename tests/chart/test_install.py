@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from tests.chart.crd_template import crd_template
-from tests.chart.installation import account_kubeconfig, helm, install, running_operator
-from tests.chart.tools import CHART, NAMESPACE, RELEASE, ROOT, SCENARIOS, ToolError, run
+from tests.chart.helm.installation import account_kubeconfig, helm, install, running_operator
+from tests.chart.helm.tools import CHART, NAMESPACE, RELEASE, ROOT, SCENARIOS, ToolError, run
 from tests.cluster.apiserver.kubectl import KubectlError
 from tests.cluster.operators.operator_process import resource
 from tests.cluster.waiting import apply, condition, eventually, get, get_all, wait_ready

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.chart.schemas import LOCATION, write_schemas
-from tests.chart.tools import SCENARIOS, ToolError, rendered, run
+from tests.chart.helm.schemas import LOCATION, write_schemas
+from tests.chart.helm.tools import SCENARIOS, ToolError, rendered, run
 from tests.cluster.control_plane import LocalCluster
 from tests.cluster.custom_resources import install_crds
 from tests.cluster.programs.published_crds import POD_MONITOR, PROMETHEUS_RULE, obtain

@@ -24,7 +24,7 @@ from internvl_operator.planner.document import plan_document
 from internvl_operator.planner.load.speed_of_plan import with_speed
 from internvl_operator.planner.request import request_of
 from internvl_operator.runtime.monitoring.metrics import Metrics
-from tests.chart.tools import CHART, ROOT, of_kind, rendered, run
+from tests.chart.helm.tools import CHART, ROOT, of_kind, rendered, run
 from tests.cluster.specs.table import resource
 from tests.rendering import plan_of
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tests.chart.tools import CHART, SCENARIOS, run
+from tests.chart.helm.tools import CHART, SCENARIOS, run
 
 EXPLAINED = {
     ("container-resources", "CPU limit is not set"): (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from internvl_operator.api.crd import custom_resource_definition
-from tests.chart.tools import CHART, of_kind, rendered
+from tests.chart.helm.tools import CHART, of_kind, rendered
 from tests.cluster.apiserver.api import APPLY, Api
 from tests.cluster.control_plane import LocalCluster
 from tests.cluster.custom_resources import install_crds

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from internvl_operator.catalog.engines import SUPPORTED_VERSIONS
-from tests.chart.tools import ToolError, rendered
+from tests.chart.helm.tools import ToolError, rendered
 from tests.chart.values_schema import SCHEMA, VALUES, comments, filled, text
 
 DIGEST = f"sha256:{'a' * 64}"

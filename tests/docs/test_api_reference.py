@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from internvl_operator.api.crd import custom_resource_definition
-from tests.docs.api_reference import reference
+from tests.docs.sections.api_reference import reference
 
 PAGE = Path(__file__).parents[2] / "docs" / "api-reference.md"
 

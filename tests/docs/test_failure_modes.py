@@ -13,7 +13,7 @@ import pytest
 import internvl_operator
 from internvl_operator.api import reasons
 from internvl_operator.api.reasons import FROM_PODS, Outlook, Reason, Source
-from tests.docs.failure_section import PAGE, with_failures
+from tests.docs.sections.failure_section import PAGE, with_failures
 
 ROOT = Path(internvl_operator.__file__).parent
 ROW = re.compile(r"^\| (`[^|]*) \|", re.MULTILINE)
@@ -107,4 +107,4 @@ def test_the_outlook_of_a_reason_is_the_documented_one(reason: Reason) -> None:
 
 def test_how_each_reason_is_tested_is_current() -> None:
     page = PAGE.read_text()
-    assert page == with_failures(page), "run: python -m tests.docs.failure_section"
+    assert page == with_failures(page), "run: python -m tests.docs.sections.failure_section"

@@ -6,13 +6,13 @@ import pytest
 
 from internvl_operator.catalog.models import INTERNVL2, sizes_of
 from internvl_operator.cli.table.plan_table import USUAL_GPUS
-from tests.docs.plan_section import FURTHER, PAGES, sections, with_plans
+from tests.docs.sections.plan_section import FURTHER, PAGES, sections, with_plans
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_what_stands_between_the_marks_is_current(path: Path) -> None:
     page = path.read_text()
-    assert page == with_plans(page), "run: python -m tests.docs.plan_section"
+    assert page == with_plans(page), "run: python -m tests.docs.sections.plan_section"
 
 
 def test_the_user_guide_has_a_line_for_each_size_on_each_usual_gpu() -> None:

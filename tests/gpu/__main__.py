@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from tests.gpu import nvidia
 from tests.gpu.cases import CASES, Case, container, predicted, rendered
-from tests.gpu.pod import Isolation, can_mount
+from tests.gpu.container.pod import Isolation, can_mount
 from tests.gpu.result import CaseResult, Check, csv_report, load, markdown_report, save
 from tests.gpu.run import Machine, Run, today
 

@@ -14,7 +14,7 @@ from unittest.mock import patch
 import yaml
 
 from internvl_operator.__main__ import main
-from tests.gpu.manifest import Container, container_of
+from tests.gpu.container.manifest import Container, container_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import zlib
 from dataclasses import dataclass
 from typing import Any
 
-from tests.gpu.probing import HOST
+from tests.gpu.container.probing import HOST
 
 ANSWER_TOKENS = 32
 IMAGE_TILES = 7

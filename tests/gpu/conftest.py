@@ -12,12 +12,12 @@ import pytest
 
 from tests.cluster.components import free_ports
 from tests.gpu.cases import CASES, container, rendered
-from tests.gpu.pod import Isolation
+from tests.gpu.container.pod import Isolation
 from tests.gpu.run import Machine, Run
 from tests.stub.server import PACKAGE
 
 if TYPE_CHECKING:
-    from tests.gpu.manifest import Container
+    from tests.gpu.container.manifest import Container
 
 _NVIDIA_SMI = """#!{python}
 import pathlib, socket, sys

@@ -15,14 +15,14 @@ from internvl_operator.catalog.models import INTERNVL2, MODELS
 from tests.gpu import nvidia
 from tests.gpu.checkpoint import write_checkpoint
 from tests.gpu.client import ANSWER_TOKENS, IMAGE_TILES, Stream, chat, image_message, text_message
-from tests.gpu.pod import Isolation, Pod
-from tests.gpu.probing import HOST, Prober
+from tests.gpu.container.pod import Isolation, Pod
+from tests.gpu.container.probing import HOST, Prober
 from tests.gpu.result import CaseResult, Check
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.gpu.manifest import Container
+    from tests.gpu.container.manifest import Container
 
 _POLL_SECONDS = 0.1
 _IMAGE_TOKENS = 256 * IMAGE_TILES

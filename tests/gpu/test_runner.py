@@ -18,9 +18,9 @@ from tests.gpu import __main__ as command
 from tests.gpu.cases import CASES
 from tests.gpu.checkpoint import tensors, write_checkpoint, write_weights
 from tests.gpu.checkpoint_config import config
-from tests.gpu.manifest import Probe
-from tests.gpu.pod import Isolation, Pod, can_mount
-from tests.gpu.probing import Prober
+from tests.gpu.container.manifest import Probe
+from tests.gpu.container.pod import Isolation, Pod, can_mount
+from tests.gpu.container.probing import Prober
 from tests.gpu.result import CaseResult, load
 
 if TYPE_CHECKING:

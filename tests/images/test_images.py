@@ -14,7 +14,7 @@ import yaml
 from internvl_operator.api.crd import custom_resource_definition
 from internvl_operator.api.parsing import parse
 from internvl_operator.api.v1alpha1 import KIND
-from tests.chart.tools import ToolError, run
+from tests.chart.helm.tools import ToolError, run
 from tests.cluster.programs.versions import HELM
 from tests.e2e.cluster.workloads import model
 

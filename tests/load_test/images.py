@@ -10,7 +10,7 @@ from statistics import median
 from PIL import Image
 
 from internvl_operator.bench.generated_images import png
-from tests.speed.pictures import jpeg
+from tests.speed.requests.pictures import jpeg
 
 WIDTH, HEIGHT = 1344, 896
 TIMES = 15

@@ -7,8 +7,8 @@ import sys
 
 from tests.cluster.processes import ProcessError
 from tests.cluster.programs.binaries import MissingBinariesError
-from tests.node.network import NetworkError
-from tests.node.real_cluster import RealCluster
+from tests.node.cluster.network import NetworkError
+from tests.node.cluster.real_cluster import RealCluster
 
 
 def main() -> int:

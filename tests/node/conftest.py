@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from tests.cluster.waiting import create_namespace, delete, eventually
-from tests.node.real_cluster import RealCluster
+from tests.node.cluster.real_cluster import RealCluster
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.cluster.operators.operator_process import resource
 from tests.cluster.waiting import Object, eventually, get
-from tests.node.stub_image import MODEL_IMAGE, STUB_IMAGE
+from tests.node.cluster.stub_image import MODEL_IMAGE, STUB_IMAGE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

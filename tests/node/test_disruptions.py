@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.cluster.control_plane import LocalCluster
-    from tests.node.real_cluster import RealCluster
+    from tests.node.cluster.real_cluster import RealCluster
 
 pytestmark = pytest.mark.timeout(400)
 MODEL = "InternVL2-1B"

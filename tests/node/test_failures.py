@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tests.cluster.control_plane import LocalCluster
-    from tests.node.real_cluster import RealCluster
+    from tests.node.cluster.real_cluster import RealCluster
 
 pytestmark = pytest.mark.timeout(300)
 MODEL = "InternVL2-1B"

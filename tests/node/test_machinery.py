@@ -16,8 +16,8 @@ pytestmark = pytest.mark.timeout(300)
 STARTER = """
 import time
 from tests.cluster.waiting import apply
-from tests.node.real_cluster import RealCluster
-from tests.node.stub_image import STUB_IMAGE
+from tests.node.cluster.real_cluster import RealCluster
+from tests.node.cluster.stub_image import STUB_IMAGE
 with RealCluster() as real:
     container = {"name": "one", "image": STUB_IMAGE, "command": ["python3", "/pause.py"]}
     metadata = {"name": "one", "namespace": "default"}

@@ -11,12 +11,12 @@ import pytest
 from tests.cluster.waiting import Object, apply, condition, eventually, get, get_all, wait_ready
 from tests.fake_hub import REPOSITORY, FakeHub
 from tests.node.client import ask
+from tests.node.cluster.stub_image import CONFIG
 from tests.node.models import PORT, serving_address, stub
-from tests.node.stub_image import CONFIG
 
 if TYPE_CHECKING:
     from tests.cluster.control_plane import LocalCluster
-    from tests.node.real_cluster import RealCluster
+    from tests.node.cluster.real_cluster import RealCluster
 
 pytestmark = pytest.mark.timeout(180)
 MODEL = "InternVL2-1B"

@@ -17,7 +17,7 @@ from internvl_operator import __version__
 from release.__main__ import CHART, LOCK, main, make_release
 from release.chart import NAMESPACE
 from release.wheel import ROOT
-from tests.chart.tools import of_kind, rendered
+from tests.chart.helm.tools import of_kind, rendered
 
 if TYPE_CHECKING:
     from pathlib import Path

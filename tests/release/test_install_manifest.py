@@ -10,8 +10,8 @@ import yaml
 
 from internvl_operator import __version__
 from release.chart import NAMESPACE, install_manifest, package_chart
-from tests.chart.installation import running_operator
-from tests.chart.tools import CHART, RELEASE, of_kind, rendered
+from tests.chart.helm.installation import running_operator
+from tests.chart.helm.tools import CHART, RELEASE, of_kind, rendered
 from tests.cluster.control_plane import LocalCluster
 from tests.cluster.operators.operator_process import resource
 from tests.cluster.programs.binaries import locate

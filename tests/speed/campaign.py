@@ -12,9 +12,9 @@ from internvl_operator.catalog.models import INTERNVL2, find_model
 from tests.gpu.checkpoint import tensors, write_checkpoint
 from tests.gpu.run import today
 from tests.speed.figures import NoAnswerError, Row, append, figures, measured, read
-from tests.speed.load import complete, drive
-from tests.speed.pictures import bodies
 from tests.speed.random_weights import fill
+from tests.speed.requests.load import complete, drive
+from tests.speed.requests.pictures import bodies
 from tests.speed.serving import ServerFailedError, command_line, container_for, running
 
 if TYPE_CHECKING:
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from internvl_operator.catalog.models import Model
-    from tests.gpu.manifest import Container
+    from tests.gpu.container.manifest import Container
     from tests.speed.cells import Server
+    from tests.speed.requests.workloads import Workload
     from tests.speed.serving import Running
-    from tests.speed.workloads import Workload
 
 _DONE = "done"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from tests.speed.workloads import (
+from tests.speed.requests.workloads import (
     FIVE_TILES,
     FORMS,
     LARGE_FORMS,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from tests.speed.load import Observation
+    from tests.speed.requests.load import Observation
 
 
 @dataclass(frozen=True, slots=True)

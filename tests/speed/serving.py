@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.gpu.cases import Case, container, rendered
-from tests.gpu.pod import Isolation, Pod
-from tests.gpu.probing import ask
+from tests.gpu.container.pod import Isolation, Pod
+from tests.gpu.container.probing import ask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.gpu.manifest import Container
+    from tests.gpu.container.manifest import Container
     from tests.speed.cells import Server
 
 _POLL_SECONDS = 0.2

@@ -15,10 +15,10 @@ from tests.speed import __main__ as command
 from tests.speed.campaign import Campaign
 from tests.speed.cells import GROUPS, Server
 from tests.speed.figures import read
-from tests.speed.pictures import bodies
 from tests.speed.random_weights import complete_vocabulary, fill_tensors
+from tests.speed.requests.pictures import bodies
+from tests.speed.requests.workloads import Workload
 from tests.speed.serving import command_line, container_for
-from tests.speed.workloads import Workload
 
 H100 = "NVIDIA-H100-80GB-HBM3"
 SPEC: dict[str, Any] = {"size": "8B", "quantization": "None"}

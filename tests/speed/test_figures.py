@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.speed.figures import Row, append, figures, measured, quantile, read
-from tests.speed.load import Observation, Timing
 from tests.speed.report import table
+from tests.speed.requests.load import Observation, Timing
 
 if TYPE_CHECKING:
     from pathlib import Path

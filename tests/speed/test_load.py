@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.speed.arrivals import Arrivals
 from tests.speed.conftest import TOKEN_SECONDS
 from tests.speed.figures import figures
-from tests.speed.load import RequestFailedError, complete, drive, read_stream
-from tests.speed.pictures import bodies
-from tests.speed.workloads import Workload
+from tests.speed.requests.arrivals import Arrivals
+from tests.speed.requests.load import RequestFailedError, complete, drive, read_stream
+from tests.speed.requests.pictures import bodies
+from tests.speed.requests.workloads import Workload
 from tests.stub.server import MODEL
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from tests.cluster.waiting import Object, get_all
 
 if TYPE_CHECKING:
     from tests.cluster.control_plane import LocalCluster
-    from tests.node.network import NodeNetwork
+    from tests.node.cluster.network import NodeNetwork
 
 NODE = "gpu-1"
 GPUS = 8

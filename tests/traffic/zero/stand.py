@@ -19,8 +19,8 @@ from tests.cluster.operators.operator_process import grant_rights, resource, spa
 from tests.cluster.operators.operator_version import Patch, patched
 from tests.cluster.processes import Process
 from tests.cluster.waiting import Object, apply, condition, create_namespace, eventually, get, get_all
-from tests.node.kube_proxy import start_kube_proxy
-from tests.node.network import NodeNetwork
+from tests.node.cluster.kube_proxy import start_kube_proxy
+from tests.node.cluster.network import NodeNetwork
 from tests.traffic.zero import keda
 from tests.traffic.zero.kubelet import NODE, Kubelet
 

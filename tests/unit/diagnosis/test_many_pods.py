@@ -58,11 +58,16 @@ async def seconds(make: Callable[[int], KubernetesObject], number: int) -> float
 async def test_many_pods_are_looked_at_in_time_in_proportion(
     make: Callable[[int], KubernetesObject],
 ) -> None:
-    # The least of three: other work of the machine costs caches, and never saves time.
-    few = min([await seconds(make, FEW) for _ in range(3)])
+    # Other work of the machine never saves time, and slows both alike that are measured one after the other.
+    times: list[tuple[float, float]] = []
+    for _ in range(3):
+        times.append((min([await seconds(make, FEW) for _ in range(2)]), await seconds(make, MANY)))
+        if is_in_proportion(times[-1]):
+            return
+    pytest.fail(f"seconds for {FEW} and for {MANY} pods, three times: {times}")
+
+
+def is_in_proportion(times: tuple[float, float]) -> bool:
+    few, many = times
     # Linear work takes four times as long, quadratic work sixteen times.
-    most = min(8 * few + SLACK_SECONDS, MOST_SECONDS_PER_POD * MANY)
-    many = await seconds(make, MANY)
-    for _ in range(2):
-        many = many if many < most else min(many, await seconds(make, MANY))
-    assert many < most
+    return many < 8 * few + SLACK_SECONDS and many < MOST_SECONDS_PER_POD * MANY

@@ -19,9 +19,9 @@ import pytest
 from tests.cluster.programs.debian_packages import unpack
 from tests.cluster.programs.versions import UnobtainableError
 from tests.cluster.waiting import eventually
-from tests.node import pause
-from tests.node.network import BLOCKS, NETWORKS, Addresses
-from tests.node.oci import Image, layer, write_archive
+from tests.node.cluster import pause
+from tests.node.cluster.network import BLOCKS, NETWORKS, Addresses
+from tests.node.cluster.oci import Image, layer, write_archive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

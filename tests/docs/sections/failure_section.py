@@ -1,11 +1,11 @@
-"""Write how each failure is tested into its page, between two marks: ``python -m tests.docs.failure_section``."""
+"""How each failure is tested, written into its page: ``python -m tests.docs.sections.failure_section``."""
 
 from pathlib import Path
 
 from internvl_operator.api.reasons import FROM_PODS, Reason
 from tests.cluster.nodes.failures import FAILURES
 
-PAGE = Path(__file__).parents[2] / "docs" / "failure-modes.md"
+PAGE = Path(__file__).parents[3] / "docs" / "failure-modes.md"
 BEGIN = "<!-- how each reason is brought about -->\n"
 END = "<!-- end of how each reason is brought about -->\n"
 

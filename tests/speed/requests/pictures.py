@@ -9,7 +9,7 @@ import random
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tests.speed.workloads import Workload
+    from tests.speed.requests.workloads import Workload
 
 DIFFERENT = 24
 """Requests that differ, so that no cache of the server has seen all that it is asked."""

@@ -1,4 +1,4 @@
-"""`python -m tests.docs.api_reference`: the reference of the resource's fields, made from its CRD."""
+"""`python -m tests.docs.sections.api_reference`: the reference of the resource's fields, made from its CRD."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Object = dict[str, Any]
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CHART = ROOT / "charts" / "internvl-operator"
 SCENARIOS = sorted((CHART / "ci").glob("*-values.yaml"))
 RELEASE = "internvl-operator"

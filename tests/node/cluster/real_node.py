@@ -13,8 +13,8 @@ from tests.cluster.guardian import Guardian
 from tests.cluster.processes import Process
 from tests.cluster.programs.binaries import locate
 from tests.cluster.waiting import condition, delete, eventually, get, patch
-from tests.node import cgroups, node_files, pause
-from tests.node.stub_image import PAUSE_IMAGE
+from tests.node.cluster import cgroups, node_files, pause
+from tests.node.cluster.stub_image import PAUSE_IMAGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tests.cluster.control_plane import LocalCluster
     from tests.cluster.waiting import Object
-    from tests.node.network import NodeNetwork
+    from tests.node.cluster.network import NodeNetwork
 
 SHIM = "containerd-shim-runc-v2"
 CNI_PROGRAMS = ("bridge", "host-local")

@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tests.speed.arrivals import Arrivals
+from tests.speed.requests.arrivals import Arrivals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Self
 from tests.cluster.control_plane import LocalCluster
 from tests.cluster.custom_resources import install_crds
 from tests.cluster.operators.operator_process import grant_rights, spawn_operator
-from tests.node.kube_proxy import start_kube_proxy
-from tests.node.network import NodeNetwork
-from tests.node.real_node import RealNode
-from tests.node.stub_image import write_images
+from tests.node.cluster.kube_proxy import start_kube_proxy
+from tests.node.cluster.network import NodeNetwork
+from tests.node.cluster.real_node import RealNode
+from tests.node.cluster.stub_image import write_images
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-CRD_DIRECTORY = Path(__file__).parents[2] / "crds"
+CRD_DIRECTORY = Path(__file__).parents[3] / "crds"
 CONTROLLERS = ("kube-controller-manager", "kube-scheduler")
 NODES = 2
 GPUS = 8

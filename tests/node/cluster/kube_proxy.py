@@ -17,7 +17,7 @@ from tests.cluster.programs.debian_packages import unpack
 if TYPE_CHECKING:
     from tests.cluster.control_plane import LocalCluster
     from tests.cluster.processes import Process
-    from tests.node.network import NodeNetwork
+    from tests.node.cluster.network import NodeNetwork
 
 HEALTH_PORT = 10256
 METRICS_PORT = 10249

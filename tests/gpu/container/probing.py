@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tests.gpu.manifest import Probe
+    from tests.gpu.container.manifest import Probe
 
 HOST = "127.0.0.1"
 

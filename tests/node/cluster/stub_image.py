@@ -12,9 +12,9 @@ import tempfile
 from pathlib import Path
 
 from tests.cluster.programs.binaries import cache_directory
-from tests.node import oci, root_files
+from tests.node.cluster import oci, root_files
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 STUB = REPOSITORY / "images/stub"
 PACKAGE = REPOSITORY / "operator/internvl_operator"
 INSTALLED = "opt/stub"

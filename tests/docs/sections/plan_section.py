@@ -1,4 +1,4 @@
-"""Write models and plans into the user guide, between marks: ``python -m tests.docs.plan_section``."""
+"""Write models and plans into the user guide, between marks: ``python -m tests.docs.sections.plan_section``."""
 
 import contextlib
 import io
@@ -11,7 +11,7 @@ from internvl_operator.catalog.models import INTERNVL2, MODELS, SERIES, sizes_of
 from internvl_operator.cli.text_table import markdown
 from internvl_operator.library import plan
 
-GUIDE = Path(__file__).parents[2] / "docs" / "user"
+GUIDE = Path(__file__).parents[3] / "docs" / "user"
 PAGES = (GUIDE / "memory.md", GUIDE / "series.md")
 FURTHER = tuple(series for series in SERIES if series != INTERNVL2)
 _SECTION = re.compile(

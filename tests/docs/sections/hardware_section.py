@@ -1,11 +1,11 @@
-"""Write what each image has code for into its page, between two marks: ``python -m tests.docs.hardware_section``."""
+"""What each image has code for, written into its page: ``python -m tests.docs.sections.hardware_section``."""
 
 from pathlib import Path
 
 from internvl_operator.catalog.engines import SUPPORTED_VERSIONS, engine
 from internvl_operator.catalog.hardware.image_variants import PROCESSOR, ImageVariant, dotted
 
-PAGE = Path(__file__).parents[2] / "docs" / "platforms.md"
+PAGE = Path(__file__).parents[3] / "docs" / "platforms.md"
 BEGIN = "<!-- what each image has code for -->\n"
 END = "<!-- end of what each image has code for -->\n"
 

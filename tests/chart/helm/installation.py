@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.chart.tools import NAMESPACE, RELEASE, run
+from tests.chart.helm.tools import NAMESPACE, RELEASE, run
 from tests.cluster.access import User, kubeconfig
 from tests.cluster.components import free_ports
 from tests.cluster.operators.operator_process import answers

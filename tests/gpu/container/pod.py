@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tests.gpu.manifest import Container
+    from tests.gpu.container.manifest import Container
 
 _ISOLATE = """
 set -e
