@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Mapping
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
 from internvl_operator.kube.objects import key_of
 from internvl_operator.kube.port import (
@@ -21,10 +21,13 @@ from internvl_operator.kube.port import (
     whole,
 )
 
+T = TypeVar("T")
 
-def _copied(value: Any) -> Any:
+
+def _copied(value: T) -> T:
     """A copy down to the last list, five times as fast as that of the module copy."""
-    return pickle.loads(pickle.dumps(value))
+    copied: T = pickle.loads(pickle.dumps(value))
+    return copied
 
 
 class FakeCluster:
