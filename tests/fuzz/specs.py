@@ -65,6 +65,18 @@ _MANY = 100
 
 _KEYS = dict.fromkeys(("requests", "limits"), ("cpu", "memory", "ephemeral-storage"))
 _NAMES = ("models", "a", "team-a", "x" * 253, "UPPER", "8b")
+_TEXTS_BY_FIELD: dict[str, tuple[str, ...]] = {
+    "extraArgs": _FLAGS,
+    "requests": _QUANTITIES,
+    "limits": _QUANTITIES,
+    "memory": _QUANTITIES,
+    "name": (*_VARIABLES, *_NAMES),
+    "size": _QUANTITIES,
+    "repository": ("a/b", "OpenGVLab/InternVL2-8B"),
+    "imageSize": ("1344x896", "448x448"),
+    "endpoint": ("https://hub.example.com", "http://[::1]:8080/hub"),
+    "cidr": ("10.0.0.0/8", "fd00::/8"),
+}
 _WRONG: tuple[Any, ...] = (None, True, 5, 1.5, "text", [], {}, [None], {"a": {"a": {}}})
 
 
@@ -132,21 +144,11 @@ def _value(schema: Schema, name: str, random: Random, fill: float) -> Any:
 
 def _text(schema: Schema, name: str, random: Random) -> str:
     """A text that the schema takes, where a few tries find one."""
-    listed = {"extraArgs": _FLAGS, "requests": _QUANTITIES, "limits": _QUANTITIES, "memory": _QUANTITIES}
-    own = {
-        "name": (*_VARIABLES, *_NAMES),
-        "size": _QUANTITIES,
-        "repository": ("a/b", "OpenGVLab/InternVL2-8B"),
-        "imageSize": ("1344x896", "448x448"),
-        "endpoint": ("https://hub.example.com", "http://[::1]:8080/hub"),
-        "cidr": ("10.0.0.0/8", "fd00::/8"),
-    }
-    choices = listed.get(name) or own.get(name) or _TEXTS
+    choices = _TEXTS_BY_FIELD.get(name, _TEXTS)
+    least, most, pattern = schema.get("minLength", 0), schema.get("maxLength"), spelling(schema)
     for _ in range(8):
-        text = random.choice(random.choice((choices, choices, _NAMES, HOSTILE_TEXTS)))[
-            : schema.get("maxLength")
-        ]
-        if len(text) >= schema.get("minLength", 0) and re.search(spelling(schema), text):
+        text = random.choice(random.choice((choices, choices, _NAMES, HOSTILE_TEXTS)))[:most]
+        if len(text) >= least and re.search(pattern, text):
             return text
     return "a"
 

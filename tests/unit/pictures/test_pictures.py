@@ -44,8 +44,16 @@ def texts(path: Path) -> list[str]:
     return ["".join(element.itertext()) for element in elements]
 
 
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the pictures are that have been drawn: drawing takes a second."""
+    return tmp_path_factory.mktemp("pictures")
+
+
 def drawn(internvl: Internvl, directory: Path, name: str, suffix: str = ".svg") -> Path:
-    path = directory / f"picture{suffix}"
+    path = directory / f"{name}{suffix}"
+    if path.exists():
+        return path
     code, output, errors = internvl(*COMMANDS[name], "--plot", str(path))
     assert code in (0, 3), errors
     assert output, "the text is printed too"
@@ -53,25 +61,27 @@ def drawn(internvl: Internvl, directory: Path, name: str, suffix: str = ".svg") 
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_the_same_picture_is_the_same_small_file(name: str, internvl: Internvl, tmp_path: Path) -> None:
-    first = drawn(internvl, tmp_path, name).read_bytes()
+def test_the_same_picture_is_the_same_small_file(
+    name: str, internvl: Internvl, pictures: Path, tmp_path: Path
+) -> None:
+    first = drawn(internvl, pictures, name).read_bytes()
     assert len(first) < LARGEST_SVG
     assert drawn(internvl, tmp_path, name).read_bytes() == first
 
 
 @pytest.mark.parametrize("name", ["plan", "table", "plans"])
 def test_a_png_is_large_enough_to_read_and_no_larger_than_a_page_takes(
-    name: str, internvl: Internvl, tmp_path: Path
+    name: str, internvl: Internvl, pictures: Path
 ) -> None:
-    content = drawn(internvl, tmp_path, name, ".png").read_bytes()
+    content = drawn(internvl, pictures, name, ".png").read_bytes()
     width, height = struct.unpack(">II", content[16:24])
     assert 1200 <= width <= 2000
     assert 200 <= height <= 1200
     assert len(content) < LARGEST_PNG
 
 
-def test_a_plan_names_each_part_of_the_memory_with_its_amount(internvl: Internvl, tmp_path: Path) -> None:
-    path = drawn(internvl, tmp_path, "plan")
+def test_a_plan_names_each_part_of_the_memory_with_its_amount(internvl: Internvl, pictures: Path) -> None:
+    path = drawn(internvl, pictures, "plan")
     found = texts(path)
     parts = ["weights", "overhead", "KV cache", "working memory", "free"]
     assert [text for text in found if text in parts] == parts
@@ -82,16 +92,16 @@ def test_a_plan_names_each_part_of_the_memory_with_its_amount(internvl: Internvl
     assert {*parts, "reserve"} <= ids
 
 
-def test_a_plan_that_does_not_fit_shows_what_is_missing(internvl: Internvl, tmp_path: Path) -> None:
-    found = texts(drawn(internvl, tmp_path, "plan that does not fit"))
+def test_a_plan_that_does_not_fit_shows_what_is_missing(internvl: Internvl, pictures: Path) -> None:
+    found = texts(drawn(internvl, pictures, "plan that does not fit"))
     assert "InternVL2-76B, AWQ, on 1 x NVIDIA-L4: oom" in found
     assert "missing" in found
     assert "KV cache" not in found
     assert not [text for text in found if "reserved" in text]
 
 
-def test_the_bar_is_as_long_as_the_parts_are(internvl: Internvl, tmp_path: Path) -> None:
-    path = drawn(internvl, tmp_path, "plan")
+def test_the_bar_is_as_long_as_the_parts_are(internvl: Internvl, pictures: Path) -> None:
+    path = drawn(internvl, pictures, "plan")
     widths = {
         group.get("id"): _width(group)
         for group in ElementTree.parse(path).getroot().iter(f"{SVG}g")
@@ -145,9 +155,9 @@ def test_the_memory_table_is_a_map_with_a_text_in_each_cell(internvl: Internvl, 
 
 
 def test_the_plans_are_a_map_of_sizes_and_gpus_for_each_quantization(
-    internvl: Internvl, tmp_path: Path
+    internvl: Internvl, pictures: Path
 ) -> None:
-    found = texts(drawn(internvl, tmp_path, "plans"))
+    found = texts(drawn(internvl, pictures, "plans"))
     assert found.count("1B") == found.count("40B") == 3
     for gpu in USUAL_GPUS:
         assert found.count(gpu) == 3
@@ -198,11 +208,11 @@ def luminance(colour: str) -> float:
 
 
 @pytest.mark.parametrize("name", ["plan", "table", "plans"])
-def test_text_stands_out_from_every_area(name: str, internvl: Internvl, tmp_path: Path) -> None:
+def test_text_stands_out_from_every_area(name: str, internvl: Internvl, pictures: Path) -> None:
     """At least 4.5 to 1 (WCAG 2.2, level AA), with the ink on each colour that fills something."""
     from internvl_operator.cli.plot.picture import BLUE, INK
 
-    content = drawn(internvl, tmp_path, name).read_text()
+    content = drawn(internvl, pictures, name).read_text()
     fills = set(re.findall(r"fill: (#[0-9a-f]{6})", content)) - {INK, "#000000", BLUE}
     assert len(fills) > 2
     ink = luminance(INK)

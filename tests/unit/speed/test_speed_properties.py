@@ -8,8 +8,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from internvl_operator.catalog.engine_options import EngineOptions
-from internvl_operator.catalog.gpus import GPUS
-from internvl_operator.catalog.models import MODELS, Backend
+from internvl_operator.catalog.gpus import GPUS, Gpu
+from internvl_operator.catalog.models import MODELS, Backend, Model
 from internvl_operator.planner.speed.load import Load
 from internvl_operator.planner.speed.queueing import in_flight, rate_with_ttft, response_at
 from internvl_operator.planner.speed.replica import Replica
@@ -21,37 +21,44 @@ from internvl_operator.planner.speed.work import reductions
 SLACK = 1 + 1e-6
 
 
-@st.composite
-def replicas(draw: st.DrawFn) -> Replica:
+def _replica(gpu: Gpu, model: Model, backend: Backend, awq: bool, batch: int, kv_tokens: int) -> Replica:
     replica = Replica.on(
-        draw(st.sampled_from(GPUS)).product,
-        draw(st.sampled_from(list(MODELS.values()))),
-        backend=draw(st.sampled_from(Backend)),
+        gpu.product,
+        model,
+        backend=backend,
         engine="0.18.0",
-        awq=draw(st.booleans()),
+        awq=awq,
         tp=1,
-        options=EngineOptions(max_batch_size=draw(st.integers(1, 512))),
-        kv_tokens=draw(st.integers(20_000, 2_000_000)),
+        options=EngineOptions(max_batch_size=batch),
+        kv_tokens=kv_tokens,
     )
     assert replica is not None
     return replica
 
 
-@st.composite
-def loads(draw: st.DrawFn) -> Load:
-    return Load(
-        images=draw(st.integers(0, 4)),
-        tiles=draw(st.integers(1, 13)),
-        prompt_tokens=draw(st.integers(1, 2048)),
-        output_tokens=draw(st.integers(1, 2048)),
-    )
+REPLICAS = st.builds(
+    _replica,
+    st.sampled_from(GPUS),
+    st.sampled_from(list(MODELS.values())),
+    st.sampled_from(Backend),
+    st.booleans(),
+    st.integers(1, 512),
+    st.integers(20_000, 2_000_000),
+)
+LOADS = st.builds(
+    Load,
+    images=st.integers(0, 4),
+    tiles=st.integers(1, 13),
+    prompt_tokens=st.integers(1, 2048),
+    output_tokens=st.integers(1, 2048),
+)
 
 
 def times_of(replica: Replica, load: Load) -> ServiceTimes:
     return ServiceTimes.of(replica, load, CONSTANTS[replica.backend])
 
 
-@given(replicas(), loads(), st.floats(0, 0.99), st.floats(0, 0.99))
+@given(REPLICAS, LOADS, st.floats(0, 0.99), st.floats(0, 0.99))
 def test_the_more_come_the_longer_each_takes(replica: Replica, load: Load, one: float, other: float) -> None:
     times = times_of(replica, load)
     less, more = (response_at(times, share * times.ceiling) for share in sorted((one, other)))
@@ -61,7 +68,7 @@ def test_the_more_come_the_longer_each_takes(replica: Replica, load: Load, one: 
     assert more.written <= times.room * SLACK
 
 
-@given(replicas(), loads(), st.integers(1, 1000), st.integers(1, 1000))
+@given(REPLICAS, LOADS, st.integers(1, 1000), st.integers(1, 1000))
 def test_the_more_are_in_flight_the_more_are_answered(
     replica: Replica, load: Load, one: int, other: int
 ) -> None:
@@ -71,7 +78,7 @@ def test_the_more_are_in_flight_the_more_are_answered(
     assert many < times.ceiling
 
 
-@given(replicas(), loads())
+@given(REPLICAS, LOADS)
 def test_more_tiles_images_or_tokens_are_never_faster(replica: Replica, load: Load) -> None:
     ceiling = times_of(replica, load).ceiling
     for more in (
@@ -83,7 +90,7 @@ def test_more_tiles_images_or_tokens_are_never_faster(replica: Replica, load: Lo
         assert times_of(replica, more).ceiling <= ceiling * SLACK
 
 
-@given(replicas(), loads(), st.sampled_from([2, 4, 8]))
+@given(REPLICAS, LOADS, st.sampled_from([2, 4, 8]))
 def test_more_gpus_of_one_replica_that_talk_for_nothing_are_never_slower(
     replica: Replica, load: Load, tp: int
 ) -> None:
@@ -97,7 +104,7 @@ def test_more_gpus_of_one_replica_that_talk_for_nothing_are_never_slower(
     assert more.context <= one.context * SLACK
 
 
-@given(replicas(), loads(), st.floats(0.01, 500), st.floats(0.01, 500))
+@given(REPLICAS, LOADS, st.floats(0.01, 500), st.floats(0.01, 500))
 def test_a_higher_rate_never_takes_fewer_replicas(
     replica: Replica, load: Load, one: float, other: float
 ) -> None:
@@ -108,7 +115,7 @@ def test_a_higher_rate_never_takes_fewer_replicas(
     assert 1 <= few <= many
 
 
-@given(replicas(), loads(), st.floats(0.01, 100), st.floats(0.001, 60))
+@given(REPLICAS, LOADS, st.floats(0.01, 100), st.floats(0.001, 60))
 def test_the_first_token_comes_in_time_at_the_rate_that_each_replica_gets(
     replica: Replica, load: Load, rate: float, ttft: float
 ) -> None:
@@ -120,7 +127,7 @@ def test_the_first_token_comes_in_time_at_the_rate_that_each_replica_gets(
         assert response_at(times_of(replica, load), 0.0).ttft > ttft
 
 
-@given(replicas(), loads(), st.floats(0.001, 60))
+@given(REPLICAS, LOADS, st.floats(0.001, 60))
 def test_a_rate_for_a_time_to_the_first_token_is_the_greatest(
     replica: Replica, load: Load, ttft: float
 ) -> None:
