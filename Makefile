@@ -6,8 +6,8 @@ BIN := $(VENV)/bin
 .PHONY: help install lock fmt lint types check test test-node binaries demo cluster cluster-down crds reference golden customizations argocd accuracy speed-accuracy speed bench chaos soak lease e2e rbac dist images planner-page planner-page-test traffic kubernetes-types fuzz clean
 
 CRD := crds/internvl.dev_internvldeployments.yaml
-# Modules side by side, as tests/lanes.py gives them to the processes. Unit tests compute and share nothing. Each
-# process of the other tests has control planes of its own, which wait most of the time: three are what two cores carry.
+# Modules side by side, as tests/lanes.py gives them to the processes. Half of the processes have a control plane, which
+# waits for half of the time: four processes are what two cores carry.
 SIDE_BY_SIDE = --dist loadfile --no-loadscope-reorder
 LANES ?= 4
 
