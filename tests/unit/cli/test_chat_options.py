@@ -31,8 +31,10 @@ def test_the_question_may_stand_behind_an_option(
         seen.append(options)
         return 0
 
-    # Imported here: openai takes a second, in each process that collects this module.
-    monkeypatch.setattr("internvl_operator.cli.chat.chat_command._run", asked)
+    # Here, as openai takes a second in each process that collects this module.
+    from internvl_operator.cli.chat import chat_command
+
+    monkeypatch.setattr(chat_command, "_run", asked)
     assert internvl("chat", *arguments)[0] == 0
     (options,) = seen
     assert (options.target, options.question, options.image) == ("captions", "What is it?", ["a.jpg"])
