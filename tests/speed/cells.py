@@ -49,6 +49,8 @@ class Server:
 _8B: Mapping[str, Any] = {"size": "8B", "quantization": "None"}
 _1B: Mapping[str, Any] = {"size": "1B"}
 _26B: Mapping[str, Any] = {"size": "26B", "quantization": "None"}
+_40B: Mapping[str, Any] = {"size": "40B", "quantization": "None"}
+_76B_AWQ: Mapping[str, Any] = {"size": "76B", "quantization": "AWQ"}
 _PYTORCH: Mapping[str, Any] = {**_8B, "engine": {"backend": "PyTorch"}}
 _2B: Mapping[str, Any] = {"size": "2B", "quantization": "None"}
 _3_5: Mapping[str, Any] = {"series": "InternVL3.5"}
@@ -213,6 +215,43 @@ GROUPS: dict[str, tuple[Server, ...]] = {
             _26B_AWQ,
             None,
             workloads=(*asked_by(SEVEN_TILES, 1, 8), *arriving(THIRTEEN_TILES, 0.9, 1.4)),
+        ),
+    ),
+    "held back of 26B": (
+        Server(
+            "26B rendered",
+            _26B,
+            None,
+            workloads=(
+                *asked_by(SEVEN_TILES, 1, 16),
+                *asked_by(SHORT_TEXT, 16),
+                *arriving(THIRTEEN_TILES, 0.8, 1.3),
+            ),
+        ),
+    ),
+    # A size of which no load was in a fit.
+    "held back of 40B": (
+        Server(
+            "40B rendered",
+            _40B,
+            None,
+            workloads=(
+                *asked_by(SEVEN_TILES, 1, 16),
+                *asked_by(SHORT_TEXT, 16),
+                *arriving(SEVEN_TILES, 1.0, 1.6),
+            ),
+        ),
+    ),
+    "held back of 76B-AWQ": (
+        Server(
+            "76B-AWQ rendered",
+            _76B_AWQ,
+            None,
+            workloads=(
+                *asked_by(SEVEN_TILES, 1, 16),
+                *asked_by(SHORT_TEXT, 16),
+                *arriving(SEVEN_TILES, 0.5, 0.8),
+            ),
         ),
     ),
     "two GPUs": (

@@ -86,3 +86,11 @@ def test_no_flag_that_was_tried_makes_8b_faster(other: str) -> None:
         if (row["image"], row["in_flight"], row["output_tokens"]) == ("1 x 1344x896", "32", "128")
     }
     assert rates["8B rendered"] > rates[other]
+
+
+@pytest.mark.parametrize("machine", dict.fromkeys(row["machine"] for row in read(HELD_BACK)))
+def test_the_page_shows_what_was_measured_after_the_model_in_one_table(machine: str) -> None:
+    page = (ROOT / "docs/serving-speed.md").read_text()
+    _, _, *rows = table(HELD_BACK, machine).splitlines()
+    assert rows
+    assert all(row in page for row in rows)
