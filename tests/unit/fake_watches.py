@@ -40,11 +40,13 @@ class FakeWatches:
         kinds: that discovery tells of.
         pages: the pages of each kind's list, as JSON; the same at each list.
         refusals: by kind, the status that is answered instead.
+        watch_refusals: the same for the watches alone.
     """
 
     kinds: tuple[Kind, ...]
     pages: dict[Kind, list[bytes]] = field(default_factory=dict)
     refusals: dict[Kind, int] = field(default_factory=dict)
+    watch_refusals: dict[Kind, int] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
     url: str = ""
 
@@ -73,6 +75,11 @@ class FakeWatches:
     def watches(self, kind: Kind) -> list[Asked]:
         """Return the watches of a kind that were asked for."""
         return [asked for asked in self._reads(kind) if "watch" in asked.query]
+
+    async def asked_to_watch(self, kind: Kind) -> None:
+        """Wait until somebody has asked to watch a kind."""
+        while not self.watches(kind):  # noqa: ASYNC110 - it is served in another loop
+            await asyncio.sleep(0.02)
 
     async def asked_again(self, kind: Kind) -> None:
         """Wait until a kind's list was asked for twice."""
@@ -107,9 +114,11 @@ class FakeWatches:
         return web.json_response(self._discovery(request.path))
 
     async def _of_kind(self, request: web.Request, kind: Kind) -> web.StreamResponse:
-        if kind in self.refusals:
-            return web.json_response({"kind": "Status", "message": "refused"}, status=self.refusals[kind])
-        if request.query.get("watch") == "true":
+        watches = request.query.get("watch") == "true"
+        refusals = self.refusals | self.watch_refusals if watches else self.refusals
+        if kind in refusals:
+            return web.json_response({"kind": "Status", "message": "refused"}, status=refusals[kind])
+        if watches:
             return await self._watch(request, self._lines[kind])
         pages = self.pages.get(kind) or [page(1)]
         body = pages[int(request.query.get("continue", "0"))]

@@ -236,6 +236,20 @@ async def test_a_kind_that_is_not_served_any_more_ends_the_informer(
         await until_ended(informer)
 
 
+async def test_the_end_of_one_watch_complains_of_none_that_is_being_asked_for(
+    server: FakeWatches, observer: NotingObserver, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.watch_refusals[RESOURCE] = 403
+
+    async with watching(server, observer) as informer, asyncio.timeout(WITHIN_SECONDS):
+        await server.asked_to_watch(RESOURCE)
+        server.refusals[SERVICE] = 404
+        server.tell(SERVICE, END)
+        await until_ended(informer)
+
+    assert "Exception in callback" not in caplog.text
+
+
 async def test_a_signal_is_told_and_does_not_end_the_watches(
     server: FakeWatches, observer: NotingObserver
 ) -> None:

@@ -72,6 +72,7 @@ class Informer:
     @asynccontextmanager
     async def watching(self, after: asyncio.Event) -> AsyncIterator[None]:
         """Watch, once an event is set, for as long as the context lasts."""
+        asyncio.get_running_loop().set_exception_handler(_tolerate_abandoned_watches)
         self._watches = asyncio.create_task(self._watch(after), name="informer")
         try:
             yield
@@ -125,7 +126,6 @@ class Informer:
 
     async def _stop(self, watches: asyncio.Task[None]) -> None:
         self._stopping.set()
-        asyncio.get_running_loop().set_exception_handler(_tolerate_abandoned_watches)
         if self.started.is_set():
             await asyncio.wait([watches], timeout=_STOP_SECONDS)
         # A watch of Kopf's may take this for the end of a pause and go on; it is not waited for.
@@ -134,12 +134,13 @@ class Informer:
 
 
 def _tolerate_abandoned_watches(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Log what goes wrong while the loop ends, quietly when it is a watch that Kopf did not close.
+    """Log what the loop complains of, quietly when it is how Kopf leaves a watch that ends with the others.
 
-    A watch that is cancelled between two events stays behind as a suspended generator, which cannot be closed
-    any more (``kopf._cogs.clients.watching``). The connection ends with the process.
+    One that is cancelled between two events stays behind as a suspended generator, which cannot be closed any more
+    (``kopf._cogs.clients.watching``). One that waits for its answer is to be cancelled by a callback, which takes
+    itself for a task and fails (``kopf._cogs.clients.api.stream``). Their connections end with the process.
     """
-    if "asyncgen" in context:
+    if "asyncgen" in context or "request_cancel_callback" in context["message"]:
         _log.debug("a watch was not closed: %s", context["message"])
     else:
         loop.default_exception_handler(context)
