@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.cluster.programs.binaries import locate
@@ -16,7 +17,6 @@ from tests.e2e.machine.shell import ROOT, CommandError, Shell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 Object = dict[str, Any]
 
@@ -27,6 +27,20 @@ kind: Cluster
 apiVersion: kind.x-k8s.io/v1alpha4
 nodes: [{role: control-plane}, {role: worker}]
 """
+# With version 1 of cgroups, systemd's driver freezes a container to set its rules for devices. On a busy machine that
+# is not done in time, and the container does not start.
+WITHOUT_FREEZING = """
+containerdConfigPatches:
+- |-
+  [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+    SystemdCgroup = false
+kubeadmConfigPatches:
+- |-
+  apiVersion: kubelet.config.k8s.io/v1beta1
+  kind: KubeletConfiguration
+  cgroupDriver: cgroupfs
+"""
+CGROUPS_V2 = Path("/sys/fs/cgroup/cgroup.controllers")
 GPUS = 16
 # What GPU Feature Discovery says of a node with that many L4.
 GPU_LABELS = {
@@ -59,7 +73,8 @@ class KindCluster:
         """
         self.delete()
         wait = ("--wait", "180s", "--config", "-")
-        self._kind("create", "cluster", "--image", node_image, *wait, given=CONFIGURATION)
+        configuration = CONFIGURATION if CGROUPS_V2.exists() else CONFIGURATION + WITHOUT_FREEZING
+        self._kind("create", "cluster", "--image", node_image, *wait, given=configuration)
         self.load(*images)
         self.kubectl("taint", "nodes", CONTROL_PLANE, "node-role.kubernetes.io/control-plane-")
         labels = [f"{name}={value}" for name, value in GPU_LABELS.items()]

@@ -89,7 +89,8 @@ def pod(name: str, namespace: str, *arguments: str, labels: Mapping[str, str] | 
         "kind": "Pod",
         "metadata": {"name": name, "namespace": namespace, "labels": dict(labels or {"app": name})},
         "spec": {
-            "restartPolicy": "Never",
+            # A busy machine fails to start a container now and then; without a second attempt the pod is lost.
+            "restartPolicy": "OnFailure",
             "terminationGracePeriodSeconds": 1,
             "securityContext": {
                 "runAsNonRoot": True,
