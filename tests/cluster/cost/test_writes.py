@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.cluster.operators.operator_process import USER, resource, spawn_operator
-from tests.cluster.waiting import apply, eventually, get_all, wait_ready
+from tests.cluster.waiting import apply, condition, eventually, get_all, states_since, wait_ready
 
 if TYPE_CHECKING:
     from tests.cluster.apiserver.audit import AuditEvent
@@ -18,21 +19,33 @@ if TYPE_CHECKING:
 
 QUIET_SECONDS = 60
 
+REASONS = ("Deploying", "Downloading", "Ready")
+"""Of Ready, as a new resource passes them. How busy the machine is decides beside which its replica is counted."""
 
-def test_a_new_resource_costs_three_children_three_statuses_and_two_events(
+
+def test_a_new_resource_costs_three_children_a_status_for_each_step_and_two_events(
     cluster: LocalCluster, namespace: str, operator: Process
 ) -> None:
     assert operator.running
+    resources = f"/apis/internvl.dev/v1alpha1/namespaces/{namespace}/internvldeployments"
+    before = json.loads(cluster.get(resources))["metadata"]["resourceVersion"]
     apply(cluster, resource("count", namespace))
     wait_ready(cluster, "count", namespace)
 
+    _created, *states = states_since(cluster, resources, "count", before)
+    told = [_step(state) for state in states]
+    assert told == sorted(set(told)), "each status tells of progress"
+    assert (told[0], told[-1]) == ((0, 0), (2, 1))
+
+    # What is answered is logged, which may be after it is seen.
+    eventually(lambda: _statuses(cluster, namespace) >= len(told), "the statuses in the audit log")
     writes = Counter((event.resource, event.subresource) for event in _writes(cluster, namespace))
 
     children = {
         key: number for key, number in writes.items() if key[0] not in ("internvldeployments", "events")
     }
     assert children == {("networkpolicies", ""): 1, ("services", ""): 1, ("deployments", ""): 1}
-    assert writes["internvldeployments", "status"] <= 3
+    assert writes["internvldeployments", "status"] == len(told)
     assert writes["internvldeployments", ""] == 0
     assert writes["events", ""] <= 2
 
@@ -89,12 +102,22 @@ def test_events_tell_of_the_plan_and_of_ready(
     assert "NVIDIA-A100-SXM4-80GB" in events["Planned"]
 
 
+def _step(state: dict[str, Any]) -> tuple[int, int]:
+    """Return how far a resource is by its status: the place of its reason in REASONS, and its replicas."""
+    return REASONS.index(condition(state, "Ready")["reason"]), state["status"]["replicas"]
+
+
 def _writes(cluster: LocalCluster, namespace: str | None = None) -> list[AuditEvent]:
     return [
         event
         for event in cluster.audit_events()
         if event.user == USER and event.is_write and namespace in (None, event.namespace)
     ]
+
+
+def _statuses(cluster: LocalCluster, namespace: str) -> int:
+    """How many statuses the operator has written."""
+    return sum(event.subresource == "status" for event in _writes(cluster, namespace))
 
 
 def _events(cluster: LocalCluster, namespace: str) -> int:
