@@ -29,6 +29,8 @@ GO_DIRECTIVE = re.compile(r"^go \S+$", re.MULTILINE)
 # Like the official ones: without cgo a program is static and needs no C compiler, and with it it is linked so.
 PURE_GO = {"CGO_ENABLED": "0", "GOWORK": "off"}
 STATIC_C = "-linkmode external -extldflags -static"
+WITHOUT_DEBUGGING = "-gcflags=all=-dwarf=false"
+"""Nobody debugs these programs: an eighth of the compiler's time (etcd: 72 s instead of 82 s)."""
 
 
 def build(release: Release, name: str, directory: Path) -> Path:
@@ -52,7 +54,7 @@ def build(release: Release, name: str, directory: Path) -> Path:
     if release.c_libraries:
         environment = _with_c_libraries(release.c_libraries, directory / "c")
         linker_flags = f"{linker_flags} {STATIC_C}"
-    flags = ["-mod=mod", "-buildvcs=false", "-trimpath", f"-ldflags={linker_flags}"]
+    flags = ["-mod=mod", "-buildvcs=false", "-trimpath", WITHOUT_DEBUGGING, f"-ldflags={linker_flags}"]
     tags = f"-tags={release.build_tags}"
     _go(["build", *flags, tags, "-o", str(program), release.packages[name]], workspace, environment)
     return program
