@@ -56,7 +56,7 @@ types: install ## Check types
 	$(BIN)/mypy
 
 check: lint types ## Run what a change is checked with all day: lint, types, unit tests and golden files
-	$(BIN)/python -m pytest -n 3 $(SIDE_BY_SIDE) tests/unit tests/golden
+	$(BIN)/python -m pytest -n 2 $(SIDE_BY_SIDE) tests/unit tests/golden
 
 test: install ## Run every test but those on kind (LANES=1: so many modules at a time); what the tests need is downloaded or built
 	$(BIN)/python -m pytest -n $(LANES) $(SIDE_BY_SIDE) --durations=40
