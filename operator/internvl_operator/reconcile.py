@@ -19,6 +19,7 @@ from internvl_operator.events import events_between, log_lines_between
 from internvl_operator.kube.cache import Cache
 from internvl_operator.kube.kinds import RESOURCE
 from internvl_operator.kube.objects import condition_of, key_of
+from internvl_operator.kube.own_writes import OwnWrites
 from internvl_operator.kube.port import (
     Cluster,
     ClusterError,
@@ -73,7 +74,8 @@ class Reconciler:
     """The reason of the Ready condition of every resource that was reconciled and is not being deleted."""
 
     def __post_init__(self) -> None:
-        self._writer = ChildWriter(self.cluster, self.cache, self.children, self.now)
+        self.writes = OwnWrites(self.cache)
+        self._writer = ChildWriter(self.cluster, self.cache, self.writes, self.children, self.now)
         self._written_records: dict[Key, str] = {}
         self._warnings = Warnings(self.cluster)
         self._log = LimitedLog(_log, lambda: self.now().timestamp())
@@ -226,14 +228,13 @@ class Reconciler:
         identity = {field: body["metadata"][field] for field in ("name", "namespace", "uid")}
         manifest = {"apiVersion": API_VERSION, "kind": KIND, "metadata": identity, "status": status}
         try:
-            written = await self.cluster.patch_status(manifest)
+            written = await self.writes.make(RESOURCE, key_of(body), self.cluster.patch_status(manifest))
         except (InvalidError, ForbiddenError) as error:
             # The stored status stays that of an older state. An Event is the only way left to say so.
             self.status_refused()
             await self._warnings.status_refused(body, error)
             raise
         self._warnings.status_written(key_of(body))
-        self.cache.put(RESOURCE, written)
         for line in log_lines_between(previous, status):
             self._say(key_of(body), line, reason=_reason(status), revision=status.get("revision", ""))
         for event in events_between(previous, status):

@@ -12,6 +12,7 @@ from internvl_operator.apply.contest import Contest
 from internvl_operator.kube.cache import Cache
 from internvl_operator.kube.kinds import CHILD_NAMES
 from internvl_operator.kube.objects import controller_of, is_controlled_by, key_of, suffixed
+from internvl_operator.kube.own_writes import OwnWrites
 from internvl_operator.kube.port import (
     Cluster,
     ConflictError,
@@ -34,19 +35,26 @@ class ChildWriter:
 
     Args:
         cluster: the Kubernetes API.
-        cache: the watched objects; the answers to writes are added to it.
+        cache: the watched objects.
+        writes: takes the writes, and adds the answers to the cache.
         kinds: the kinds of children that the cluster knows, by name. A child of another kind is left out.
         now: returns the time, with its zone.
     """
 
     def __init__(
-        self, cluster: Cluster, cache: Cache, kinds: Mapping[str, Kind], now: Callable[[], datetime]
+        self,
+        cluster: Cluster,
+        cache: Cache,
+        writes: OwnWrites,
+        kinds: Mapping[str, Kind],
+        now: Callable[[], datetime],
     ) -> None:
         self._cluster = cluster
         self._cache = cache
+        self._writes = writes
         self._known = kinds
         self._kinds = {name: kind for name, kind in kinds.items() if NEEDS.get(name, name) in kinds}
-        self._contest = Contest(cluster, cache, now)
+        self._contest = Contest(cluster, writes, now)
 
     def lacks(self, children: Iterable[KubernetesObject]) -> bool:
         """Return whether a child does not exist that should."""
@@ -126,7 +134,7 @@ class ChildWriter:
         live = self._cache.get(kind, key_of(child))
         if live is None:
             try:
-                self._cache.put(kind, await self._cluster.apply(child, uid=None))
+                await self._writes.make(kind, key_of(child), self._cluster.apply(child, uid=None))
             except ConflictError:
                 # The cache holds no object without the operator's labels, and a new one not at once.
                 live = await self._cluster.find(kind, key_of(child))

@@ -6,9 +6,9 @@ from typing import Any
 
 from internvl_operator.api.reasons import Reason
 from internvl_operator.apply.fights import Fights, is_scaled, other_managers, scales
-from internvl_operator.kube.cache import Cache
 from internvl_operator.kube.kinds import DEPLOYMENT, HORIZONTAL_POD_AUTOSCALER
 from internvl_operator.kube.objects import key_of
+from internvl_operator.kube.own_writes import OwnWrites
 from internvl_operator.kube.port import Cluster, ClusterError, Key, Kind, KubernetesObject
 from internvl_operator.manifests.labels import MANIFEST_ANNOTATION
 from internvl_operator.problem import Problem
@@ -27,13 +27,13 @@ class Contest:
 
     Args:
         cluster: the Kubernetes API.
-        cache: gets what was written.
+        writes: takes the writes, and adds the answers to the cache.
         now: returns the time, with its zone.
     """
 
-    def __init__(self, cluster: Cluster, cache: Cache, now: Callable[[], datetime]) -> None:
+    def __init__(self, cluster: Cluster, writes: OwnWrites, now: Callable[[], datetime]) -> None:
         self._cluster = cluster
-        self._cache = cache
+        self._writes = writes
         self._now = now
         self._fights = Fights()
         self._messages: dict[tuple[Kind, Key], str] = {}
@@ -57,7 +57,7 @@ class Contest:
                 holds_up_others=False,
             )
         self._messages.pop((kind, key), None)
-        self._cache.put(kind, await self._cluster.apply(child, uid=live["metadata"]["uid"]))
+        await self._writes.make(kind, key, self._cluster.apply(child, uid=live["metadata"]["uid"]))
         self._fights.put_back(kind, key, self._now())
         return None
 

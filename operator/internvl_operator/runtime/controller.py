@@ -80,13 +80,17 @@ class Controller:
         self._intake = Intake(self.cache, self.metrics, self.clock)
         self._listed_at = self.clock()
         self.reconciler.requeue = self.queue.add
+        self.reconciler.writes.changed_by_others = self._enqueue
         self.reconciler.status_refused = self.metrics.status_refusals.inc
 
     def observe(self, kind: Kind, event_type: str | None, body: Mapping[str, Any]) -> None:
         """Receive an event of a watch: cache the object, and enqueue the resource that it belongs to."""
-        changed = self.cache.drop(kind, body) if event_type == "DELETED" else self._intake.put(kind, body)
+        if event_type == "DELETED":
+            changed = self.cache.drop(kind, body)
+        else:
+            changed = self._intake.put(kind, body) and not self.reconciler.writes.awaits(kind, body)
         if changed:
-            self.queue.add(resource_key(kind, body), gather_seconds(kind))
+            self._enqueue(kind, body)
 
     def knows(self, kind: Kind, body: Mapping[str, Any]) -> bool:
         """Return whether a state of an object is known already, such as by the answer to the write that made it."""
@@ -133,6 +137,9 @@ class Controller:
         async with asyncio.TaskGroup() as tasks:
             for number in range(self.settings.workers):
                 tasks.create_task(self._work(), name=f"worker-{number}")
+
+    def _enqueue(self, kind: Kind, body: Mapping[str, Any]) -> None:
+        self.queue.add(resource_key(kind, body), gather_seconds(kind))
 
     def why_unhealthy(self) -> str | None:
         """Return why the controller makes no progress, or None when it does."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import count
+from typing import Any
 
 import pytest
 
@@ -19,6 +21,7 @@ from internvl_operator.kube.port import (
     Keep,
     Key,
     Kind,
+    KubernetesObject,
     ObjectList,
     UnavailableError,
     whole,
@@ -31,6 +34,7 @@ from internvl_operator.runtime.monitoring.metrics import Metrics
 from internvl_operator.runtime.queue import LONGEST_BACKOFF_SECONDS, WorkQueue
 from internvl_operator.settings import Settings
 from tests.unit.fake_cluster import FakeCluster
+from tests.unit.world import World
 
 CAPTIONS = Key("vision", "captions")
 LISTED = ["InternVLDeployment", "InternVLDeployment", "Deployment"]
@@ -90,11 +94,16 @@ async def no_inventory(_: GpuRequest, *, fresh: bool = False) -> Inventory:  # n
 
 
 class NotingQueue(WorkQueue):
-    """A queue that notes the seconds of each backoff."""
+    """A queue that notes the keys that are added, and the seconds of each backoff."""
 
     def __init__(self) -> None:
         super().__init__(lambda: 0.0, lambda: 1.0)
+        self.added: list[Key] = []
         self.backoffs: list[float] = []
+
+    def add(self, key: Key, after: float = 0.0) -> None:
+        self.added.append(key)
+        super().add(key, after)
 
     def retry(self, key: Key, at_least: float = 0.0, at_most: float = LONGEST_BACKOFF_SECONDS) -> float:
         self.backoffs.append(super().retry(key, at_least, at_most))
@@ -243,3 +252,38 @@ async def test_each_refused_status_is_counted_whatever_the_reason(refusal: Clust
         assert metrics.get_sample_value("internvl_status_refusals_total") == refused
     assert [event.reason for event in cluster.events].count("StatusRefused") == 1
     assert len(cluster.statuses) == 1
+
+
+@pytest.mark.parametrize(("is_changed", "again"), [(False, []), (True, [CAPTIONS])], ids=["own", "of others"])
+async def test_of_what_a_watch_tells_before_the_answer_to_a_write_only_changes_of_others_count(
+    is_changed: bool, again: list[Key]
+) -> None:
+    world, queue = World(), NotingQueue()
+    controller = controller_of(world.cluster, world.cache, world.reconciler, queue)
+    metadata = {"name": CAPTIONS.name, "namespace": CAPTIONS.namespace}
+    body = {"apiVersion": "internvl.dev/v1alpha1", "kind": "InternVLDeployment", "metadata": metadata}
+    controller.observe(RESOURCE, "ADDED", world.cluster.create(body | {"spec": {"size": "8B"}}))
+    queue.added.clear()
+    apply, patch_status = world.cluster.apply, world.cluster.patch_status
+
+    async def applied(manifest: Mapping[str, Any], *, uid: str | None) -> KubernetesObject:
+        answer = await apply(manifest, uid=uid)
+        controller.observe(CHILDREN[manifest["kind"]], "ADDED", answer)
+        if is_changed and manifest["kind"] == "Deployment":
+            scaled = world.cluster.edit(
+                "Deployment", CAPTIONS, status={"observedGeneration": 1, "replicas": 1}
+            )
+            controller.observe(DEPLOYMENT, "MODIFIED", scaled)
+        return answer
+
+    async def patched(manifest: Mapping[str, Any]) -> KubernetesObject:
+        answer = await patch_status(manifest)
+        controller.observe(RESOURCE, "MODIFIED", answer)
+        return answer
+
+    world.cluster.apply, world.cluster.patch_status = applied, patched  # type: ignore[method-assign]
+    await controller.work_once()
+
+    assert {kind for kind, _ in world.cluster.objects} >= {"Deployment", "Service", "NetworkPolicy"}
+    assert world.cluster.statuses
+    assert queue.added == again
