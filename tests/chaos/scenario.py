@@ -69,6 +69,10 @@ STAGES = (
             Create("scaled", {"size": "2B", "replicas": 2, "autoscaling": {"maxReplicas": 4}}),
             Create("cached", {"replicas": 0, "model": {"cache": {"size": "20Gi"}}}),
             Create("plain", {"size": "8B", "replicas": 0}),
+            Create(
+                "routed", {"gateway": {"parentRefs": [{"name": "inference"}], "balancing": "InferencePool"}}
+            ),
+            Create("asleep", {"autoscaling": {"minReplicas": 0, "maxReplicas": 2}}),
         ),
     ),
     Stage(
@@ -77,6 +81,7 @@ STAGES = (
             Edit("scaled", {"replicas": 3}),
             Edit("cached", {"engine": {"sessionLen": 16384}}),
             Edit("plain", {"service": {"annotations": {"example.com/pool": "blue"}}}),
+            Edit("asleep", {"autoscaling": {"maxReplicas": 3}}),
         ),
     ),
     Stage(
@@ -84,6 +89,7 @@ STAGES = (
         (
             Edit("scaled", {"suspend": True}),
             Edit("plain", {"autoscaling": {"maxReplicas": 2}}),
+            Edit("asleep", {"autoscaling": {"minReplicas": 1}}),
         ),
     ),
     Stage(
@@ -91,9 +97,10 @@ STAGES = (
         (
             Edit("scaled", {"suspend": False, "replicas": 1, "autoscaling": None}),
             Edit("cached", {"monitoring": {"podMonitor": "Disabled"}, "networkPolicy": {"enabled": False}}),
+            Edit("routed", {"gateway": {"balancing": "Service"}}),
         ),
     ),
-    Stage("replace", (Delete("plain"), Delete("cached"), Create("plain", {"replicas": 0}))),
-    Stage("delete", (Delete("plain"), Delete("scaled"))),
+    Stage("replace", (Delete("plain"), Delete("cached"), Delete("asleep"), Create("plain", {"replicas": 0}))),
+    Stage("delete", (Delete("plain"), Delete("scaled"), Delete("routed"))),
 )
 """Their last leaves nothing, so that the next run can begin."""

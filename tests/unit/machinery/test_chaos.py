@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
+from internvl_operator.kube.kinds import CHILDREN
 from tests.bench.instruments.machine import Machine
 from tests.chaos.disturbances.faults import EveryWrite, Injector, ShareOfRequests, answered
 from tests.chaos.report import MOST_RSS_GROWTH_MIB, Report, Result, faults_by_kind, metric_lines, table
 from tests.chaos.run import Outcome, most_writes
 from tests.chaos.scenario import STAGES, Create, Delete
 from tests.chaos.state import KINDS, NOBODY, differences, missing_kinds, state_of
+from tests.unit.world import World
 
 
 def resource(uid: str = "uid-1", generation: int = 1, observed: int = 1, **metadata: Any) -> dict[str, Any]:
@@ -156,6 +158,17 @@ async def _answer(injector: Injector) -> int:
 def test_a_fault_may_cost_some_writes_and_no_more() -> None:
     assert most_writes(undisturbed=40, faults=0, allowance=4) == 50
     assert most_writes(undisturbed=40, faults=5, allowance=4) == 70
+
+
+async def test_the_scenario_has_every_kind_of_child() -> None:
+    made: set[str] = set()
+    for act in (act for stage in STAGES for act in stage.acts):
+        if isinstance(act, Create):
+            world = World(CHILDREN)
+            world.create(**act.spec)
+            await world.reconcile()
+            made |= {child["kind"] for child in world.cluster.applied}
+    assert made == CHILDREN.keys()
 
 
 def test_the_scenario_leaves_nothing() -> None:
