@@ -10,6 +10,7 @@ from internvl_operator.api.platform_defaults import NO_DEFAULTS, PlatformDefault
 from internvl_operator.api.v1alpha1 import API_VERSION, KIND
 from internvl_operator.apply.child_writer import ChildWriter
 from internvl_operator.apply.finishing import all_of, to_its_end
+from internvl_operator.apply.own_writes import OwnWrites
 from internvl_operator.apply.unlabelled import with_unlabelled
 from internvl_operator.apply.warnings import Warnings
 from internvl_operator.conditions import internal_error_status, write_failed_status
@@ -19,7 +20,6 @@ from internvl_operator.events import events_between, log_lines_between
 from internvl_operator.kube.cache import Cache
 from internvl_operator.kube.kinds import RESOURCE
 from internvl_operator.kube.objects import condition_of, key_of
-from internvl_operator.kube.own_writes import OwnWrites
 from internvl_operator.kube.port import (
     Cluster,
     ClusterError,
@@ -247,5 +247,4 @@ def _generation(body: Mapping[str, Any]) -> int:
 
 
 def _reason(status: Status) -> str:
-    ready = condition_of(status, "Ready")
-    return str(ready["reason"]) if ready else ""
+    return str((condition_of(status, "Ready") or {}).get("reason", ""))

@@ -9,10 +9,10 @@ from typing import Any
 
 from internvl_operator.api.reasons import Reason, invalid_child
 from internvl_operator.apply.contest import Contest
+from internvl_operator.apply.own_writes import OwnWrites
 from internvl_operator.kube.cache import Cache
 from internvl_operator.kube.kinds import CHILD_NAMES
 from internvl_operator.kube.objects import controller_of, is_controlled_by, key_of, suffixed
-from internvl_operator.kube.own_writes import OwnWrites
 from internvl_operator.kube.port import (
     Cluster,
     ConflictError,

@@ -6,9 +6,9 @@ from typing import Any
 
 from internvl_operator.api.reasons import Reason
 from internvl_operator.apply.fights import Fights, is_scaled, other_managers, scales
+from internvl_operator.apply.own_writes import OwnWrites
 from internvl_operator.kube.kinds import DEPLOYMENT, HORIZONTAL_POD_AUTOSCALER
 from internvl_operator.kube.objects import key_of
-from internvl_operator.kube.own_writes import OwnWrites
 from internvl_operator.kube.port import Cluster, ClusterError, Key, Kind, KubernetesObject
 from internvl_operator.manifests.labels import MANIFEST_ANNOTATION
 from internvl_operator.problem import Problem

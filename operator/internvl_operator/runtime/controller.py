@@ -85,11 +85,9 @@ class Controller:
 
     def observe(self, kind: Kind, event_type: str | None, body: Mapping[str, Any]) -> None:
         """Receive an event of a watch: cache the object, and enqueue the resource that it belongs to."""
-        if event_type == "DELETED":
-            changed = self.cache.drop(kind, body)
-        else:
-            changed = self._intake.put(kind, body) and not self.reconciler.writes.awaits(kind, body)
-        if changed:
+        is_gone = event_type == "DELETED"
+        changed = self.cache.drop(kind, body) if is_gone else self._intake.put(kind, body)
+        if changed and (is_gone or not self.reconciler.writes.awaits(kind, body)):
             self._enqueue(kind, body)
 
     def knows(self, kind: Kind, body: Mapping[str, Any]) -> bool:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from internvl_operator.apply.own_writes import OwnWrites
 from internvl_operator.kube.cache import Cache
 from internvl_operator.kube.kinds import DEPLOYMENT, SERVICE
-from internvl_operator.kube.own_writes import OwnWrites
 from internvl_operator.kube.port import Key, Kind, KubernetesObject, UnavailableError
 
 KEY = Key("vision", "captions")
